@@ -1,0 +1,48 @@
+# make demo   the app on a workspace of synthetic images, at http://127.0.0.1:8501   (ARGS=--headless: no browser)
+# make test   everything that CI runs
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: demo test test-slow check clean chromium
+
+demo: $(VENV)/installed-demo
+	$(BIN)/gatherset demo $(ARGS)
+
+test: $(VENV)/installed-test chromium check
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/installed-test chromium
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+check: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/installed-demo: pyproject.toml constraints.txt
+	$(call install,app$(comma)baselines)
+	@touch $@
+
+$(VENV)/installed-test: pyproject.toml constraints.txt
+	$(call install,all$(comma)test)
+	@touch $@ $(VENV)/installed-demo
+
+comma := ,
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Gatherset needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(1)]'
+endef
+
+# The browser tests need Chromium. Where it may be installed it is; elsewhere they are skipped and say so.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "No Chromium: the browser tests will be skipped (Debian: apt-get install chromium)"; fi
+
+clean:
+	rm -rf $(VENV) gatherset-demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Collecting: queue, submissions, and the decision that turns answers into records."""

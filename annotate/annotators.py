@@ -1,0 +1,35 @@
+"""Annotators: names inside the workspace, pseudonyms everywhere else."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gatherset.dataset.catalog.tables import annotators, properties
+from gatherset.dataset.errors import SubmissionError
+from gatherset.dataset.timestamps import now
+
+MAX_NAME = 100  # characters
+
+
+def annotator_id(connection: Connection, name: str) -> int:
+    """The number of the annotator called `name`, who is entered when seen for the first time."""
+    name = name.strip()
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise SubmissionError(
+            f"'{name[:MAX_NAME]}' cannot name an annotator", f"Use 1 to {MAX_NAME} printable characters"
+        )
+    known = connection.execute(sa.select(annotators.c.id).where(annotators.c.name == name)).scalar()
+    if known is not None:
+        return int(known)
+    key = connection.execute(sa.select(properties.c.value).where(properties.c.key == "pseudonym_key")).scalar_one()
+    row = {"name": name, "pseudonym": pseudonym(key, name), "created_at": now()}
+    return int(connection.execute(sa.insert(annotators).values(row).returning(annotators.c.id)).scalar_one())
+
+
+def pseudonym(key: str, name: str) -> str:
+    """The name under which an author appears in records; without the workspace's secret `key` it says nothing."""
+    return f"a-{hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest()[:8]}"

@@ -1,0 +1,62 @@
+"""The shell commands of annotation: app, submissions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gatherset.dataset.findings import as_json as findings_json
+from gatherset.dataset.findings import errors
+from gatherset.dataset.shell import finish, json_option, print_json, say, say_findings, workspace_option
+
+
+@click.group()
+def submissions() -> None:
+    """Bring in what annotators answered elsewhere.
+
+    Example: gatherset submissions import answers.csv --as anna
+    """
+
+
+@submissions.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--as", "annotator", required=True, help="The annotator whose answers these are.")
+@workspace_option
+@json_option
+def import_(file: Path, annotator: str, workspace: Path | None, as_json: bool) -> None:
+    """Store the answers in FILE (CSV: image, is_gathering, event_type, confidence) as those of one annotator.
+
+    Importing the same file again changes nothing; changed lines supersede the earlier answers.
+
+    Example: gatherset submissions import annotator_a.csv --as a
+    """
+    from gatherset.annotate.answer_file import import_answers
+    from gatherset.annotate.standing import standing
+    from gatherset.dataset.workspace import Workspace
+
+    opened = Workspace.open(workspace)
+    report = import_answers(opened, file, annotator)
+    now = standing(opened)
+    if as_json:
+        counts = {"rows": report.rows, "stored": report.stored, "present": report.present}
+        print_json({**counts, "standing": now, "findings": findings_json(report.findings)})
+    else:
+        say_findings(report.findings)
+        say(f"{report.rows} lines: {report.stored} submissions stored, {report.present} were there already.")
+        counted = ", ".join(f"{count} {name}" for name, count in now.items())
+        say(f"Images: {counted}.")
+    finish(errors(report.findings) > 0)
+
+
+@click.command()
+@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
+@workspace_option
+def app(port: int, workspace: Path | None) -> None:
+    """Open the workspace in the browser.
+
+    Example: gatherset app
+    """
+    from gatherset.annotate.server import serve
+
+    serve(workspace, port=port)

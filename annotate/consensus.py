@@ -1,0 +1,147 @@
+"""Consensus: what follows from the answers to an image: a record, a rejection, one more opinion, or a review."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, RowMapping
+
+from gatherset.dataset.catalog.tables import annotators, images, records, submissions, tasks
+from gatherset.dataset.records import add_revision, caption, make_record
+from gatherset.dataset.rules.rule import Context
+from gatherset.dataset.timestamps import now
+from gatherset.dataset.validation import record_errors
+from gatherset.dataset.workspace import Workspace
+
+
+def majority(votes: Mapping[Any, int], needed: int) -> Any:
+    """What more than half of at least `needed` votes say; None while there is no such thing."""
+    total = sum(votes.values())
+    winner, count = max(votes.items(), key=lambda item: item[1], default=(None, 0))
+    return winner if total >= needed and 2 * count > total else None
+
+
+def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
+    """Bring the tasks of an image up to date with its answers, and make its record when all is agreed.
+
+    A record that exists stays as it is: only a review changes it.
+    """
+    if connection.execute(sa.select(records.c.id).where(records.c.id == image_id)).scalar() is not None:
+        return
+    image = connection.execute(sa.select(images).where(images.c.id == image_id)).mappings().one()
+    own_tasks = {row.kind: row for row in connection.execute(sa.select(tasks).where(tasks.c.image_id == image_id))}
+    answers = current_answers(connection, image_id)
+    needed = workspace.settings.queue.overlap
+    screened = "screen" in own_tasks
+    gathering = majority(_gathering_votes(answers, screened=screened), needed)
+    event_votes = _event_votes(answers)
+    event_type = majority(event_votes, needed)
+    rejected = now() if gathering is False else None
+    connection.execute(sa.update(images).where(images.c.id == image_id).values(rejected=rejected))
+    if rejected:
+        connection.execute(sa.update(tasks).where(tasks.c.image_id == image_id).values(state="done"))
+        return
+    typed = event_type is not None and (screened or gathering is True)
+    settled = {"screen": gathering is True, "event": typed, "caption": typed}
+    for kind, task in own_tasks.items():
+        if kind in settled:
+            _advance(connection, workspace, task, settled[kind], released=kind == "screen" or gathering is not None)
+    if gathering is True and event_type is not None:
+        _make_record(connection, workspace, image, event_type, event_votes, answers)
+
+
+def current_answers(connection: Connection, image_id: str) -> Sequence[RowMapping]:
+    """The answers to an image's tasks that no later one of the same annotator supersedes, oldest first."""
+    newer = submissions.alias()
+    query = (
+        sa.select(
+            submissions.c.id,
+            submissions.c.answer,
+            tasks.c.kind,
+            annotators.c.id.label("person"),
+            annotators.c.pseudonym,
+        )
+        .join(tasks, tasks.c.id == submissions.c.task_id)
+        .join(annotators, annotators.c.id == submissions.c.annotator_id)
+        .where(
+            tasks.c.image_id == image_id,
+            ~sa.exists().where(
+                newer.c.task_id == submissions.c.task_id,
+                newer.c.annotator_id == submissions.c.annotator_id,
+                newer.c.version > submissions.c.version,
+            ),
+        )
+        .order_by(submissions.c.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def _gathering_votes(answers: Sequence[RowMapping], *, screened: bool) -> Counter[bool]:
+    """One vote an annotator, the latest. Where nobody screens, choosing a type says that it is a gathering."""
+    votes: dict[int, bool] = {}
+    for row in answers:
+        said = row["answer"]["is_gathering"]
+        if said is None and not screened and row["answer"]["event_type"]:
+            said = True
+        if said is not None:
+            votes[row["person"]] = said
+    return Counter(votes.values())
+
+
+def _event_votes(answers: Sequence[RowMapping]) -> Counter[str]:
+    """The types chosen, by those who did not say in the same answer that it is no gathering."""
+    given = (row["answer"] for row in answers)
+    return Counter(
+        answer["event_type"] for answer in given if answer["event_type"] and answer["is_gathering"] is not False
+    )
+
+
+def _advance(connection: Connection, workspace: Workspace, task: Any, settled: bool, *, released: bool) -> None:
+    """The next state of a task that was not settled by rejection."""
+    if settled:
+        values = {"state": "done"}
+    elif task.answers < task.overlap:
+        values = {"state": "open" if released or task.state == "open" else task.state}
+    elif task.overlap < workspace.settings.queue.max_overlap:
+        values = {"state": "open" if released else task.state, "overlap": task.overlap + 1}  # one more opinion
+    else:
+        _review(connection, task.image_id, f"{task.answers} annotators disagree on the {task.kind} task")
+        values = {"state": "done"}
+    connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(values))
+
+
+def _make_record(
+    connection: Connection,
+    workspace: Workspace,
+    image: RowMapping,
+    event_type: str,
+    votes: Mapping[str, int],
+    answers: Sequence[RowMapping],
+) -> None:
+    record = make_record(image, event_type, votes, _captions(image, event_type, answers))
+    context = Context(workspace.settings, workspace.taxonomy, splits_assigned=False)
+    if findings := record_errors(record, context):
+        _review(connection, image["id"], "; ".join(f"{finding.rule}: {finding.message}" for finding in findings))
+        return
+    ids = [row["id"] for row in answers]
+    add_revision(connection, record, submissions=ids, reason="the annotators agree", decided_by="agreement")
+
+
+def _captions(image: RowMapping, event_type: str, answers: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """The captions of the first annotator who wrote some and chose the agreed type; else the imported ones."""
+    for row in answers:
+        if row["answer"]["captions"] and row["answer"]["event_type"] == event_type:
+            texts, author = row["answer"]["captions"], row["pseudonym"]
+            return [caption(text, origin="human", author=author, verified=True) for text in texts]
+    return [dict(entry) for entry in image["captions"]]
+
+
+def _review(connection: Connection, image_id: str, note: str) -> None:
+    """Put the image before a reviewer, with the reason; once is enough."""
+    waiting = sa.select(tasks.c.id).where(tasks.c.image_id == image_id, tasks.c.kind == "review")
+    if connection.execute(waiting).scalar() is None:
+        row = {"image_id": image_id, "kind": "review", "state": "open", "overlap": 1, "answers": 0, "note": note}
+        connection.execute(sa.insert(tasks).values(row))

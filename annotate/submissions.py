@@ -1,0 +1,94 @@
+"""Submissions: storing what an annotator answered, exactly once, and never changing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gatherset.annotate.annotators import annotator_id
+from gatherset.annotate.answer import Answer, check_answer
+from gatherset.annotate.consensus import decide
+from gatherset.dataset.catalog.tables import leases, submissions, tasks
+from gatherset.dataset.errors import SubmissionError
+from gatherset.dataset.findings import Finding
+from gatherset.dataset.timestamps import now
+from gatherset.dataset.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Stored:
+    id: int
+    new: bool  # False: this very submission, or the same answer, was stored before
+
+
+class RefusedError(SubmissionError):
+    """The answer breaks rules; `findings` says which."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        super().__init__("; ".join(finding.message for finding in findings), findings[0].next_step)
+
+
+def submit(
+    workspace: Workspace, task_id: int, annotator: str, answer: Answer, *, key: str, started_at: str | None = None
+) -> Stored:
+    """Store an answer, superseding the annotator's earlier one to this task, and decide what follows from it.
+
+    `key` is chosen by the sender: sending the same one again stores nothing. Raises RefusedError where the answer
+    breaks a rule, SubmissionError where the task does not exist or asks for something else.
+    """
+    errors = [finding for finding in check_answer(workspace, answer) if finding.level == "error"]
+    if errors:
+        raise RefusedError(errors)
+    with workspace.catalog.write() as connection:
+        return store(connection, workspace, task_id, annotator, answer, key=key, started_at=started_at)
+
+
+def store(
+    connection: Connection,
+    workspace: Workspace,
+    task_id: int,
+    annotator: str,
+    answer: Answer,
+    *,
+    key: str,
+    started_at: str | None = None,
+) -> Stored:
+    """The part of `submit` that runs inside a transaction; the answer was checked."""
+    known = connection.execute(sa.select(submissions.c.id).where(submissions.c.key == key)).scalar()
+    if known is not None:
+        return Stored(known, new=False)
+    task = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
+    if task is None or task.kind != answer.kind:
+        raise SubmissionError(f"there is no task {task_id} of kind '{answer.kind}'", "Take the next task")
+    person = annotator_id(connection, annotator)
+    last = _last(connection, task_id, person)
+    document = answer.document()
+    if last is not None and last.answer == document:
+        return Stored(last.id, new=False)
+    new = connection.execute(
+        sa.insert(submissions)
+        .values(
+            task_id=task_id,
+            annotator_id=person,
+            version=last.version + 1 if last else 1,
+            key=key,
+            answer=document,
+            started_at=started_at,
+            submitted_at=now(),
+        )
+        .returning(submissions.c.id)
+    ).scalar_one()
+    connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
+    if last is None:
+        connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(answers=tasks.c.answers + 1))
+    decide(connection, workspace, task.image_id)
+    return Stored(new, new=True)
+
+
+def _last(connection: Connection, task_id: int, person: int) -> Any:
+    query = sa.select(submissions).where(submissions.c.task_id == task_id, submissions.c.annotator_id == person)
+    return connection.execute(query.order_by(submissions.c.version.desc()).limit(1)).one_or_none()

@@ -1,0 +1,1 @@
+"""Measuring: feature extractors, word vectors, EDAN, training, scoring and the benchmark."""

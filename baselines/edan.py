@@ -1,0 +1,208 @@
+"""EDAN, the event-driven alignment network, in the symbols of its paper.
+
+B images, C captions, K regions, N words (of the longest caption; shorter ones are padded), d the shared dimension.
+Where the paper is silent or contradicts itself, `EdanConfig` names the choices and docs/edan.md gives the reasons.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gatherset.baselines.words import PADDING
+
+TINY = 1e-36  # under every denominator; e^-40 squared is still larger
+
+
+@dataclass(frozen=True)
+class EdanConfig:
+    """The shape of the model. `PRESETS` holds the paper's and one for a CPU."""
+
+    d: int = 1024  # shared dimension
+    layers: int = 6  # encoder layers over the regions, Eq. 1
+    heads: int = 8  # of each encoder layer (not in the paper)
+    feed_forward: int = 2  # width of an encoder layer's inner layer, times d (not in the paper)
+    word_dim: int = 300  # Word2Vec dimension
+    dropout: float = 0.1  # in the encoder, on the regions and on the words
+    label: bool = True  # event type as l_0; without it, l_0 is a learned constant
+    attention: Literal["event", "self", "none"] = "event"  # over the words, Eq. 2 to 4; the rows of the paper's Table 3
+    output: Literal["weighted", "residual"] = "residual"  # decision 1: t_j = N a_j V_j, or l_j + N a_j V_j
+    alignment: Literal["both", "global", "local"] = "both"  # the rows of the paper's Table 5
+    similarity: Literal["cosine", "sgraf256"] = "cosine"  # decision 2: sim(I, T), Eq. 6
+    pooling: Literal["printed", "log_mean_exp"] = "printed"  # decision 3: Eq. 12 and 13
+    sharpness: float = 9.0  # decision 5: λ of ω = softmax(λ s), at most 40
+
+
+PRESETS = {
+    "paper": EdanConfig(),
+    "cpu": EdanConfig(d=256, layers=1, heads=4, dropout=0.2),
+}
+
+
+class EventDrivenAttention(nn.Module):
+    """Eq. 2 to 4: the event label alone asks, every word answers."""
+
+    def __init__(self, config: EdanConfig) -> None:
+        super().__init__()
+        d = config.d
+        self.residual = config.output == "residual"
+        self.norm_event, self.norm_words = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.W_Q, self.W_K, self.W_V = (nn.Linear(d, d, bias=False) for _ in range(3))
+
+    def forward(self, l_0: Tensor, L: Tensor, mask: Tensor) -> Tensor:
+        """l_0 [C, d], L [C, N, d], mask [C, N] (True: a word) -> T [C, N, d]."""
+        words = self.norm_words(L)
+        Q, K, V = self.W_Q(self.norm_event(l_0)), self.W_K(words), self.W_V(words)  # Eq. 2
+        scores = torch.einsum("cd,cnd->cn", Q, K) / math.sqrt(Q.shape[-1])
+        a = scores.masked_fill(~mask, -torch.inf).softmax(-1)  # [C, N], Eq. 3
+        # Times N, so that the mean of Eq. 5 is the weighted sum of Eq. 4.
+        T = mask.sum(-1)[:, None, None] * a[..., None] * V
+        return L + T if self.residual else T
+
+
+class SelfAttention(nn.Module):
+    """The paper's Table 3, "self-attention": every word asks, the label being one of them."""
+
+    def __init__(self, config: EdanConfig) -> None:
+        super().__init__()
+        d = config.d
+        self.residual = config.output == "residual"
+        self.norm = nn.LayerNorm(d)
+        self.W_Q, self.W_K, self.W_V = (nn.Linear(d, d, bias=False) for _ in range(3))
+
+    def forward(self, L: Tensor, mask: Tensor) -> Tensor:
+        """L [C, N, d], mask [C, N] -> T [C, N, d]."""
+        words = self.norm(L)
+        Q, K, V = self.W_Q(words), self.W_K(words), self.W_V(words)
+        scores = Q @ K.transpose(1, 2) / math.sqrt(Q.shape[-1])  # [C, N, N]
+        T = scores.masked_fill(~mask[:, None, :], -torch.inf).softmax(-1) @ V
+        return L + T if self.residual else T
+
+
+class Edan(nn.Module):
+    """The two encoders and the two similarities.
+
+    `region_dim` is D of the extractor; `vectors` [V, word_dim] are the word vectors to start from.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    theta: Tensor
+
+    def __init__(self, config: EdanConfig, region_dim: int, vectors: Tensor) -> None:
+        super().__init__()
+        self.config = config
+        d = config.d
+        # What the training regions look like, set once by the trainer: part of the first linear layer in effect.
+        self.register_buffer("mean", torch.zeros(region_dim))
+        self.register_buffer("scale", torch.ones(region_dim))
+        # Share of the local similarity in the score, Eq. 16; chosen on validation.
+        self.register_buffer("theta", torch.tensor({"both": 0.5, "global": 0.0, "local": 1.0}[config.alignment]))
+        self.dropout = nn.Dropout(config.dropout)
+        self.fc_region = nn.Linear(region_dim, d)
+        self.fc_mean_region = nn.Linear(region_dim, d)
+        self.token = nn.Parameter(torch.randn(d) / math.sqrt(d))
+        layer = nn.TransformerEncoderLayer(
+            d, config.heads, config.feed_forward * d, config.dropout, batch_first=True, norm_first=True
+        )
+        self.transformer = nn.TransformerEncoder(layer, config.layers, nn.LayerNorm(d), enable_nested_tensor=False)
+        self.word2vec = nn.Embedding.from_pretrained(vectors.clone(), freeze=False, padding_idx=PADDING)
+        self.fc_word = nn.Linear(config.word_dim, d)
+        if not config.label and config.attention == "event":
+            self.l_0 = nn.Parameter(torch.randn(d) / math.sqrt(d))
+        if config.attention == "event":
+            self.attention: nn.Module = EventDrivenAttention(config)
+        elif config.attention == "self":
+            self.attention = SelfAttention(config)
+        if config.similarity == "sgraf256" and config.alignment != "local":
+            self.W_s = nn.Linear(d, 256, bias=False)
+            self.to_score = nn.Linear(256, 1)
+
+    def encode_images(self, regions: Tensor) -> tuple[Tensor, Tensor]:
+        """regions [B, K, D] -> v_glo [B, d], V̂ [B, K, d]."""
+        r = self.dropout((regions.float() - self.mean) / self.scale)
+        i = self.fc_region(r)  # [B, K, d]
+        i_0 = self.token + self.fc_mean_region(r.mean(1))  # [B, d]
+        V = self.transformer(torch.cat([i_0[:, None], i], 1))  # [B, 1 + K, d], Eq. 1
+        return V[:, 0], V[:, 1:]  # Eq. 5, left
+
+    def encode_captions(self, words: Tensor, events: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """words [C, N] (0: padding), events [C], both word numbers -> t_glo [C, d], T [C, N, d], mask [C, N].
+
+        Where the label is a word among others (attention `self` or `none`), N is one more and the label is word 0.
+        """
+        config, mask = self.config, words != PADDING
+        L = self.fc_word(self.dropout(self.word2vec(words)))  # [C, N, d]
+        l_0 = self.fc_word(self.word2vec(events)) if config.label else None
+        if config.attention == "event":
+            T = self.attention(self.l_0.expand(len(L), -1) if l_0 is None else l_0, L, mask)
+        else:
+            if l_0 is not None:
+                L = torch.cat([l_0[:, None], L], 1)
+                mask = torch.cat([mask.new_ones(len(mask), 1), mask], 1)
+            T = self.attention(L, mask) if config.attention == "self" else L
+        T = T * mask[..., None]
+        return T.sum(1) / mask.sum(1, keepdim=True), T, mask  # Eq. 5, right
+
+    def global_similarity(self, v_glo: Tensor, t_glo: Tensor) -> Tensor:
+        """sim(I, T), Eq. 6: v_glo [B, d], t_glo [C, d] -> [B, C]."""
+        v, t = F.normalize(v_glo, dim=-1), F.normalize(t_glo, dim=-1)
+        if self.config.similarity == "cosine":
+            return v @ t.T
+        W = self.W_s.weight  # [256, d]; W |v - t|² = W v² - 2 W (v t) + W t², so no [B, C, d] is ever made
+        cross = ((v[:, None] * W) @ t.T).transpose(1, 2)  # [B, C, 256]
+        difference = (v**2 @ W.T)[:, None] - 2 * cross + (t**2 @ W.T)
+        return torch.sigmoid(self.to_score(F.normalize(difference, dim=-1)).squeeze(-1))
+
+    def local_similarity(self, V: Tensor, T: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """S(T, I) and S(I, T), Eq. 10 to 13: V [B, K, d], T [C, N, d], mask [C, N] -> twice [B, C]."""
+        s_words, s_regions = attended_similarities(V, T, mask, self.config.sharpness)
+        printed = self.config.pooling == "printed"
+        words = torch.ones(len(V), 1, dtype=torch.bool, device=V.device) & mask[:, None].transpose(0, 1)
+        regions = torch.ones(1, 1, V.shape[1], dtype=torch.bool, device=V.device)
+        return pool(s_words, words, printed), pool(s_regions, regions, printed)
+
+
+def attended_similarities(V: Tensor, T: Tensor, mask: Tensor, sharpness: float) -> tuple[Tensor, Tensor]:
+    """S(t_i, I) as [B, C, N] and S(v̂_j, T) as [B, C, K], Eq. 10 and 11, without ever making an attended vector.
+
+    With s_ij the cosine of word i and region j, and e_ij = exp(λ s_ij), the softmax's normaliser cancels in the cosine
+    of Eq. 11: S(t_i, I) = Σ_j e_ij s_ij |v̂_j| / sqrt(e_iᵀ G e_i), where G_jk = v̂_j·v̂_k. Likewise for a region and
+    the words, with the Gram matrix of the words. Padded words have e = 0.
+    """
+    (B, K, d), (C, N, _) = V.shape, T.shape
+    v, t = F.normalize(V, dim=-1), F.normalize(T, dim=-1)
+    s = v.reshape(B * K, d) @ t.reshape(C * N, d).T  # [BK, CN]
+    e = torch.exp(sharpness * s) * mask.reshape(-1)
+    es = e * s
+
+    e_image, es_image = e.view(B, K, C * N), es.view(B, K, C * N)
+    numerator = torch.einsum("bk,bkx->bx", V.norm(dim=-1), es_image)
+    square = (e_image * ((V @ V.transpose(1, 2)) @ e_image)).sum(1)
+    s_words = (numerator / square.clamp(min=TINY).sqrt()).view(B, C, N)
+
+    e_caption, es_caption = e.view(B * K, C, N).transpose(0, 1), es.view(B * K, C, N).transpose(0, 1)
+    numerator = (es_caption @ T.norm(dim=-1)[..., None]).squeeze(-1)  # [C, BK]
+    square = (e_caption * (e_caption @ (T @ T.transpose(1, 2)))).sum(-1)
+    s_regions = (numerator / square.clamp(min=TINY).sqrt()).view(C, B, K).transpose(0, 1)
+    return s_words, s_regions
+
+
+def pool(similarities: Tensor, mask: Tensor, printed: bool) -> Tensor:
+    """Eq. 12 and 13: (1/n) log Σ exp(n x) over the last axis, n the number of True in `mask`; [..., n] -> [...].
+
+    Not as printed, but as the logarithm of the mean: longer captions then have no advantage over shorter ones.
+    """
+    n = mask.sum(-1)
+    total = (n[..., None] * similarities).masked_fill(~mask, -torch.inf).logsumexp(-1)
+    return (total if printed else total - n.log()) / n
+
+
+def final_score(sim: Tensor, S: Tensor, theta: float) -> Tensor:
+    """Eq. 16: (1 - θ) sim + θ S."""
+    return (1 - theta) * sim + theta * S

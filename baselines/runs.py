@@ -1,0 +1,117 @@
+"""The run folder: a trained model with everything that is needed to use it again, and what made it.
+
+    model.safetensors   weights of the best epoch          words.json, words.safetensors   vocabulary, first vectors
+    config.json         settings, release, extractor, θ    log.jsonl                       one line an epoch
+    state.pt            where an unfinished training goes on
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from gatherset.baselines.edan import Edan, EdanConfig
+from gatherset.baselines.words import Vectors, Vocabulary, load_words, save_words
+from gatherset.dataset.errors import ModelError
+from gatherset.dataset.features import FeatureFile, ReleaseIdentity
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a run was made of: with the same, and the same library versions, training gives the same model."""
+
+    edan: dict[str, Any]  # EdanConfig
+    training: dict[str, Any]  # TrainConfig
+    release: dict[str, str]  # name, version, content_hash
+    extractor_hash: str  # of the features it was trained on
+    region_dim: int  # D of these features
+    code_version: str  # of Gatherset
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model, opened."""
+
+    folder: Path
+    config: RunConfig
+    model: Edan
+    vocabulary: Vocabulary
+
+    @property
+    def label(self) -> bool:
+        """Whether the model takes an event type with a caption."""
+        return self.model.config.label
+
+    def require(self, features: FeatureFile) -> None:
+        """Raise ModelError unless `features` come from the extractor that the model was trained on."""
+        if features.header.extractor.hash != self.config.extractor_hash:
+            raise ModelError(
+                f"{self.folder} was trained on features of extractor {self.config.extractor_hash}, but {features.path} "
+                f"was made by {features.header.extractor.hash}",
+                "Make the features with the same extractor and settings, or train again",
+            )
+
+
+def release_identity(release: ReleaseIdentity) -> dict[str, str]:
+    """Name, version and content hash of a release, as results and runs name it."""
+    return {"name": release.name, "version": release.version, "content_hash": release.content_hash}
+
+
+def write_json(path: Path, document: object) -> None:
+    """Write `document` so that the file is there whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    os.replace(partial, path)
+
+
+def begin_run(folder: Path, config: RunConfig, vocabulary: Vocabulary, vectors: Vectors) -> None:
+    """Make the folder with all that is known before training."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "log.jsonl").write_text("", "utf-8")
+    save_words(folder, vocabulary, vectors)
+    write_json(folder / "config.json", {"format": FORMAT, **asdict(config)})
+
+
+def read_config(folder: Path) -> RunConfig:
+    """The settings of the run in `folder`; ModelError where it is none, or of another version of Gatherset."""
+    path = folder / "config.json"
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        if document.pop("format") != FORMAT:
+            raise ModelError(f"{folder} was made by another version of Gatherset", "Train the model again")
+        return RunConfig(**document)
+    except OSError as error:
+        raise ModelError(f"{folder} is not a run: {path.name}: {error.strerror}", "See the folder runs/") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{path} is damaged: {error}", "Train the model again") from error
+
+
+def save_model(folder: Path, model: Edan) -> None:
+    """Write the weights, whole or not at all."""
+    partial = folder / "model.safetensors.partial"
+    save_file(model.state_dict(), partial)
+    os.replace(partial, folder / "model.safetensors")
+
+
+def load_run(folder: str | Path) -> Run:
+    """Open a run folder; ModelError where it is none, is unfinished or damaged."""
+    folder = Path(folder)
+    config = read_config(folder)
+    if (folder / "state.pt").exists():
+        raise ModelError(f"the training of {folder} is not finished", f"Run `gatherset train --run {folder.name}` again")
+    vocabulary, vectors = load_words(folder)
+    try:
+        model = Edan(EdanConfig(**config.edan), config.region_dim, torch.from_numpy(vectors))
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (OSError, SafetensorError, RuntimeError, TypeError) as error:
+        raise ModelError(f"{folder} holds no readable model: {error}", "Train the model again") from error
+    return Run(folder, config, model.eval(), vocabulary)

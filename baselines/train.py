@@ -1,0 +1,298 @@
+"""Training EDAN on a release: one file from the settings to the best epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gatherset import __version__
+from gatherset.baselines.edan import PRESETS as EDAN_PRESETS
+from gatherset.baselines.edan import Edan, EdanConfig
+from gatherset.baselines.loader import Captions, flat_captions, flat_events, number_captions
+from gatherset.baselines.losses import ContrastiveLoss, collapsed, triplet_loss
+from gatherset.baselines.recall import rsum
+from gatherset.baselines.runs import Run, RunConfig, begin_run, load_run, read_config, release_identity, save_model
+from gatherset.baselines.scoring import Similarities, all_similarities
+from gatherset.baselines.words import Vectors, Vocabulary, train_word2vec
+from gatherset.dataset.errors import ModelError
+from gatherset.dataset.features import FeatureFile
+
+if TYPE_CHECKING:
+    from gatherset.dataset.loading import Release
+
+THETAS = np.linspace(0, 1, 21)  # what θ is chosen from
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train. The paper gives batch, learning rate and epochs; the rest was chosen on validation splits."""
+
+    batch: int = 64  # pairs a step, each of another image
+    lr: float = 5e-4  # highest learning rate, of AdamW
+    epochs: int = 15  # passes over all captions, at most
+    warm_up: int = 100  # steps in which the rate rises from zero
+    decay_at: float = 0.7  # share of all steps after which the rate is a tenth
+    weight_decay: float = 0.01
+    clip: float = 2.0  # largest norm of the gradient
+    margin: float = 0.2  # α of Eq. 14
+    tau: float = 0.07  # τ of Eq. 7 at the start
+    all_negatives: int = 500  # steps in which Eq. 14 sums over all negatives, before it takes the hardest
+    literal_triplet: bool = False  # decision 4: Eq. 14 on S(T, I) alone, as printed; else on S(I, T) as well
+    patience: int = 4  # epochs without a better validation Rsum before training stops
+    seed: int = 0
+
+
+PRESETS = {
+    "paper": TrainConfig(),
+    "cpu": TrainConfig(batch=128, lr=1e-3, epochs=10),
+}
+
+
+def train(
+    release: Release,
+    features: FeatureFile,
+    folder: Path,
+    *,
+    edan: EdanConfig = EDAN_PRESETS["cpu"],
+    settings: TrainConfig = PRESETS["cpu"],
+    report: Callable[[str], None] = print,
+) -> Run:
+    """Train on the train split, choose epoch and θ on the val split, and leave the run in `folder`.
+
+    A training that was stopped goes on after its last whole epoch, with the outcome of one that was not. Raises
+    FeaturesError where the features are of another release, ModelError where the folder holds another run, where the
+    loss is no longer a number, or where the splits are too small.
+    """
+    features.require(release)
+    _check_splits(release)
+    config = RunConfig(
+        edan=asdict(edan),
+        training=asdict(settings),
+        release=release_identity(release),
+        extractor_hash=features.header.extractor.hash,
+        region_dim=features.header.dim,
+        code_version=__version__,
+    )
+    vocabulary, vectors = _words(release, edan, settings.seed)
+    if not (folder / "config.json").exists():
+        begin_run(folder, config, vocabulary, vectors)
+        _save_state(folder / "state.pt", {"epoch": 0})
+    elif read_config(folder) != config:
+        raise ModelError(f"{folder} already holds a run with other settings", "Choose another name with --run")
+    elif not (folder / "state.pt").exists():
+        raise ModelError(f"{folder} already holds a finished run", "Choose another name with --run")
+    _Training(release, features, folder, edan, settings, vocabulary, vectors).run(report)
+    (folder / "state.pt").unlink()
+    return load_run(folder)
+
+
+def _check_splits(release: Release) -> None:
+    for split, least in (("train", 2), ("val", 1)):
+        if len(release[split].ids) < least:
+            raise ModelError(
+                f"the {split} split of {release.name}@{release.version} has {len(release[split].ids)} records",
+                "Add records and build the release again",
+            )
+
+
+def _words(release: Release, edan: EdanConfig, seed: int) -> tuple[Vocabulary, Vectors]:
+    split = release["train"]
+    captions, events = flat_captions(split), flat_events(split)
+    vocabulary = Vocabulary.of(captions, release.event_types if edan.label else ())
+    before: list[str | None] = [event if edan.label else None for event in events]
+    return vocabulary, train_word2vec(captions, before, vocabulary, dim=edan.word_dim, seed=seed)
+
+
+def choose_theta(similarities: Similarities, caption_image: np.ndarray, alignment: str) -> tuple[float, float]:
+    """The θ of Eq. 16 with the highest Rsum, and that Rsum."""
+    thetas = THETAS if alignment == "both" else [1.0 if alignment == "local" else 0.0]
+    sums = []
+    for theta in thetas:
+        i2t, t2i = similarities.final(float(theta))
+        sums.append(rsum(i2t, caption_image, t2i))
+    best = int(np.argmax(sums))
+    return float(thetas[best]), sums[best]
+
+
+class _Training:
+    """One training: the model, its optimiser and where it stands."""
+
+    def __init__(
+        self,
+        release: Release,
+        features: FeatureFile,
+        folder: Path,
+        edan: EdanConfig,
+        settings: TrainConfig,
+        vocabulary: Vocabulary,
+        vectors: Vectors,
+    ) -> None:
+        self.features, self.folder, self.settings = features, folder, settings
+        self.ids = {split: release[split].ids for split in ("train", "val")}
+        self.captions: dict[str, Captions] = {
+            split: number_captions(release[split], vocabulary, flat_events(release[split])) for split in self.ids
+        }
+        torch.manual_seed(settings.seed)
+        self.model = Edan(edan, features.header.dim, torch.from_numpy(vectors))
+        self.contrastive = ContrastiveLoss(settings.tau)
+        self._measure_regions()
+        self.modules = nn.ModuleList([self.model, self.contrastive])
+        self.optimiser = torch.optim.AdamW(self._parameter_groups(), lr=settings.lr)
+        self.steps_an_epoch = sum(1 for _ in self._batches(0))
+        self.hardest_from = settings.all_negatives  # step; put off where the loss collapses
+        self.best, self.best_epoch = -1.0, 0
+
+    def run(self, report: Callable[[str], None]) -> None:
+        """All epochs that are still to come."""
+        for epoch in range(self._resume(), self.settings.epochs):
+            if epoch - self.best_epoch >= self.settings.patience:
+                break
+            line = self._epoch(epoch)
+            self._save(epoch + 1, line)
+            report(
+                f"epoch {epoch + 1} of {self.settings.epochs}: loss {line['loss']:.3f}, "
+                f"validation Rsum {line['rsum']:.1f} (best {self.best:.1f}), {line['seconds']:.0f} s"
+            )
+
+    def _epoch(self, epoch: int) -> dict[str, Any]:
+        started = time.monotonic()
+        # Each epoch has a generator state of its own, so that a resumed training takes the same way.
+        torch.manual_seed(self.settings.seed * 100_003 + epoch)
+        self.model.train()
+        losses = []
+        for number, rows in enumerate(self._batches(epoch)):
+            losses.append(self._step(epoch * self.steps_an_epoch + number, rows))
+        contrastive, triplet = (sum(column) / len(losses) for column in zip(*losses, strict=True))
+        directions = 1 if self.settings.literal_triplet else 2
+        first_step, next_step = epoch * self.steps_an_epoch, (epoch + 1) * self.steps_an_epoch
+        stuck = first_step >= self.hardest_from and collapsed(triplet, self.margin_pairs, self.settings.margin, directions)
+        if stuck:
+            self.hardest_from = next_step + self.steps_an_epoch
+        similarities = all_similarities(self.model, self.features, self.ids["val"], self.captions["val"])
+        theta, value = choose_theta(similarities, self.captions["val"].image.numpy(), self.model.config.alignment)
+        self.model.theta.fill_(theta)
+        return {
+            "epoch": epoch + 1,
+            "loss": contrastive + triplet,
+            "contrastive": contrastive,
+            "triplet": triplet,
+            "collapsed": stuck,
+            "tau": float(self.contrastive.tau),
+            "theta": theta,
+            "rsum": value,
+            "seconds": time.monotonic() - started,
+        }
+
+    def _step(self, step: int, rows: Tensor) -> tuple[float, float]:
+        """One step of the optimiser on the captions `rows`; its two losses."""
+        settings, captions, alignment = self.settings, self.captions["train"], self.model.config.alignment
+        image = captions.image[rows]
+        regions = torch.from_numpy(self.features.regions([self.ids["train"][i] for i in image.tolist()]))
+        v_glo, V = self.model.encode_images(regions)
+        t_glo, T, mask = self.model.encode_captions(*captions.rows(rows))
+        contrastive = triplet = torch.zeros(())
+        if alignment != "local":
+            contrastive = self.contrastive(self.model.global_similarity(v_glo, t_glo), image)
+        if alignment != "global":
+            S_TI, S_IT = self.model.local_similarity(V, T, mask)
+            hardest = step >= self.hardest_from
+            triplet = triplet_loss(S_TI, image, settings.margin, hardest)
+            if not settings.literal_triplet:
+                triplet = triplet + triplet_loss(S_IT, image, settings.margin, hardest)
+        loss = contrastive + triplet  # Eq. 15
+        if not math.isfinite(loss.item()):
+            raise ModelError(
+                f"the loss became {loss.item()} at step {step}", "Train with a lower learning rate, or check the features"
+            )
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate(step)
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.modules.parameters(), settings.clip)
+        self.optimiser.step()
+        return contrastive.item(), triplet.item()
+
+    def _rate(self, step: int) -> float:
+        total = self.settings.epochs * self.steps_an_epoch
+        rate = self.settings.lr * min(1.0, (step + 1) / min(self.settings.warm_up, total / 4))
+        return rate if step < self.settings.decay_at * total else rate / 10
+
+    def _batches(self, epoch: int) -> Iterator[Tensor]:
+        """Caption rows of every batch: five passes over the images, each with another caption of every image.
+
+        So all captions are seen in an epoch, and no batch holds two captions of an image.
+        """
+        generator = np.random.default_rng([self.settings.seed, epoch])
+        image = self.captions["train"].image.numpy()
+        first = np.searchsorted(image, np.arange(len(self.ids["train"])))
+        counts = np.bincount(image)
+        order = [first[i] + generator.permutation(counts[i]) for i in range(len(counts))]
+        for turn in range(int(counts.max())):
+            rows = np.array([captions[turn] for captions in order if turn < len(captions)])
+            generator.shuffle(rows)
+            for start in range(0, len(rows), self.settings.batch):
+                batch = rows[start : start + self.settings.batch]
+                if len(batch) > 1:
+                    yield torch.from_numpy(batch)
+
+    @property
+    def margin_pairs(self) -> float:
+        """Pairs in a mean batch."""
+        return len(self.captions["train"]) / self.steps_an_epoch
+
+    def _measure_regions(self) -> None:
+        """Mean and deviation of every region dimension, from at most 500 training images."""
+        regions = torch.from_numpy(self.features.regions(self.ids["train"][:500])).float().flatten(0, 1)
+        self.model.mean.copy_(regions.mean(0))
+        self.model.scale.copy_(regions.std(0).clamp(min=1e-2))
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """Weight decay for matrices; none for biases, norms, τ and word vectors (which are sparse in a batch)."""
+        matrices, others = [], []
+        for name, parameter in self.modules.named_parameters():
+            (matrices if parameter.ndim > 1 and "word2vec" not in name else others).append(parameter)
+        return [
+            {"params": matrices, "weight_decay": self.settings.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+
+    def _save(self, epochs_done: int, line: dict[str, Any]) -> None:
+        if line["rsum"] > self.best:
+            self.best, self.best_epoch = line["rsum"], epochs_done
+            save_model(self.folder, self.model)
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+        state = {
+            "epoch": epochs_done,
+            "modules": self.modules.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "hardest_from": self.hardest_from,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+        }
+        _save_state(self.folder / "state.pt", state)
+
+    def _resume(self) -> int:
+        """Take up the last whole epoch; the number of epochs done."""
+        state = torch.load(self.folder / "state.pt", weights_only=True)
+        if state["epoch"]:
+            self.modules.load_state_dict(state["modules"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.hardest_from, self.best, self.best_epoch = state["hardest_from"], state["best"], state["best_epoch"]
+        return int(state["epoch"])
+
+
+def _save_state(path: Path, state: dict[str, Any]) -> None:
+    partial = path.with_name(path.name + ".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)

@@ -1,0 +1,146 @@
+"""The shell door: a table of commands, each imported when it is called, so that `gatherset --help` is quick."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+import gatherset
+from gatherset.dataset.errors import GathersetError
+from gatherset.dataset.shell import COULD_NOT_RUN, say
+
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's life
+    "demo": ("gatherset.cli:demo", "Walk the whole line with synthetic images, or open the app on them."),
+    "init": ("gatherset.dataset.commands:init", "Make a folder a new workspace."),
+    "ingest": ("gatherset.dataset.commands:ingest", "Bring a folder of images and captions in."),
+    "app": ("gatherset.annotate.commands:app", "Annotate in the browser."),
+    "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),
+    "validate": ("gatherset.dataset.commands:validate", "Check a workspace, a release or a records file."),
+    "split": ("gatherset.dataset.commands:split", "Give new records a split."),
+    "release": ("gatherset.dataset.commands:release", "Build releases."),
+    "features": ("gatherset.baselines.commands:features", "Extract image features of a release."),
+    "train": ("gatherset.baselines.commands:train", "Train EDAN on a release."),
+    "evaluate": ("gatherset.baselines.commands:evaluate", "Measure a trained model, or anyone's scores."),
+    "benchmark": ("gatherset.baselines.commands:benchmark", "Train and compare the baselines on a release."),
+    "specimens": ("gatherset.dataset.commands:specimens", "Draw synthetic gatherings to try things with."),
+}
+EXTRAS = {
+    "streamlit": "app",
+    "starlette": "app",
+    "torch": "baselines",
+    "gensim": "baselines",
+    "safetensors": "baselines",
+}
+
+
+class LazyGroup(click.Group):
+    """Lists its commands from the table and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; whatever a person can mend is said in one line, with exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except GathersetError as error:
+            _fail(str(error))
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get((error.name or "").partition(".")[0])
+            if extra is None:
+                raise
+            _fail(f"this needs {error.name}, which is not installed. Install it: pip install 'gatherset[{extra}]'")
+        except KeyboardInterrupt:
+            click.echo("Stopped. What was finished is kept; run the same command again to go on.", err=True)
+            sys.exit(INTERRUPTED)
+        except Exception as error:
+            if not (text := _trouble(error)):
+                raise
+            _fail(text)
+
+
+def _trouble(error: Exception) -> str:
+    """In words, what goes wrong on machines rather than in programs; "" for anything else."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror}. Make room or mend the permissions, then run it again."
+    from sqlalchemy.exc import DBAPIError
+
+    if isinstance(error, DBAPIError):
+        return f"the catalog cannot be used: {error.orig}. Close what else uses it, or restore it from a backup."
+    return ""
+
+
+def _fail(text: str) -> None:
+    click.echo(f"gatherset: {text}", err=True)
+    sys.exit(COULD_NOT_RUN)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(gatherset.__version__, prog_name="gatherset")
+def main() -> None:
+    """Build, annotate, release and benchmark an image-caption dataset of mass gatherings.
+
+    Example: gatherset demo --headless
+    """
+
+
+@click.command()
+@click.option("--headless", is_flag=True, help="No browser: all the way to the benchmark table.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("gatherset-demo"), show_default=True)
+@click.option("--images", default=400, show_default=True, type=click.IntRange(100), help="Specimens to draw.")
+@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
+def demo(headless: bool, folder: Path, images: int, port: int) -> None:
+    """Walk the whole line with synthetic images: each step is a command that you can run yourself.
+
+    Example: gatherset demo --headless
+    """
+    for command, made in _demo_steps(folder, images, headless=headless):
+        if made is not None and made.exists():
+            continue  # by an earlier run
+        say(f"\n$ gatherset {' '.join(command)}")
+        main.main(command, standalone_mode=False)
+    if not headless:
+        main.main(["app", "-w", str(folder / "mg"), "--port", str(port)], standalone_mode=False)
+
+
+def _demo_steps(folder: Path, images: int, *, headless: bool) -> list[tuple[list[str], Path | None]]:
+    """The commands, each with what it makes where it must not be run again."""
+    photos, mg = folder / "photos", folder / "mg"
+    workspace = ["-w", str(mg)]
+    waiting = 0 if headless else 24  # for the visitor to annotate
+    steps: list[tuple[list[str], Path | None]] = [
+        (["specimens", str(photos), "--count", str(images), "--unannotated", str(waiting)], photos),
+        (["init", str(mg)], mg / "gatherset.toml"),
+        (["ingest", str(photos), *workspace], None),
+        (["submissions", "import", str(photos / "annotator_a.csv"), "--as", "a", *workspace], None),
+        (["submissions", "import", str(photos / "annotator_b.csv"), "--as", "b", *workspace], None),
+    ]
+    if headless:
+        steps += [
+            (["split", *workspace], None),
+            (["validate", *workspace], None),
+            (["release", "build", *workspace], mg / "releases" / "mg-1.0.0"),
+            (["features", "--side", "224", *workspace], None),
+            (["benchmark", *workspace], None),
+        ]
+    return steps
+
+
+if __name__ == "__main__":
+    main()

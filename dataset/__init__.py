@@ -1,0 +1,1 @@
+"""The dataset itself: catalog, images, records, rules, splits and releases."""

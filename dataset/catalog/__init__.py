@@ -1,0 +1,1 @@
+"""The catalog: the tables of a workspace and the connection to them."""

@@ -1,0 +1,208 @@
+"""Ingest: from a folder of image files to images in the store, rows in the catalog, and tasks for annotators."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gatherset.dataset.caption_file import Entry, read_caption_file
+from gatherset.dataset.catalog.tables import images, tasks
+from gatherset.dataset.errors import ImageError, InputError
+from gatherset.dataset.findings import Finding
+from gatherset.dataset.images import SUFFIXES, MeasuredImage, image_id, measure
+from gatherset.dataset.progress import progress
+from gatherset.dataset.records import caption
+from gatherset.dataset.timestamps import now
+from gatherset.dataset.workspace import Workspace
+
+BATCH = 128  # images a transaction: all that Ctrl-C can cost
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What holds for every image of the folder whose own line in captions.jsonl does not say otherwise."""
+
+    part: str = "collected"
+    license: str | None = None
+    dataset: str | None = None  # None: the folder's name
+
+
+@dataclass
+class IngestReport:
+    found: int = 0  # image files in the folder
+    added: int = 0
+    present: int = 0  # were in the catalog before
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    path: Path
+    ref: str  # its name in the folder, as captions.jsonl has it
+    entry: Entry | None
+
+
+def ingest(workspace: Workspace, folder: Path, provenance: Provenance) -> IngestReport:
+    """Bring the images in `folder` (or its sub-folder `images`) and their captions into the workspace.
+
+    What is there already stays as it is, so a run that was interrupted is repeated to go on. An image or a line that
+    cannot be used becomes a finding; the others are taken. Raises InputError for a folder that cannot be read or
+    holds no images.
+    """
+    report = IngestReport()
+    candidates = _candidates(folder, report)
+    with workspace.catalog.read() as connection:
+        known = set(connection.execute(sa.select(images.c.id)).scalars())
+    for batch in _batches(progress(candidates, total=len(candidates), label="ingest")):
+        measured = _measure_batch(workspace, batch, known, report)
+        with workspace.catalog.write() as connection:
+            for candidate, image in measured:
+                _insert(connection, workspace, candidate, image, provenance, folder.absolute().name)
+        report.added += len(measured)
+    return report
+
+
+def _candidates(folder: Path, report: IngestReport) -> list[_Candidate]:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder", "Name the folder that holds the images and captions.jsonl")
+    caption_file = folder / "captions.jsonl"
+    entries: dict[str, Entry] = {}
+    if caption_file.exists():
+        entries, report.findings = read_caption_file(caption_file)
+    root = folder / "images" if (folder / "images").is_dir() else folder
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    refs = {path.relative_to(root).as_posix(): path for path in paths}
+    for ref, entry in entries.items():
+        if ref not in refs:
+            message = f"'{ref}' is not in {root}"
+            where = f"{caption_file}:{entry.line}"
+            report.findings.append(Finding("GS201", "error", where, message, "Add the image or remove the line"))
+    if not refs:
+        raise InputError(f"{root} holds no {', '.join(SUFFIXES)} files", "Name the folder that holds the images")
+    report.found = len(refs)
+    return [_Candidate(path, ref, entries.get(ref)) for ref, path in refs.items()]
+
+
+def _batches(candidates: Iterator[_Candidate]) -> Iterator[list[_Candidate]]:
+    batch: list[_Candidate] = []
+    for candidate in candidates:
+        batch.append(candidate)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _measure_batch(
+    workspace: Workspace, batch: Sequence[_Candidate], known: set[str], report: IngestReport
+) -> list[tuple[_Candidate, MeasuredImage]]:
+    """Those of the batch that are new, measured and stored; `known` gains their ids."""
+
+    def work(candidate: _Candidate) -> MeasuredImage | ImageError | str:
+        try:
+            data = candidate.path.read_bytes()
+            identity = image_id(hashlib.sha256(data).hexdigest())
+            if identity in known:
+                return identity
+            image = measure(data, max_pixels=workspace.settings.images.max_pixels)
+        except ImageError as error:
+            return error
+        except OSError as error:
+            return ImageError(f"the file cannot be read: {error.strerror}", "Check its permissions")
+        workspace.store.add(image.sha256, image.format, image.data)
+        return image
+
+    measured = []
+    first_ref: dict[str, str] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing release the interpreter lock
+        for candidate, outcome in zip(batch, pool.map(work, batch), strict=True):
+            where = str(candidate.path)
+            if isinstance(outcome, ImageError):
+                report.findings.append(Finding("GS203", "error", where, outcome.what, outcome.next_step))
+            elif isinstance(outcome, str):
+                report.present += 1
+            elif outcome.id in known:
+                message = f"the same bytes as '{first_ref.get(outcome.id, 'an image ingested before')}'; left out"
+                report.findings.append(Finding("GS206", "warning", where, message, "Nothing to do"))
+            else:
+                known.add(outcome.id)
+                first_ref[outcome.id] = candidate.ref
+                measured.append((candidate, outcome))
+                report.findings += _caption_findings(workspace, candidate)
+    return measured
+
+
+def _caption_findings(workspace: Workspace, candidate: _Candidate) -> list[Finding]:
+    wanted = workspace.settings.captions_per_image
+    given = len(candidate.entry.captions) if candidate.entry else 0
+    if given in (0, wanted):
+        return []
+    message = f"{given} captions instead of {wanted}; an annotator is asked for {wanted}"
+    return [Finding("GS102", "warning", str(candidate.path), message, "Nothing to do, or mend captions.jsonl")]
+
+
+def _insert(
+    connection: Connection,
+    workspace: Workspace,
+    candidate: _Candidate,
+    image: MeasuredImage,
+    provenance: Provenance,
+    folder_name: str,
+) -> None:
+    entry = candidate.entry
+    part = (entry and entry.part) or provenance.part
+    source = {
+        "sha256": image.source_sha256,
+        "part": part,
+        "dataset": (entry and entry.dataset) or provenance.dataset or folder_name,
+        "ref": candidate.ref,
+        "url": entry and entry.url,
+        "license": (entry and entry.license) or provenance.license,
+        "attribution": entry and entry.attribution,
+        # Specimens are made, not retrieved: their records are the same whenever they are ingested.
+        "retrieved": None if part == "synthetic" else (entry and entry.retrieved) or now(),
+    }
+    texts = entry.captions if entry else ()
+    connection.execute(
+        sa.insert(images).values(
+            id=image.id,
+            sha256=image.sha256,
+            phash=image.phash,
+            width=image.width,
+            height=image.height,
+            format=image.format,
+            bytes=len(image.data),
+            language=workspace.settings.language,
+            captions=[caption(text, origin="imported", author=None, verified=False) for text in texts],
+            source=source,
+            flags=[],
+            ref=candidate.ref,
+            added_at=now(),
+        )
+    )
+    connection.execute(sa.insert(tasks), list(_tasks(workspace, image.id, part, len(texts))))
+
+
+def _tasks(workspace: Workspace, image: str, part: str, captions: int) -> Iterator[dict[str, Any]]:
+    """The tasks of a new image: captions to write, or an event type to choose for the captions it came with.
+
+    Images of the filtered part are screened first (EDAN section 4.1): the words matched, the picture may not.
+    """
+    if captions != workspace.settings.captions_per_image:
+        kinds = [("caption", "open")]
+    elif part == "filtered":
+        kinds = [("screen", "open"), ("event", "waiting")]
+    else:
+        kinds = [("event", "open")]
+    overlap = workspace.settings.queue.overlap
+    for kind, state in kinds:
+        yield {"image_id": image, "kind": kind, "state": state, "overlap": overlap, "answers": 0, "note": ""}

@@ -1,0 +1,97 @@
+"""Records: how one is made, written as text, hashed, and kept in the catalog with its revisions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, RowMapping
+
+from gatherset.dataset.catalog.tables import records, revisions
+from gatherset.dataset.timestamps import now
+
+Record = dict[str, Any]  # of the shape schemas/record.schema.json
+SCHEMA_VERSION = "1.0"
+SPLITS = ("train", "val", "test")
+
+
+def canonical(value: Any) -> str:
+    """The one text of a JSON value: sorted keys, no spaces, as UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_hash(records: Iterable[Record]) -> str:
+    """sha256 of the canonical JSON of the records, a line each, sorted by id: the same across versions of the tools."""
+    digest = hashlib.sha256()
+    for record in sorted(records, key=lambda record: str(record["id"])):
+        digest.update(canonical(record).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def caption(text: str, *, origin: str, author: str | None, verified: bool) -> dict[str, Any]:
+    """One entry of a record's `captions`."""
+    return {"text": text, "origin": origin, "author": author, "verified": verified}
+
+
+def make_record(
+    image: RowMapping, event_type: str, votes: Mapping[str, int], captions: Sequence[Mapping[str, Any]]
+) -> Record:
+    """The record of a row of `images`, still without a split."""
+    measured = {key: image[key] for key in ("sha256", "phash", "width", "height", "format", "bytes")}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "id": image["id"],
+        "language": image["language"],
+        "image": measured,
+        "event": {"type": event_type, "votes": dict(sorted(votes.items()))},
+        "captions": [dict(entry) for entry in captions],
+        "source": dict(image["source"]),
+        "split": None,
+        "flags": sorted(image["flags"]),
+    }
+
+
+def add_revision(
+    connection: Connection, record: Record, *, submissions: Sequence[int], reason: str, decided_by: str
+) -> int:
+    """Write `record` as the newest revision of its id; returns the revision's number, 1 for a new record."""
+    current = connection.execute(sa.select(records.c.revision).where(records.c.id == record["id"])).scalar()
+    revision = (current or 0) + 1
+    if current is None:
+        connection.execute(sa.insert(records).values(id=record["id"], revision=revision))
+    else:
+        connection.execute(sa.update(records).where(records.c.id == record["id"]).values(revision=revision))
+    content = {key: value for key, value in record.items() if key != "split"}  # it may change without a revision
+    connection.execute(
+        sa.insert(revisions).values(
+            record_id=record["id"],
+            revision=revision,
+            content=content,
+            submissions=list(submissions),
+            reason=reason,
+            decided_by=decided_by,
+            created_at=now(),
+        )
+    )
+    return revision
+
+
+def current_records(connection: Connection) -> Iterator[Record]:
+    """The current revision of every record, by id."""
+    query = (
+        sa.select(revisions.c.content, records.c.split)
+        .join(records, (records.c.id == revisions.c.record_id) & (records.c.revision == revisions.c.revision))
+        .order_by(records.c.id)
+    )
+    for row in connection.execute(query):
+        yield {**row.content, "split": row.split}
+
+
+def newest_change(connection: Connection) -> str | None:
+    """When a record was last made, corrected, or given a split: the date of a release. None where there is none."""
+    made = connection.execute(sa.select(sa.func.max(revisions.c.created_at))).scalar()
+    assigned = connection.execute(sa.select(sa.func.max(records.c.split_at))).scalar()
+    return max(filter(None, (made, assigned)), default=None)

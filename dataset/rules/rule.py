@@ -1,0 +1,125 @@
+"""What a rule is, and the registry of all of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gatherset.dataset.records import Record
+from gatherset.dataset.settings import Settings
+from gatherset.dataset.store import ImageStore
+from gatherset.dataset.taxonomy import Taxonomy
+
+RULES: dict[str, type[Rule]] = {}
+
+GOLDEN: Record = {
+    "schema_version": "1.0",
+    "id": "gs-3f9a1c0b7d2e4a55",
+    "language": "en",
+    "image": {
+        "sha256": "a81c" * 16,
+        "phash": "e1c3b49a0f5d2768",
+        "width": 1024,
+        "height": 683,
+        "format": "jpeg",
+        "bytes": 183221,
+    },
+    "event": {"type": "protest", "votes": {"protest": 2}},
+    "captions": [
+        {"text": text, "origin": "human", "author": "a-7f3c91d2", "verified": True}
+        for text in (
+            "Students march down a wide street behind a white banner.",
+            "A crowd with hand-painted signs fills the avenue.",
+            "Young people chant while they walk past shops.",
+            "Several protesters hold up cardboard signs in the sun.",
+            "A long march of demonstrators moves through the city.",
+        )
+    ],
+    "source": {
+        "sha256": "3f9a1c0b7d2e4a55" + "0" * 48,
+        "part": "filtered",
+        "dataset": "flickr8k",
+        "ref": "march.jpg",
+        "url": None,
+        "license": "CC-BY-2.0",
+        "attribution": "Photograph by A. N. Other",
+        "retrieved": "2026-11-20T10:00:00Z",
+    },
+    "split": "train",
+    "flags": [],
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What rules may look at besides the record itself."""
+
+    settings: Settings
+    taxonomy: Taxonomy
+    store: ImageStore | None = None  # None: there are no pixels here (a records file)
+    splits_assigned: bool = True  # False: too early to ask for a split (a record that is being made)
+
+
+class Rule:
+    """One check. A fresh object is made for each run, so it may remember what it has seen.
+
+    `check` is called once a record that has the right shape, `close` once at the end; both yield what is wrong.
+    """
+
+    id: ClassVar[str]
+    level: ClassVar[str]  # error or warning
+    title: ClassVar[str]  # what must hold, in one line
+    next_step: ClassVar[str]
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.settings = context.settings.rules
+
+    def check(self, record: Record) -> Iterator[str]:
+        """Messages about this record, each with the offending value."""
+        yield from ()
+
+    def close(self) -> Iterator[tuple[str, str]]:
+        """(record id or "the dataset", message) for what only shows when all records are known."""
+        yield from ()
+
+    @classmethod
+    def golden(cls) -> list[Record]:
+        """Records that this rule passes."""
+        return [copy.deepcopy(GOLDEN)]
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        """Sets of records in each of which this rule finds something."""
+        raise NotImplementedError
+
+
+def register(cls: type[Rule]) -> type[Rule]:
+    """Put the rule into the registry under its id."""
+    assert cls.id not in RULES, cls.id
+    RULES[cls.id] = cls
+    return cls
+
+
+def golden(change: Callable[[Record], object] = lambda record: None) -> Record:
+    """The golden record, changed in place by `change`: for counter-examples."""
+    record = copy.deepcopy(GOLDEN)
+    change(record)
+    return record
+
+
+def numbered(number: int, change: Callable[[Record], object] = lambda record: None) -> Record:
+    """A golden record of its own for each number: another image, other captions."""
+    record = golden()
+    digits = f"{number:016x}"
+    record["id"] = f"gs-{digits}"
+    record["source"]["sha256"] = digits * 4
+    record["image"]["sha256"] = f"{number + 1:064x}"
+    # Multiplying by a large odd number spreads the bits: these images are not near-duplicates.
+    record["image"]["phash"] = f"{(number + 1) * 0x9E3779B97F4A7C15 % 2**64:016x}"
+    for entry in record["captions"]:
+        entry["text"] = f"{entry['text'][:-1]}, number {number}."
+    change(record)
+    return record

@@ -1,0 +1,78 @@
+"""Fixtures that many folders need: a small folder of real image files, a workspace, the real data where it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gatherset.dataset.workspace import Workspace
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+CAPTIONS = (
+    "People march down the street with signs.",
+    "A crowd fills the avenue under banners.",
+    "Many demonstrators walk past the shops.",
+    "Someone in the crowd lifts a white placard.",
+    "The march moves slowly through the city.",
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_workspace_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own workspace must not leak into a test."""
+    monkeypatch.delenv("GATHERSET_WORKSPACE", raising=False)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    made = Workspace.create(tmp_path / "mg")
+    yield made
+    made.catalog.close()
+
+
+def draw(path: Path, number: int, size: tuple[int, int] = (96, 80)) -> None:
+    """A picture of its own for each number: smooth noise, so that perceptual hashes differ."""
+    noise = np.random.default_rng(number).integers(0, 256, (10, 12, 3), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(path, quality=90)
+
+
+@pytest.fixture
+def make_photos(tmp_path: Path) -> Callable[..., Path]:
+    """make_photos(4, captions=True) draws a folder of 4 photographs with captions.jsonl."""
+
+    def make(count: int, *, captions: bool = True, folder: str = "photos", **fields: object) -> Path:
+        root = tmp_path / folder
+        lines = []
+        for number in range(count):
+            draw(root / "images" / f"{number}.jpg", number)
+            texts = [f"{text[:-1]}, photo {number}." for text in CAPTIONS]
+            lines.append(json.dumps({"image": f"{number}.jpg", "captions": texts, "license": "CC-BY-4.0", **fields}))
+        if captions:
+            (root / "captions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def gatherings() -> Path:
+    """The folder of 893 real photographs with captions and two annotators; not part of the project."""
+    folder = SHARED / "data" / "gatherings"
+    if not folder.is_dir():
+        pytest.skip("the real photographs are not beside this clone (../shared/data/gatherings)")
+    return folder
+
+
+def must_not_skip_in_ci(reason: str) -> None:
+    """Skip with the reason; in CI, where the thing can be installed, fail instead."""
+    if os.environ.get("CI"):
+        pytest.fail(f"in CI this must run: {reason}")
+    pytest.skip(reason)
