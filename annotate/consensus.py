@@ -48,7 +48,9 @@ def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
     settled = {"screen": gathering is True, "event": typed, "caption": typed}
     for kind, task in own_tasks.items():
         if kind in settled:
-            _advance(connection, workspace, task, settled[kind], released=kind == "screen" or gathering is not None)
+            # The type of a screened image is asked once it is known to be a gathering.
+            unsettled = "waiting" if kind == "event" and screened and gathering is None else "open"
+            _advance(connection, workspace, task, "done" if settled[kind] else unsettled)
     if gathering is True and event_type is not None:
         _make_record(connection, workspace, image, event_type, event_votes, answers)
 
@@ -99,17 +101,15 @@ def _event_votes(answers: Sequence[RowMapping]) -> Counter[str]:
     )
 
 
-def _advance(connection: Connection, workspace: Workspace, task: Any, settled: bool, *, released: bool) -> None:
-    """The next state of a task that was not settled by rejection."""
-    if settled:
-        values = {"state": "done"}
-    elif task.answers < task.overlap:
-        values = {"state": "open" if released or task.state == "open" else task.state}
-    elif task.overlap < workspace.settings.queue.max_overlap:
-        values = {"state": "open" if released else task.state, "overlap": task.overlap + 1}  # one more opinion
-    else:
-        _review(connection, task.image_id, f"{task.answers} annotators disagree on the {task.kind} task")
-        values = {"state": "done"}
+def _advance(connection: Connection, workspace: Workspace, task: Any, state: str) -> None:
+    """Give the task its new state; one that all have answered without agreeing asks one more, or a reviewer."""
+    values: dict[str, Any] = {"state": state}
+    if state != "done" and task.answers >= task.overlap:
+        if task.overlap < workspace.settings.queue.max_overlap:
+            values["overlap"] = task.overlap + 1
+        else:
+            _review(connection, task.image_id, f"{task.answers} annotators disagree on the {task.kind} task")
+            values["state"] = "done"
     connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(values))
 
 

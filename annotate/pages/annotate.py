@@ -19,9 +19,11 @@ from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 STYLE = """<style>
-[data-testid="stMainBlockContainer"] { padding-top: 2rem; padding-bottom: 2rem; max-width: 1320px; }
+[data-testid="stMainBlockContainer"] { padding: 1.5rem 2.5rem 1rem; max-width: 1440px; }
 .gs-photo { background: #eef2f1; border-radius: .5rem; display: flex; justify-content: center; }
 .gs-photo img { width: 100%; max-height: 78vh; object-fit: contain; border-radius: .5rem; display: block; }
+.gs-question { font-size: 1.15rem; font-weight: 600; line-height: 1.35; margin: 0; }
+[data-testid="stTextAreaRootElement"] textarea { padding: .5rem .75rem; }
 .gs-captions { margin: .2rem 0 1rem; padding-left: 1.3rem; line-height: 1.55; }
 </style>"""
 QUESTIONS = {
@@ -45,14 +47,15 @@ def main() -> None:
         st.success("Nothing is left for you: thank you. Images that others still work on may come back to you later.")
         st.button("Look again")
         return
-    picture, answer = st.columns([3, 2], gap="large")
+    picture, answer = st.columns([6, 5], gap="medium")
     with picture:
         alt = html.escape(task.captions[0] if task.captions else "the image to describe", quote=True)
         st.html(f'<div class="gs-photo"><img src="{image_url(task.sha256, task.format)}" alt="{alt}"></div>')
-    with answer:
-        st.markdown(f"#### {QUESTIONS[task.kind].format(count=workspace.settings.captions_per_image)}")
-        FORMS[task.kind](workspace, annotator, task)
+    with answer.container(gap="xsmall"):
+        question = QUESTIONS[task.kind].format(count=workspace.settings.captions_per_image)
+        st.html(f'<h1 class="gs-question">{html.escape(question)}</h1>')
         show_problems(task)
+        FORMS[task.kind](workspace, annotator, task)
 
 
 def sidebar(workspace: Workspace) -> str:
@@ -146,6 +149,7 @@ def choose_type(workspace: Workspace, task: Task) -> None:
         taxonomy.names,
         format_func=lambda name: taxonomy[name].title,
         key=f"{task.id}:type",
+        wrap=True,
         help="\n".join(f"- **{kind.title}**: {kind.definition}" for kind in taxonomy.types),
     )
     if name := chosen(task):
@@ -190,7 +194,7 @@ def send(workspace: Workspace, annotator: str, task: Task, answer: Callable[[], 
             started_at=st.session_state.started_at,
         )
     except RefusedError as error:
-        st.session_state[f"{task.id}:problems"] = [f"{f.message}. {f.next_step}." for f in error.findings]
+        st.session_state[f"{task.id}:problems"] = [f"{finding.message}." for finding in error.findings]
     except GathersetError as error:
         st.session_state[f"{task.id}:problems"] = [str(error)]
     else:
@@ -198,8 +202,10 @@ def send(workspace: Workspace, annotator: str, task: Task, answer: Callable[[], 
 
 
 def show_problems(task: Task) -> None:
-    for text in st.session_state.pop(f"{task.id}:problems", []):
-        st.error(text[:1].upper() + text[1:], icon=":material/error:")
+    """What kept the last answer from being stored, once."""
+    if problems := st.session_state.pop(f"{task.id}:problems", []):
+        st.error("Not stored yet: " + " ".join(text[:1].upper() + text[1:] for text in problems))
+
 
 
 main()
