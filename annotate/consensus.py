@@ -16,6 +16,29 @@ from gatherset.dataset.timestamps import now
 from gatherset.dataset.validation import record_errors
 from gatherset.dataset.workspace import Workspace
 
+_newer = submissions.alias()
+# Composed once: putting this statement together costs several times what running it does.
+_CURRENT_ANSWERS = (
+    sa.select(
+        submissions.c.id,
+        submissions.c.answer,
+        tasks.c.kind,
+        annotators.c.id.label("person"),
+        annotators.c.pseudonym,
+    )
+    .join(tasks, tasks.c.id == submissions.c.task_id)
+    .join(annotators, annotators.c.id == submissions.c.annotator_id)
+    .where(
+        tasks.c.image_id == sa.bindparam("image"),
+        ~sa.exists().where(
+            _newer.c.task_id == submissions.c.task_id,
+            _newer.c.annotator_id == submissions.c.annotator_id,
+            _newer.c.version > submissions.c.version,
+        ),
+    )
+    .order_by(submissions.c.id)
+)
+
 
 def majority(votes: Mapping[Any, int], needed: int) -> Any:
     """What more than half of at least `needed` votes say; None while there is no such thing."""
@@ -40,7 +63,8 @@ def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
     event_votes = _event_votes(answers)
     event_type = majority(event_votes, needed)
     rejected = now() if gathering is False else None
-    connection.execute(sa.update(images).where(images.c.id == image_id).values(rejected=rejected))
+    if bool(rejected) != bool(image["rejected"]):
+        connection.execute(sa.update(images).where(images.c.id == image_id).values(rejected=rejected))
     if rejected:
         connection.execute(sa.update(tasks).where(tasks.c.image_id == image_id).values(state="done"))
         return
@@ -57,28 +81,7 @@ def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
 
 def current_answers(connection: Connection, image_id: str) -> Sequence[RowMapping]:
     """The answers to an image's tasks that no later one of the same annotator supersedes, oldest first."""
-    newer = submissions.alias()
-    query = (
-        sa.select(
-            submissions.c.id,
-            submissions.c.answer,
-            tasks.c.kind,
-            annotators.c.id.label("person"),
-            annotators.c.pseudonym,
-        )
-        .join(tasks, tasks.c.id == submissions.c.task_id)
-        .join(annotators, annotators.c.id == submissions.c.annotator_id)
-        .where(
-            tasks.c.image_id == image_id,
-            ~sa.exists().where(
-                newer.c.task_id == submissions.c.task_id,
-                newer.c.annotator_id == submissions.c.annotator_id,
-                newer.c.version > submissions.c.version,
-            ),
-        )
-        .order_by(submissions.c.id)
-    )
-    return connection.execute(query).mappings().all()
+    return connection.execute(_CURRENT_ANSWERS, {"image": image_id}).mappings().all()
 
 
 def _gathering_votes(answers: Sequence[RowMapping], *, screened: bool) -> Counter[bool]:
@@ -110,7 +113,8 @@ def _advance(connection: Connection, workspace: Workspace, task: Any, state: str
         else:
             _review(connection, task.image_id, f"{task.answers} annotators disagree on the {task.kind} task")
             values["state"] = "done"
-    connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(values))
+    if any(getattr(task, name) != value for name, value in values.items()):
+        connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(values))
 
 
 def _make_record(

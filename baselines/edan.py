@@ -163,9 +163,8 @@ class Edan(nn.Module):
         """S(T, I) and S(I, T), Eq. 10 to 13: V [B, K, d], T [C, N, d], mask [C, N] -> twice [B, C]."""
         s_words, s_regions = attended_similarities(V, T, mask, self.config.sharpness)
         printed = self.config.pooling == "printed"
-        words = torch.ones(len(V), 1, dtype=torch.bool, device=V.device) & mask[:, None].transpose(0, 1)
-        regions = torch.ones(1, 1, V.shape[1], dtype=torch.bool, device=V.device)
-        return pool(s_words, words, printed), pool(s_regions, regions, printed)
+        all_regions = mask.new_ones(1, 1, V.shape[1])
+        return pool(s_words, mask[None], printed), pool(s_regions, all_regions, printed)
 
 
 def attended_similarities(V: Tensor, T: Tensor, mask: Tensor, sharpness: float) -> tuple[Tensor, Tensor]:

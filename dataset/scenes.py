@@ -16,7 +16,7 @@ EDGES = ("left", "right")
 class Thing:
     """Something that stands in a scene, or is carried in it, and that a caption may mention."""
 
-    kind: str  # what scene_things.py knows how to draw, e.g. "placards"
+    kind: str  # what scene_drawing.py knows how to draw, e.g. "placards"
     colour: str  # "" where its colour is always the same
     count: int  # of the objects or persons drawn
     side: str  # left, middle, right; "" where it spreads over the scene
@@ -97,12 +97,10 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("flagpoles", COLOURS, (3, 8)),
             Offer("hand flags", COLOURS, (8, 24), chance=0.55),
             Offer("screen", COLOURS, sides=SIDED, chance=0.45),
-            Offer("streamers", COLOURS, chance=0.4),
         )),
         Theme("motorcade", ("street", "street", "square"), ("line",), ("twenty", "thirty", "fifty", "hundred"), (
             Offer("open car", COLOURS, sides=("middle",)),
             Offer("hand flags", COLOURS, (6, 14)),
-            Offer("posters", COLOURS, (4, 9), chance=0.6),
             Offer("bunting", COLOURS, chance=0.4),
         ), times=("day", "day", "dusk")),
     ),
@@ -112,12 +110,10 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("burning barricade", sides=SIDED, chance=0.6),
             Offer("water cannon", ("blue", "green", "white"), sides=EDGES, chance=0.45),
             Offer("helicopter", ("blue", "green", "black"), sides=EDGES, chance=0.25),
-            Offer("flares", COLOURS[:4], (2, 4), chance=0.3),
         )),
         Theme("burning car", ("street", "square"), ("flee", "stand", "cheer"), ("few", "twenty", "thirty", "fifty"), (
             Offer("burning car", COLOURS, sides=SIDED),
             Offer("police", counts=(4, 10), sides=SIDED),
-            Offer("broken bottles", counts=(5, 9), chance=0.3),
             Offer("helicopter", ("blue", "green", "black"), sides=EDGES, chance=0.25),
         ), times=("day", "dusk", "night", "night")),
         Theme("tear gas", ("street", "square", "parliament", "park"), ("flee",), ("twenty", "thirty", "fifty"), (
@@ -139,7 +135,6 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("fireworks", COLOURS[:7], (2, 5)),
             Offer("ferris wheel", COLOURS, sides=EDGES, chance=0.5),
             Offer("lanterns", COLOURS[:7], (6, 9), chance=0.5),
-            Offer("food tent", COLOURS, sides=EDGES, chance=0.4),
         ), times=EVENING, weathers=FINE),
         Theme("fair", ("park", "square", "beach"), ("stroll", "stand"), ANY, (
             Offer("ferris wheel", COLOURS, sides=SIDED),
@@ -172,7 +167,6 @@ THEMES: dict[str, tuple[Theme, ...]] = {
         Theme("wedding", ("garden", "garden", "beach", "hall"), ("watch", "mingle", "cheer"), ("few", "twenty", "thirty"), (
             Offer("wedding couple", ("black", "blue", "white"), sides=SIDED),
             Offer("flower arch", ("red", "yellow", "pink", "white", "purple"), sides=SIDED, chance=0.75),
-            Offer("wedding cake", sides=SIDED, chance=0.5),
             Offer("confetti", chance=0.35),
             Offer("garland", COLOURS, chance=0.4),
         ), times=("day", "day", "dusk"), weathers=FINE),
@@ -188,19 +182,17 @@ THEMES: dict[str, tuple[Theme, ...]] = {
         Theme("service", ("chapel",), ("kneel", "seated", "watch"), SOME, (
             Offer("priest", ("white", "purple", "green", "red"), sides=SIDED),
             Offer("cross", ("brown", "yellow"), sides=SIDED),
-            Offer("altar candles", counts=(4, 9), chance=0.6),
-            Offer("choir", COLOURS, (4, 8), EDGES, chance=0.45),
+            Offer("choir", COLOURS, (4, 8), SIDED, chance=0.65),
+            Offer("candles", counts=(3, 6), chance=0.4),
         )),
         Theme("procession", ("church", "church", "street"), ("march",), ("twenty", "thirty", "fifty", "hundred"), (
             Offer("carried statue", ("white", "blue", "pink", "yellow"), sides=SIDED),
             Offer("candles", counts=(5, 12), chance=0.7),
-            Offer("crosses", ("brown", "yellow"), (1, 3), chance=0.6),
-            Offer("petals", ("red", "pink", "yellow", "white"), chance=0.3),
+            Offer("flags", ("white", "yellow", "red", "purple"), (2, 5), chance=0.45),
         ), weathers=("clear", "clear", "cloudy", "fog")),
         Theme("communal prayer", ("mosque",), ("kneel",), ("twenty", "thirty", "fifty", "hundred", "hundreds"), (
             Offer("carpets", ("red", "green", "blue", "purple")),
             Offer("imam", ("white", "black", "green", "blue"), sides=SIDED),
-            Offer("doves", counts=(4, 8), chance=0.4),
             Offer("lanterns", ("yellow", "orange", "green", "blue"), (6, 9), chance=0.4),
         ), weathers=FINE),
         Theme("temple ceremony", ("temple",), ("kneel", "stand"), SOME, (
@@ -215,13 +207,10 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("stage", COLOURS[:7], (2, 5), SIDED),
             Offer("screen", COLOURS, sides=SIDED, chance=0.4),
             Offer("phone lights", counts=(8, 20), chance=0.35),
-            Offer("lasers", COLOURS[:7], (3, 6), chance=0.4),
             Offer("balloons", COLOURS, (4, 9), EDGES, chance=0.2),
         ), times=("day", "dusk", "night", "night"), weathers=("clear", "clear", "cloudy", "rain")),
         Theme("theatre", ("hall",), ("seated",), ("twenty", "thirty", "fifty", "hundred"), (
             Offer("curtain stage", COLOURS, (2, 6)),
-            Offer("piano", ("black", "white", "red"), sides=SIDED, chance=0.7),
-            Offer("chandeliers", counts=(2, 3), chance=0.5),
         )),
         Theme("street artist", ("square", "street", "park", "beach"), ("ring",), ("few", "twenty", "thirty", "fifty"), (
             Offer("juggler", COLOURS, (3, 6), ("middle",)),
@@ -235,7 +224,6 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("team", COLOURS, (3, 6)),
             Offer("second team", CLOTHES, (3, 6)),
             Offer("goal", sides=EDGES),
-            Offer("scarves", COLOURS, (5, 12), chance=0.5),
             Offer("scoreboard", COLOURS[:5], sides=EDGES, chance=0.4),
         )),
         Theme("tennis", ("stadium",), ("seats",), ("fifty", "hundred", "hundreds"), (
@@ -248,7 +236,6 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("runners", COLOURS, (4, 9), ("middle",)),
             Offer("finish arch", COLOURS, chance=0.7),
             Offer("hand flags", COLOURS, (5, 10), chance=0.4),
-            Offer("camera van", COLOURS, sides=EDGES, chance=0.35),
         ), times=("day", "day", "dusk")),
         Theme("basketball", ("hall",), ("seats",), ("fifty", "hundred"), (
             Offer("court", ("orange", "blue", "green", "purple")),
@@ -269,7 +256,6 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("crashed car", COLOURS, sides=SIDED),
             Offer("ambulance", ("white", "yellow", "orange"), sides=SIDED),
             Offer("paramedics", ("green", "orange", "blue"), (2, 4), SIDED, chance=0.6),
-            Offer("cones", counts=(4, 8), chance=0.5),
         )),
         Theme("flood", ("flood",), ("wade",), ("few", "twenty", "thirty", "fifty"), (
             Offer("boats", COLOURS, (1, 3), SIDED),
@@ -289,7 +275,6 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("stalls", COLOURS, (2, 3), EDGES),
             Offer("shopping bags", COLOURS, (3, 8), chance=0.6),
             Offer("fountain", sides=SIDED, chance=0.3),
-            Offer("fruit cart", COLOURS, sides=SIDED, chance=0.4),
         )),
         Theme("queue", ("street", "square", "park"), ("queue",), ("few", "twenty", "thirty"), (
             Offer("kiosk", COLOURS, sides=EDGES),
@@ -300,7 +285,6 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("picnic blankets", COLOURS, (3, 6)),
             Offer("kites", COLOURS, (1, 3), chance=0.5),
             Offer("parasol", COLOURS, sides=SIDED, chance=0.45),
-            Offer("fruit cart", COLOURS, sides=SIDED, chance=0.3),
         ), times=("day", "day", "dusk"), weathers=FINE),
         Theme("station", ("station",), ("stand", "stroll"), ANY, (
             Offer("train", COLOURS),
@@ -309,9 +293,9 @@ THEMES: dict[str, tuple[Theme, ...]] = {
         )),
         Theme("sights", ("square", "temple", "church", "mosque", "parliament"), ("stand", "stroll"), ("few", "twenty", "thirty", "fifty"), (
             Offer("guide", COLOURS, sides=SIDED),
+            Offer("shopping bags", COLOURS, (3, 6), chance=0.3),
             Offer("fountain", sides=SIDED, chance=0.45),
             Offer("statue", ("green", "white", "black"), sides=SIDED, chance=0.5),
-            Offer("pigeons", counts=(5, 12), chance=0.4),
         )),
     ),
 }  # fmt: skip
@@ -323,6 +307,10 @@ SURROUNDINGS = (
     Offer("dog", ("brown", "black", "white"), sides=EDGES, chance=0.2),
     Offer("bicycle", COLOURS, sides=EDGES, chance=0.2),
     Offer("birds", counts=(4, 8), chance=0.12),
+)
+# What people of the crowd hold or wear: one thing each, so never more than there are people
+CARRIED = frozenset(
+    "placards|flags|hand flags|candles|phone lights|umbrellas|suitcases|shopping bags|party hats|witch hats".split("|")
 )
 RAINWEAR = Offer("umbrellas", COLOURS, (3, 7))
 TINTED = frozenset({"street", "square", "hall", "room", "flood"})
@@ -340,6 +328,7 @@ def make_scene(event_type: str, rng: Random) -> Scene:
     if weather == "rain" and theme.name != "flood":
         offers = (*offers, RAINWEAR)
     first, second = rng.sample(CLOTHES, 2)
+    crowd = rng.randint(*CROWDS[rng.choice(theme.crowds)])
     return Scene(
         event_type=event_type,
         theme=theme.name,
@@ -348,26 +337,31 @@ def make_scene(event_type: str, rng: Random) -> Scene:
         time=rng.choice(theme.times),
         weather=weather,
         doing=rng.choice(theme.doings),
-        crowd=rng.randint(*CROWDS[rng.choice(theme.crowds)]),
+        crowd=crowd,
         clothes=(first, second),
-        things=_things(offers, rng),
+        things=_things(offers, crowd, rng),
         seed=rng.getrandbits(32),
     )
 
 
-def _things(offers: tuple[Offer, ...], rng: Random) -> tuple[Thing, ...]:
-    """Take up `offers`, no two things on one side: a thing that finds no free side is left out."""
-    free = list(SIDED)
+def _things(offers: tuple[Offer, ...], crowd: int, rng: Random) -> tuple[Thing, ...]:
+    """Take up `offers`, no two things on one side: what finds no free side, or nobody to carry it, is left out."""
+    free, hands = list(SIDED), crowd
     things: list[Thing] = []
     for offer in offers:
         if offer.chance < 1.0 and rng.random() >= offer.chance:
             continue
         sides = [side for side in offer.sides if side == "" or side in free]
-        if not sides:
+        least, most = offer.counts
+        if offer.kind in CARRIED:
+            most = min(most, hands)
+        if not sides or most < least:
             continue
-        side = rng.choice(sides)
+        side, count = rng.choice(sides), rng.randint(least, most)
         if side:
             free.remove(side)
-        colours = [colour for colour in offer.colours if not (offer.kind == "second team" and colour == things[1].colour)]
-        things.append(Thing(offer.kind, rng.choice(colours), rng.randint(*offer.counts), side))
+        if offer.kind in CARRIED:
+            hands -= count
+        worn = {thing.colour for thing in things if thing.kind == "team"} if offer.kind == "second team" else set()
+        things.append(Thing(offer.kind, rng.choice([name for name in offer.colours if name not in worn]), count, side))
     return tuple(things)

@@ -57,7 +57,7 @@ class Settings:
     format: int  # of this file
     name: str  # of the dataset and its releases
     language: str = "en"  # BCP 47 tag of the captions
-    captions_per_image: int = 5
+    captions_per_image: int = 5  # exactly so many a record
     images: ImageSettings = ImageSettings()
     queue: QueueSettings = QueueSettings()
     splits: SplitSettings = SplitSettings()

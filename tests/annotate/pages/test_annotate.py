@@ -120,7 +120,7 @@ def test_streamlit_alone_serves_the_same_app_on_loopback_only(
         assert picture.headers["content-type"] == "image/jpeg"
         assert "immutable" in picture.headers["cache-control"]
         for name in ("0" * 64 + ".jpg", "..%2f..%2fgatherset.toml", "x.jpg"):
-            assert page.request.get(f"{address}/img/{name}").status == 404
+            assert page.request.get(f"{address}/img/{name}").status in (400, 404)
         port = address.rsplit(":", 1)[1]
         listening = {line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]}
         assert f"0100007F:{int(port):04X}" in listening

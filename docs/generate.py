@@ -1,0 +1,102 @@
+"""Write the pages that follow from the code: docs/commands.md, docs/rules.md, docs/settings.md.
+
+Run it from the repository root after changing a command, a rule or a setting: python docs/generate.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gatherset.cli import COMMANDS, main
+from gatherset.dataset import settings
+from gatherset.dataset.rules import RULES
+
+DOCS = Path(__file__).parent
+MADE = "<!-- Made by docs/generate.py; change the code, not this page. -->\n"
+GROUPS = {
+    "GS1": "Shape",
+    "GS2": "Image",
+    "GS3": "Captions",
+    "GS4": "Event type",
+    "GS5": "Splits",
+    "GS6": "Provenance and licence",
+}
+
+
+def commands_page() -> str:
+    parts = [f"# Commands\n\n{MADE}"]
+    parts.append("Exit codes: 0 fine (warnings alone too), 1 errors were found, 2 could not run, 130 stopped by Ctrl-C.\n")
+    for name in COMMANDS:
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        parts += _command(f"gatherset {name}", command)
+    return "\n".join(parts)
+
+
+def _command(path: str, command: click.Command) -> Iterator[str]:
+    text = command.get_help(click.Context(command, info_name=path, max_content_width=100, terminal_width=100))
+    yield f"## {path}\n\n```text\n{text}\n```\n"
+    for name, child in command.commands.items() if isinstance(command, click.Group) else ():
+        yield from _command(f"{path} {name}", child)
+
+
+def rules_page() -> str:
+    parts = [f"# Rules\n\n{MADE}"]
+    parts.append("Levels, thresholds and `ignore` are set under `[rules]` in gatherset.toml: [settings](settings.md).\n")
+    for prefix, title in GROUPS.items():
+        rows = [f"| {rule.id} | {rule.level} | {rule.title} | {rule.next_step}. |" for rule in _rules(prefix)]
+        parts.append(f"## {prefix}xx {title}\n\n| id | level | what holds | if not |\n|---|---|---|---|\n" + "\n".join(rows) + "\n")
+    parts.append(
+        "## GS7xx Release integrity\n\nChecked on a release folder: GS701 a file was changed, GS702 a file is missing, "
+        "GS703 a file was added, GS704 the manifest points outside the folder, GS705 the records are not those of the "
+        "content hash. Beside the rules, GS100 is a line that cannot be read, GS203 an image that cannot be decoded at "
+        "ingest, and GS505 a newcomer that `gatherset split` holds back because it would join two splits.\n"
+    )
+    return "\n".join(parts)
+
+
+def _rules(prefix: str) -> list[Any]:
+    return [rule for rule_id, rule in sorted(RULES.items()) if rule_id.startswith(prefix)]
+
+
+def settings_page() -> str:
+    parts = [f"# Settings\n\n{MADE}"]
+    parts.append("Every key of `gatherset.toml`, with its default. An unknown key is refused.\n")
+    parts += _settings("", settings.Settings)
+    return "\n".join(parts)
+
+
+def _settings(section: str, cls: type) -> Iterator[str]:
+    source = inspect.getsource(cls)
+    comments = dict(re.findall(r"^    (\w+): .*?  # (.+)$", source, re.M))
+    rows, sections = [], []
+    for field in fields(cls):
+        value = field.default_factory() if callable(field.default_factory) else field.default
+        if is_dataclass(value) and not isinstance(value, type):
+            sections.append((field.name, type(value)))
+        else:
+            rows.append(f"| `{field.name}` | {_shown(value)} | {comments.get(field.name, '')} |")
+    title = f"## [{section}]" if section else "## The top of the file"
+    yield f"{title}\n\n| key | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+    for name, child in sections:
+        yield from _settings(name, child)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        value = list(value)
+    return "" if "MISSING" in type(value).__name__ else f"`{value!r}`"
+
+
+PAGES = {"commands.md": commands_page, "rules.md": rules_page, "settings.md": settings_page}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")

@@ -1,0 +1,123 @@
+"""The shell door: help, exit codes, and one line for whatever a person can mend."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from gatherset.cli import COMMANDS, main
+from tests.conftest import ROOT, draw
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def all_commands() -> list[tuple[str, click.Command]]:
+    context = click.Context(main)
+    found = []
+    for name in COMMANDS:
+        command = main.get_command(context, name)
+        assert command is not None
+        found.append((name, command))
+        if isinstance(command, click.Group):
+            found += [(f"{name} {sub}", child) for sub, child in command.commands.items()]
+    return found
+
+
+def test_help_imports_nothing_that_is_slow() -> None:
+    """What keeps `gatherset --help` quick: tests/benchmarks/help_time.py measures it."""
+    code = "import sys, gatherset.cli; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    slow = {"torch", "streamlit", "sqlalchemy", "pyarrow", "numpy", "PIL", "jsonschema", "scipy", "gensim"}
+    assert slow.isdisjoint(modules.stdout.split())
+
+
+@pytest.mark.parametrize(("name", "command"), all_commands())
+def test_every_command_explains_itself_with_an_example(name: str, command: click.Command) -> None:
+    result = run(*name.split(), "--help")
+    assert result.exit_code == 0
+    assert "Example: gatherset" in result.output
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help or option.name in {"seed", "folder", "port"}, f"{name}: --{option.name} has no help"
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert run("ingset").exit_code == 2
+
+
+def test_the_way_from_photographs_to_a_release(make_photos: Callable[..., Path], tmp_path: Path) -> None:
+    photos, mg = make_photos(40), tmp_path / "work" / "mg"
+    answers = tmp_path / "answers.csv"
+    answers.write_text("image,is_gathering,event_type\n" + "".join(f"{n}.jpg,1,protest\n" for n in range(40)))
+    assert run("init", mg).exit_code == 0
+    assert run("ingest", photos, "-w", mg).exit_code == 0
+    for name in ("a", "b"):
+        assert run("submissions", "import", answers, "--as", name, "-w", mg).exit_code == 0
+    assert run("split", "-w", mg).exit_code == 0
+    assert run("validate", "-w", mg).exit_code == 0
+    built = json.loads(run("release", "build", "--json", "-w", mg).stdout)
+    assert built["release"] == "mg@1.0.0"
+    assert run("validate", built["path"]).exit_code == 0
+    assert run("release", "build", "-w", mg).exit_code == 2  # nothing has changed
+
+
+def test_findings_are_exit_code_1_and_name_the_file(make_photos: Callable[..., Path], tmp_path: Path) -> None:
+    photos = make_photos(2)
+    (photos / "images" / "1.jpg").write_bytes(b"\xff\xd8 not a picture")
+    run("init", tmp_path / "mg")
+    result = run("ingest", photos, "-w", tmp_path / "mg")
+    assert result.exit_code == 1
+    assert "1.jpg: GS203 error" in result.stderr
+    assert "1 added" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("ingest", "nowhere"), "no workspace here"),
+        (("validate", "-w", "nowhere"), "nowhere is not a workspace"),
+        (("init", "Mass Gatherings"), "cannot name a dataset"),
+        (("release", "build", "--version", "1.x"), "no workspace here"),
+    ],
+)
+def test_what_could_not_run_is_one_line_and_exit_code_2(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("gatherset: ")
+
+
+def test_ctrl_c_keeps_what_was_finished_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    for number in range(600):
+        draw(tmp_path / "photos" / f"{number}.jpg", number, size=(640, 480))
+    mg = tmp_path / "mg"
+    run("init", mg)
+    command = [sys.executable, "-m", "gatherset.cli", "ingest", str(tmp_path / "photos"), "-w", str(mg)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    store = mg / "images"
+    while not store.exists() or sum(1 for _ in store.rglob("*.jpg")) < 150:  # the second batch has begun
+        time.sleep(0.01)
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Stopped. What was finished is kept" in said
+    assert "Traceback" not in said
+    again = json.loads(run("ingest", tmp_path / "photos", "-w", mg, "--json").stdout)
+    assert again["added"] + again["present"] == 600
+    assert again["present"] >= 128
+    assert not list(mg.rglob("*.partial"))
