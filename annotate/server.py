@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -47,7 +46,8 @@ def image(request: Request) -> Response:
         )
     except GathersetError:
         return PlainTextResponse("no such image", status_code=404)
-    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=31536000, immutable"})
+    for_ever = {"Cache-Control": "private, max-age=31536000, immutable"}
+    return FileResponse(path, media_type="image/jpeg", headers=for_ever)
 
 
 def serve(workspace: Path | None, *, port: int) -> None:
@@ -64,10 +64,8 @@ def serve(workspace: Path | None, *, port: int) -> None:
             raise WorkspaceError(f"port {port} is in use", "Choose another: gatherset app --port 8502") from error
     say(f"Gatherset serves {root} at http://{ADDRESS}:{port} (stop it with Ctrl-C)")
     script = Path(gatherset.__file__).parent / "app.py"
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.address", ADDRESS, "--server.port", str(port)]
-    process = subprocess.Popen(command, env={**os.environ, "GATHERSET_WORKSPACE": str(root)})
-    try:
-        process.wait()
-    finally:
-        process.terminate()
-        process.wait()
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    command += ["--server.address", ADDRESS, "--server.port", str(port)]
+    sys.stdout.flush()
+    # Become the server instead of starting one: whoever stops this process stops the server, and no child is left over.
+    os.execve(sys.executable, command, {**os.environ, "GATHERSET_WORKSPACE": str(root)})

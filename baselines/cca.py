@@ -18,8 +18,8 @@ from gatherset.baselines.words import Vocabulary
 from gatherset.dataset.features import FeatureFile
 
 DIMENSIONS = 128  # canonical pairs
-RIDGE = 0.1  # of the mean variance, added to every variance of the images
-WORD_RIDGE = 3.0  # likewise for the words, of which most are rare
+RIDGE = 2.0  # of the mean variance, added to every variance of the images
+WORD_RIDGE = 1.0  # likewise for the words, of which most are rare
 LARGEST_VOCABULARY = 3000  # most frequent words: the cost grows with the third power
 
 Floats = NDArray[np.float32]

@@ -32,7 +32,7 @@ GROUPS = {
 
 def commands_page() -> str:
     parts = [f"# Commands\n\n{MADE}"]
-    parts.append("Exit codes: 0 fine (warnings alone too), 1 errors were found, 2 could not run, 130 stopped by Ctrl-C.\n")
+    parts.append("Exit codes: 0 fine (warnings alone too), 1 errors found, 2 could not run, 130 stopped by Ctrl-C.\n")
     for name in COMMANDS:
         command = main.get_command(click.Context(main), name)
         assert command is not None
@@ -49,10 +49,11 @@ def _command(path: str, command: click.Command) -> Iterator[str]:
 
 def rules_page() -> str:
     parts = [f"# Rules\n\n{MADE}"]
-    parts.append("Levels, thresholds and `ignore` are set under `[rules]` in gatherset.toml: [settings](settings.md).\n")
+    parts.append("Levels, thresholds and `ignore` are under `[rules]` in gatherset.toml: [settings](settings.md).\n")
     for prefix, title in GROUPS.items():
         rows = [f"| {rule.id} | {rule.level} | {rule.title} | {rule.next_step}. |" for rule in _rules(prefix)]
-        parts.append(f"## {prefix}xx {title}\n\n| id | level | what holds | if not |\n|---|---|---|---|\n" + "\n".join(rows) + "\n")
+        table = "\n".join(["| id | level | what holds | if not |", "|---|---|---|---|", *rows])
+        parts.append(f"## {prefix}xx {title}\n\n{table}\n")
     parts.append(
         "## GS7xx Release integrity\n\nChecked on a release folder: GS701 a file was changed, GS702 a file is missing, "
         "GS703 a file was added, GS704 the manifest points outside the folder, GS705 the records are not those of the "

@@ -23,13 +23,13 @@ SECONDS_TO_START = 60
 
 
 @contextmanager
-def server(workspace: Path, command: list[str]) -> Iterator[str]:
-    """The app on `workspace`, started by `command` with "PORT" replaced; yields its address."""
+def server(workspace: Path, command: list[str], *, folder: Path = ROOT) -> Iterator[str]:
+    """The app on `workspace`, started in `folder` by `command` with "PORT" replaced; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     environment = {**os.environ, "GATHERSET_WORKSPACE": str(workspace)}
-    process = subprocess.Popen([port if part == "PORT" else part for part in command], cwd=ROOT, env=environment)
+    process = subprocess.Popen([port if part == "PORT" else part for part in command], cwd=folder, env=environment)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(address, process)

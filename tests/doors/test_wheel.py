@@ -3,11 +3,13 @@
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.browser import server
 from tests.conftest import ROOT
 
 
@@ -31,7 +33,8 @@ def test_the_wheel_holds_every_source_file_once_under_one_name(wheel: Path) -> N
         if path.suffix in {".py", ".json"}
     }
     assert sources <= set(names)
-    assert {"gatherset/app.py", "gatherset/cli.py", "gatherset/py.typed", "gatherset/.streamlit/config.toml"} <= set(names)
+    others = ("app.py", "cli.py", "py.typed", ".streamlit/config.toml")
+    assert {f"gatherset/{name}" for name in others} <= set(names)
 
 
 def test_an_installed_wheel_works_beside_a_folder_called_dataset(wheel: Path, tmp_path: Path) -> None:
@@ -53,6 +56,9 @@ def test_an_installed_wheel_works_beside_a_folder_called_dataset(wheel: Path, tm
     assert str(venv) in where.stdout
     command = [str(venv / "bin" / "gatherset"), "init", "mg"]
     assert subprocess.run(command, cwd=elsewhere).returncode == 0
+    app = [str(venv / "bin" / "gatherset"), "app", "--port", "PORT"]
+    with server(elsewhere / "mg", app, folder=elsewhere) as address, urllib.request.urlopen(address) as page:
+        assert page.status == 200
 
 
 @pytest.mark.slow
