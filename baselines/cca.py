@@ -45,8 +45,7 @@ class TfIdf:
         rows = np.zeros((len(captions), len(self.vocabulary)), np.float32)
         for row, caption in zip(rows, captions, strict=True):
             np.add.at(row, self.vocabulary.encode(caption), 1.0)
-        rows *= self.idf
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(min=1e-12)
+        return _unit(rows * self.idf)
 
 
 def cca_scores(train: SplitLike, test: SplitLike, features: FeatureFile) -> Floats:
@@ -54,7 +53,7 @@ def cca_scores(train: SplitLike, test: SplitLike, features: FeatureFile) -> Floa
     tfidf = TfIdf.of(flat_captions(train))
     images = _mean_regions(features, train.ids)
     words = tfidf.vectors(flat_captions(train))
-    image_mean, word_mean = images.mean(0), words.mean(0)
+    image_mean, word_mean = np.mean(images, 0), np.mean(words, 0)
     of_images, of_words = _fit(images[caption_image(train)] - image_mean, words - word_mean)
     left = (_mean_regions(features, test.ids) - image_mean) @ of_images
     right = (tfidf.vectors(flat_captions(test)) - word_mean) @ of_words
@@ -71,11 +70,11 @@ def _fit(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return x_white @ u[:, :d] * weight, y_white @ vt[:d].T * weight
 
 
-def _whitening(covariance: Floats, ridge: float) -> Floats:
+def _whitening(covariance: NDArray[np.floating], ridge: float) -> Floats:
     """W with Wᵀ (C + ridge · mean variance · 1) W = 1."""
     size = len(covariance)
-    regularised = covariance + ridge * (np.trace(covariance) / size + 1e-12) * np.eye(size, dtype=covariance.dtype)
-    return np.linalg.inv(np.linalg.cholesky(regularised)).T
+    regularised = covariance + ridge * float(np.trace(covariance) / size + 1e-12) * np.eye(size, dtype=np.float32)
+    return np.linalg.inv(np.linalg.cholesky(regularised)).T.astype(np.float32)
 
 
 def _mean_regions(features: FeatureFile, ids: Sequence[str]) -> Floats:
@@ -84,5 +83,6 @@ def _mean_regions(features: FeatureFile, ids: Sequence[str]) -> Floats:
     return _unit(np.sqrt(means.clip(min=0)))
 
 
-def _unit(rows: Floats) -> Floats:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(min=1e-12)
+def _unit(rows: NDArray[np.floating]) -> Floats:
+    length: NDArray[np.floating] = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / length.clip(min=1e-12)).astype(np.float32)

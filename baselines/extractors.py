@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gatherset.dataset.errors import FeaturesError
-from gatherset.dataset.features import ExtractorIdentity, FeatureWriter, Header
+from gatherset.dataset.features import ExtractorIdentity, FeatureFile, FeatureWriter, Header
 from gatherset.dataset.progress import progress
+from gatherset.dataset.records import SPLITS
 
 if TYPE_CHECKING:
     from gatherset.dataset.loading import Release
 
-SPLITS = ("train", "val", "test")
 DEFAULT = "efficientnet_lite0"
 DEFAULT_SIDE = 448  # pixels
 BATCH_PIXELS = 448 * 448  # pixels a batch: what stays in a CPU's cache is faster than a larger batch
@@ -70,6 +70,9 @@ def grid_boxes(side: int) -> Tensor:
 class _Convolution(nn.Module):
     """A convolution with TensorFlow's SAME padding and its batch normalisation folded in, then perhaps ReLU6."""
 
+    kernel: Tensor
+    bias: Tensor
+
     def __init__(self, weights: dict[str, Tensor], conv: str, norm: str, stride: int, groups: int, relu: bool) -> None:
         super().__init__()
         scale = weights[f"{norm}.weight"] / torch.sqrt(weights[f"{norm}.running_var"] + 1e-3)
@@ -103,7 +106,7 @@ class _Block(nn.Module):
         self.convolutions = nn.Sequential(*convolutions)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.convolutions(x)
+        y: Tensor = self.convolutions(x)
         return x + y if x.shape == y.shape else y
 
 
@@ -133,7 +136,7 @@ class EfficientNetLite0:
         blocks = [_Block(weights, f"_blocks.{i}", 2 if i in _HALVING_BLOCKS else 1) for i in range(16)]
         stem = _Convolution(weights, "_conv_stem", "_bn0", 2, 1, True)
         head = _Convolution(weights, "_conv_head", "_bn1", 1, 1, True)
-        self.network = nn.Sequential(stem, *blocks, head).eval().to(memory_format=torch.channels_last)
+        self.network = nn.Sequential(stem, *blocks, head).eval()
         self.boxes = grid_boxes(6)
 
     def prepare(self, raw: bytes) -> NDArray[np.uint8]:
@@ -173,7 +176,10 @@ def make_extractor(name: str = DEFAULT, side: int = DEFAULT_SIDE) -> Extractor:
 
 
 def extract(release: Release, extractor: Extractor, path: Path) -> None:
-    """Write the features of all splits of `release` to `path`; an interrupted run goes on where it stopped."""
+    """Write the features of all splits of `release` to `path`, unless they are there already.
+
+    An interrupted run goes on where it stopped.
+    """
     images = [(release[split], i) for split in SPLITS for i in range(len(release[split].ids))]
     header = Header(
         extractor=extractor.identity,
@@ -184,6 +190,8 @@ def extract(release: Release, extractor: Extractor, path: Path) -> None:
         dim=extractor.dim,
         ids=[record for split in SPLITS for record in release[split].ids],
     )
+    if path.exists() and FeatureFile.open(path).header == header:
+        return
 
     def prepare(row: int) -> NDArray[np.uint8]:
         split, i = images[row]

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gatherset.baselines.words import PADDING, Vocabulary
@@ -20,9 +21,12 @@ Label = Literal["oracle", "predicted", "none"]
 class SplitLike(Protocol):
     """What the baselines read of a split; `gatherset.dataset.loading.Split` has it."""
 
-    ids: list[str]
-    captions: list[list[str]]
-    event_types: list[str]
+    @property
+    def ids(self) -> list[str]: ...
+    @property
+    def captions(self) -> list[list[str]]: ...
+    @property
+    def event_types(self) -> list[str]: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def flat_events(split: SplitLike) -> list[str]:
     return [event for event, captions in zip(split.event_types, split.captions, strict=True) for _ in captions]
 
 
-def caption_image(split: SplitLike) -> np.ndarray:
+def caption_image(split: SplitLike) -> NDArray[np.integer]:
     """The row of every caption's image, in the order of `flat_captions`."""
     return np.repeat(np.arange(len(split.captions)), [len(captions) for captions in split.captions])
 

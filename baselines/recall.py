@@ -17,6 +17,7 @@ RANKS = (1, 5, 10)
 RESAMPLES = 1000
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Recall:
 
 def evaluate(
     image_to_text: NDArray[np.floating],
-    caption_image: NDArray[np.integer],
+    caption_image: Integers,
     text_to_image: NDArray[np.floating] | None = None,
     *,
     seed: int = 0,
@@ -63,16 +64,14 @@ def evaluate(
     )
 
 
-def rsum(
-    image_to_text: NDArray[np.floating], caption_image: NDArray[np.integer], text_to_image: NDArray[np.floating]
-) -> float:
+def rsum(image_to_text: NDArray[np.floating], caption_image: Integers, text_to_image: NDArray[np.floating]) -> float:
     """Only the sum of the six recalls; what `evaluate` gives, without the checks and the interval."""
     by_image, _ = _image_hits(image_to_text, caption_image)
     by_caption, _ = _caption_hits(text_to_image, caption_image)
     return float(100 * (by_image.mean(0).sum() + by_caption.mean(0).sum()))
 
 
-def _check(scores: NDArray[np.floating], caption_image: NDArray[np.integer]) -> None:
+def _check(scores: NDArray[np.floating], caption_image: Integers) -> None:
     step = "Give one row an image and one column a caption"
     if scores.ndim != 2 or 0 in scores.shape:
         raise InputError(f"scores have the shape {scores.shape}", step)
@@ -88,7 +87,7 @@ def _check(scores: NDArray[np.floating], caption_image: NDArray[np.integer]) -> 
         )
 
 
-def _image_hits(scores: NDArray[np.floating], caption_image: NDArray[np.integer]) -> tuple[Floats, Floats]:
+def _image_hits(scores: NDArray[np.floating], caption_image: Integers) -> tuple[Floats, Floats]:
     """Per image: the probability [images, 3] that its best caption ranks within 1, 5, 10; its expected rank."""
     captions = np.arange(len(caption_image))
     own = scores[caption_image, captions]
@@ -96,12 +95,12 @@ def _image_hits(scores: NDArray[np.floating], caption_image: NDArray[np.integer]
     np.maximum.at(best, caption_image, own)
     above = np.count_nonzero(scores > best[:, None], axis=1)
     tied = np.count_nonzero(scores == best[:, None], axis=1)
-    right = np.bincount(caption_image, own == best[caption_image], len(scores))  # of the tied, those of the image
+    right = np.bincount(caption_image[own == best[caption_image]], minlength=len(scores))  # the image's own of the tied
     hits = np.stack([1 - _none_within(k - above, tied, right) for k in RANKS], 1)
     return hits, above + (tied + 1) / (right + 1)
 
 
-def _none_within(places: NDArray[np.integer], tied: NDArray[np.integer], right: Floats) -> Floats:
+def _none_within(places: Integers, tied: Integers, right: Integers) -> Floats:
     """The probability that none of `right` among `tied` items in random order comes in the first `places`."""
     probability = np.ones(len(tied))
     for taken in range(max(RANKS)):
@@ -110,7 +109,7 @@ def _none_within(places: NDArray[np.integer], tied: NDArray[np.integer], right: 
     return probability
 
 
-def _caption_hits(scores: NDArray[np.floating], caption_image: NDArray[np.integer]) -> tuple[Floats, Floats]:
+def _caption_hits(scores: NDArray[np.floating], caption_image: Integers) -> tuple[Floats, Floats]:
     """Per caption: the probability [captions, 3] that its image ranks within 1, 5, 10; its expected rank."""
     own = scores[caption_image, np.arange(len(caption_image))]
     above = np.count_nonzero(scores > own, axis=0)
@@ -119,9 +118,7 @@ def _caption_hits(scores: NDArray[np.floating], caption_image: NDArray[np.intege
     return hits, above + (tied + 1) / 2
 
 
-def _bootstrap(
-    by_image: Floats, by_caption: Floats, caption_image: NDArray[np.integer], seed: int
-) -> tuple[float, float]:
+def _bootstrap(by_image: Floats, by_caption: Floats, caption_image: Integers, seed: int) -> tuple[float, float]:
     """95 % interval of Rsum when images are drawn again, each with its captions; the pool stays as it is."""
     n = len(by_image)
     sums = np.bincount(caption_image, by_caption.sum(1), n)

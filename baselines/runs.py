@@ -1,8 +1,8 @@
 """The run folder: a trained model with everything that is needed to use it again, and what made it.
 
-    model.safetensors   weights of the best epoch          words.json, words.safetensors   vocabulary, first vectors
-    config.json         settings, release, extractor, θ    log.jsonl                       one line an epoch
-    state.pt            where an unfinished training goes on
+model.safetensors   weights of the best epoch          words.json, words.safetensors   vocabulary, first vectors
+config.json         settings, release, extractor, θ    log.jsonl                       one line an epoch
+state.pt            where an unfinished training goes on
 """
 
 from __future__ import annotations
@@ -74,8 +74,7 @@ def write_json(path: Path, document: object) -> None:
 
 
 def begin_run(folder: Path, config: RunConfig, vocabulary: Vocabulary, vectors: Vectors) -> None:
-    """Make the folder with all that is known before training."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write all that is known before training; config.json last, for it makes the folder a run."""
     (folder / "log.jsonl").write_text("", "utf-8")
     save_words(folder, vocabulary, vectors)
     write_json(folder / "config.json", {"format": FORMAT, **asdict(config)})
@@ -107,7 +106,9 @@ def load_run(folder: str | Path) -> Run:
     folder = Path(folder)
     config = read_config(folder)
     if (folder / "state.pt").exists():
-        raise ModelError(f"the training of {folder} is not finished", f"Run `gatherset train --run {folder.name}` again")
+        raise ModelError(
+            f"the training of {folder} is not finished", f"Run `gatherset train --run {folder.name}` again"
+        )
     vocabulary, vectors = load_words(folder)
     try:
         model = Edan(EdanConfig(**config.edan), config.region_dim, torch.from_numpy(vectors))

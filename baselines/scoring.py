@@ -15,7 +15,9 @@ from gatherset.baselines.loader import Captions
 from gatherset.dataset.features import FeatureFile
 
 IMAGES_AT_ONCE = 64  # images a block
-WORDS_AT_ONCE = 2048  # words a block, padding included: a block's largest tensor is 64 x K x 2048 floats, 19 MB at K = 36
+WORDS_AT_ONCE = (
+    2048  # words a block, padding included: a block's largest tensor is 64 x K x 2048 floats, 19 MB at K = 36
+)
 
 Scores = NDArray[np.float32]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gatherset import __version__
@@ -23,7 +25,7 @@ from gatherset.baselines.losses import ContrastiveLoss, collapsed, triplet_loss
 from gatherset.baselines.recall import rsum
 from gatherset.baselines.runs import Run, RunConfig, begin_run, load_run, read_config, release_identity, save_model
 from gatherset.baselines.scoring import Similarities, all_similarities
-from gatherset.baselines.words import Vectors, Vocabulary, train_word2vec
+from gatherset.baselines.words import Vectors, Vocabulary, load_words, train_word2vec
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
 
@@ -43,6 +45,9 @@ class TrainConfig:
     warm_up: int = 100  # steps in which the rate rises from zero
     decay_at: float = 0.7  # share of all steps after which the rate is a tenth
     weight_decay: float = 0.01
+    averaging: float = (
+        0.0  # decay of the running mean of the weights that is evaluated and kept; 0: the weights themselves
+    )
     clip: float = 2.0  # largest norm of the gradient
     margin: float = 0.2  # α of Eq. 14
     tau: float = 0.07  # τ of Eq. 7 at the start
@@ -69,9 +74,9 @@ def train(
 ) -> Run:
     """Train on the train split, choose epoch and θ on the val split, and leave the run in `folder`.
 
-    A training that was stopped goes on after its last whole epoch, with the outcome of one that was not. Raises
-    FeaturesError where the features are of another release, ModelError where the folder holds another run, where the
-    loss is no longer a number, or where the splits are too small.
+    A training that was stopped goes on after its last whole epoch, with the outcome of one that was not; a finished
+    one is opened. Raises FeaturesError where the features are of another release, ModelError where the folder holds
+    another run, where the loss is no longer a number, or where the splits are too small.
     """
     features.require(release)
     _check_splits(release)
@@ -83,14 +88,19 @@ def train(
         region_dim=features.header.dim,
         code_version=__version__,
     )
-    vocabulary, vectors = _words(release, edan, settings.seed)
-    if not (folder / "config.json").exists():
-        begin_run(folder, config, vocabulary, vectors)
+    if (folder / "config.json").exists():
+        if read_config(folder) != config:
+            raise ModelError(f"{folder} already holds a run with other settings", "Choose another name with --run")
+        if not (folder / "state.pt").exists():
+            return load_run(folder)
+        vocabulary, vectors = load_words(folder)
+    else:
+        vocabulary, vectors = _words(release, edan, settings.seed)
+        folder.mkdir(parents=True, exist_ok=True)
         _save_state(folder / "state.pt", {"epoch": 0})
-    elif read_config(folder) != config:
-        raise ModelError(f"{folder} already holds a run with other settings", "Choose another name with --run")
-    elif not (folder / "state.pt").exists():
-        raise ModelError(f"{folder} already holds a finished run", "Choose another name with --run")
+        begin_run(folder, config, vocabulary, vectors)
+    # Moments of words that are not in the batch shrink to denormal numbers, which are many times slower.
+    torch.set_flush_denormal(True)
     _Training(release, features, folder, edan, settings, vocabulary, vectors).run(report)
     (folder / "state.pt").unlink()
     return load_run(folder)
@@ -113,7 +123,7 @@ def _words(release: Release, edan: EdanConfig, seed: int) -> tuple[Vocabulary, V
     return vocabulary, train_word2vec(captions, before, vocabulary, dim=edan.word_dim, seed=seed)
 
 
-def choose_theta(similarities: Similarities, caption_image: np.ndarray, alignment: str) -> tuple[float, float]:
+def choose_theta(similarities: Similarities, caption_image: NDArray[np.integer], alignment: str) -> tuple[float, float]:
     """The θ of Eq. 16 with the highest Rsum, and that Rsum."""
     thetas = THETAS if alignment == "both" else [1.0 if alignment == "local" else 0.0]
     sums = []
@@ -145,9 +155,9 @@ class _Training:
         torch.manual_seed(settings.seed)
         self.model = Edan(edan, features.header.dim, torch.from_numpy(vectors))
         self.contrastive = ContrastiveLoss(settings.tau)
-        self._measure_regions()
         self.modules = nn.ModuleList([self.model, self.contrastive])
-        self.optimiser = torch.optim.AdamW(self._parameter_groups(), lr=settings.lr)
+        self.averaged = copy.deepcopy(self.model)  # this one is evaluated and kept
+        self.optimiser = torch.optim.AdamW(self._parameter_groups(), lr=settings.lr, fused=True)
         self.steps_an_epoch = sum(1 for _ in self._batches(0))
         self.hardest_from = settings.all_negatives  # step; put off where the loss collapses
         self.best, self.best_epoch = -1.0, 0
@@ -175,19 +185,21 @@ class _Training:
         contrastive, triplet = (sum(column) / len(losses) for column in zip(*losses, strict=True))
         directions = 1 if self.settings.literal_triplet else 2
         first_step, next_step = epoch * self.steps_an_epoch, (epoch + 1) * self.steps_an_epoch
-        stuck = first_step >= self.hardest_from and collapsed(triplet, self.margin_pairs, self.settings.margin, directions)
+        stuck = first_step >= self.hardest_from and collapsed(
+            triplet, self.margin_pairs, self.settings.margin, directions
+        )
         if stuck:
             self.hardest_from = next_step + self.steps_an_epoch
-        similarities = all_similarities(self.model, self.features, self.ids["val"], self.captions["val"])
+        similarities = all_similarities(self.averaged, self.features, self.ids["val"], self.captions["val"])
         theta, value = choose_theta(similarities, self.captions["val"].image.numpy(), self.model.config.alignment)
-        self.model.theta.fill_(theta)
+        self.averaged.theta.fill_(theta)
         return {
             "epoch": epoch + 1,
             "loss": contrastive + triplet,
             "contrastive": contrastive,
             "triplet": triplet,
             "collapsed": stuck,
-            "tau": float(self.contrastive.tau),
+            "tau": self.contrastive.tau.item(),
             "theta": theta,
             "rsum": value,
             "seconds": time.monotonic() - started,
@@ -212,15 +224,24 @@ class _Training:
         loss = contrastive + triplet  # Eq. 15
         if not math.isfinite(loss.item()):
             raise ModelError(
-                f"the loss became {loss.item()} at step {step}", "Train with a lower learning rate, or check the features"
+                f"the loss became {loss.item()} at step {step}",
+                "Train with a lower learning rate, or check the features",
             )
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(step)
         self.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.modules.parameters(), settings.clip)
         self.optimiser.step()
+        self._average(step)
         return contrastive.item(), triplet.item()
+
+    @torch.no_grad()
+    def _average(self, step: int) -> None:
+        """Draw the kept weights towards the trained ones; in the first steps more, for they begin as random ones."""
+        decay = min(self.settings.averaging, step / (step + 10))
+        for mean, weight in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
+            mean.lerp_(weight, 1 - decay)
 
     def _rate(self, step: int) -> float:
         total = self.settings.epochs * self.steps_an_epoch
@@ -250,15 +271,10 @@ class _Training:
         """Pairs in a mean batch."""
         return len(self.captions["train"]) / self.steps_an_epoch
 
-    def _measure_regions(self) -> None:
-        """Mean and deviation of every region dimension, from at most 500 training images."""
-        regions = torch.from_numpy(self.features.regions(self.ids["train"][:500])).float().flatten(0, 1)
-        self.model.mean.copy_(regions.mean(0))
-        self.model.scale.copy_(regions.std(0).clamp(min=1e-2))
-
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """Weight decay for matrices; none for biases, norms, τ and word vectors (which are sparse in a batch)."""
-        matrices, others = [], []
+        matrices: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
         for name, parameter in self.modules.named_parameters():
             (matrices if parameter.ndim > 1 and "word2vec" not in name else others).append(parameter)
         return [
@@ -269,12 +285,13 @@ class _Training:
     def _save(self, epochs_done: int, line: dict[str, Any]) -> None:
         if line["rsum"] > self.best:
             self.best, self.best_epoch = line["rsum"], epochs_done
-            save_model(self.folder, self.model)
+            save_model(self.folder, self.averaged)
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         state = {
             "epoch": epochs_done,
             "modules": self.modules.state_dict(),
+            "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "hardest_from": self.hardest_from,
             "best": self.best,
@@ -287,6 +304,7 @@ class _Training:
         state = torch.load(self.folder / "state.pt", weights_only=True)
         if state["epoch"]:
             self.modules.load_state_dict(state["modules"])
+            self.averaged.load_state_dict(state["averaged"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.hardest_from, self.best, self.best_epoch = state["hardest_from"], state["best"], state["best_epoch"]
         return int(state["epoch"])

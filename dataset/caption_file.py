@@ -39,7 +39,7 @@ def read_caption_file(path: Path) -> tuple[dict[str, Entry], list[Finding]]:
     for number, raw in _lines(path):
         where = f"{path}:{number}"
         try:
-            entry = _entry(number, json.loads(raw.decode("utf-8")))
+            entry = _entry(number, _parse(raw))
         except (ValueError, RecursionError) as error:  # JSON and UTF-8 errors are ValueErrors
             findings.append(Finding("GS100", "error", where, f"the line cannot be used: {error}", "Mend the line"))
             continue
@@ -58,6 +58,12 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield from ((number, raw) for number, raw in enumerate(file, 1) if raw.strip())
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", "Check the path and its permissions") from error
+
+
+def _parse(raw: bytes) -> Any:
+    value = json.loads(raw.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
+    json.dumps(value, ensure_ascii=False).encode()  # half a character (\ud800) could not be written again: ValueError
+    return value
 
 
 def _entry(line: int, value: Any) -> Entry:

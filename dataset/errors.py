@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def one_line(text: str) -> str:
+    """`text` as a terminal may show it: a line break or an escape sequence in a file name is written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 class GathersetError(Exception):
     """Something a person can mend. The shell prints it in one line and exits with 2: could not run.
 
@@ -12,7 +17,7 @@ class GathersetError(Exception):
     def __init__(self, what: str, next_step: str = "") -> None:
         self.what = what
         self.next_step = next_step
-        super().__init__(f"{what}. {next_step}".rstrip() if next_step else what)
+        super().__init__(one_line(f"{what}. {next_step}" if next_step else what))
 
 
 class WorkspaceError(GathersetError):

@@ -220,9 +220,11 @@ class FeatureWriter:
         """Write the next rows: regions [b, K, D] and their boxes [b, K, 4]."""
         if regions.shape[1:] != self._shape or boxes.shape != (len(regions), self._shape[0], 4):
             raise ValueError(f"regions {regions.shape} and boxes {boxes.shape} do not fit [b, K, D] {self._shape}")
-        if not np.isfinite(regions).all():
-            raise FeaturesError(f"{self.path}: the extractor gave a value that is not finite", "Check the extractor")
-        self._write(self._layout.regions + self.rows * self._layout.region_row, regions.astype("<f2").tobytes())
+        with np.errstate(over="ignore"):
+            stored = regions.astype("<f2")
+        if not np.isfinite(stored).all():
+            raise FeaturesError(f"{self.path}: the extractor gave a value that is not finite in float16", "Check it")
+        self._write(self._layout.regions + self.rows * self._layout.region_row, stored.tobytes())
         self._write(self._layout.boxes + self.rows * self._layout.box_row, boxes.astype("<f4").tobytes())
         # The rows must be on the disk before they are counted.
         self._file.flush()

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gatherset.dataset.errors import one_line
+
 SHOWN_PER_RULE = 20
 
 
@@ -19,7 +21,7 @@ class Finding:
     next_step: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.rule} {self.level}: {self.message}. {self.next_step}"
+        return one_line(f"{self.where}: {self.rule} {self.level}: {self.message}. {self.next_step}")
 
 
 def errors(findings: Sequence[Finding]) -> int:

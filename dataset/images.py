@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass
 
 import imagehash
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from gatherset.dataset.errors import ImageError
 from gatherset.dataset.metadata import strip_metadata
@@ -18,6 +18,15 @@ SUFFIX = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 MIME = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # of the files that ingest looks at
 _ORIENTATION = 0x0112  # the EXIF tag
+_UPRIGHT = {  # what undoes each orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -50,19 +59,16 @@ def measure(data: bytes, *, max_pixels: int) -> MeasuredImage:
     """
     picture, image_format = decode(data, max_pixels=max_pixels)
     try:
-        turned = picture.getexif().get(_ORIENTATION, 1) not in (0, 1)
+        turn = _UPRIGHT.get(picture.getexif().get(_ORIENTATION, 1))
     except Exception:  # damaged EXIF says nothing about the picture; Pillow raises many kinds here
-        turned = False
-    if turned:
-        picture = ImageOps.exif_transpose(picture)
-        stored = _encode(picture, image_format)
-    else:
-        try:
-            stored = strip_metadata(data, image_format)
-        except ValueError as error:
-            raise ImageError(
-                f"the {image_format} file is damaged: {error}", "Fetch it again, or leave it out"
-            ) from error
+        turn = None
+    if turn is not None:
+        picture = picture.transpose(turn)
+        data_upright = _encode(picture, image_format)
+    try:
+        stored = strip_metadata(data if turn is None else data_upright, image_format)
+    except ValueError as error:
+        raise ImageError(f"the {image_format} file is damaged: {error}", "Fetch it again, or leave it out") from error
     return MeasuredImage(
         source_sha256=hashlib.sha256(data).hexdigest(),
         sha256=hashlib.sha256(stored).hexdigest(),
@@ -91,8 +97,9 @@ def decode(data: bytes, *, max_pixels: int) -> tuple[Image.Image, str]:
         raise _too_large("far too large", max_pixels) from error
     except UnidentifiedImageError as error:
         raise ImageError("not a JPEG, PNG or WebP image", "Convert it, or leave it out") from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, IndexError, KeyError, TypeError) as error:
-        # Pillow's decoders raise all of these on damaged files.
+    except ImageError:
+        raise
+    except Exception as error:  # a damaged file makes Pillow's decoders raise almost anything
         raise ImageError(f"the image cannot be decoded: {error}", "Fetch it again, or leave it out") from error
     return picture, FORMATS[picture.format or ""]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -23,6 +25,7 @@ from gatherset.dataset.records import caption
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
+T = TypeVar("T")
 BATCH = 128  # images a transaction: all that Ctrl-C can cost
 
 
@@ -61,8 +64,9 @@ def ingest(workspace: Workspace, folder: Path, provenance: Provenance) -> Ingest
     candidates = _candidates(folder, report)
     with workspace.catalog.read() as connection:
         known = set(connection.execute(sa.select(images.c.id)).scalars())
+    taken: dict[str, str] = {}
     for batch in _batches(progress(candidates, total=len(candidates), label="ingest")):
-        measured = _measure_batch(workspace, batch, known, report)
+        measured = _measure_batch(workspace, batch, known, taken, report)
         with workspace.catalog.write() as connection:
             for candidate, image in measured:
                 _insert(connection, workspace, candidate, image, provenance, folder.absolute().name)
@@ -78,8 +82,7 @@ def _candidates(folder: Path, report: IngestReport) -> list[_Candidate]:
     if caption_file.exists():
         entries, report.findings = read_caption_file(caption_file)
     root = folder / "images" if (folder / "images").is_dir() else folder
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    refs = {path.relative_to(root).as_posix(): path for path in paths}
+    refs = {path.relative_to(root).as_posix(): path for path in _image_files(root, report)}
     for ref, entry in entries.items():
         if ref not in refs:
             message = f"'{ref}' is not in {root}"
@@ -89,6 +92,29 @@ def _candidates(folder: Path, report: IngestReport) -> list[_Candidate]:
         raise InputError(f"{root} holds no {', '.join(SUFFIXES)} files", "Name the folder that holds the images")
     report.found = len(refs)
     return [_Candidate(path, ref, entries.get(ref)) for ref, path in refs.items()]
+
+
+def _image_files(root: Path, report: IngestReport) -> list[Path]:
+    """The image files below `root`, by name; a finding for each folder or name that cannot be read."""
+
+    def leave_out(path: str, message: str, next_step: str) -> None:
+        report.findings.append(Finding("GS203", "error", path, message, next_step))
+
+    def unreadable(error: OSError) -> None:
+        leave_out(str(error.filename), f"the folder cannot be read: {error.strerror}", "Check its permissions")
+
+    paths = []
+    for folder, _, names in os.walk(root, onerror=unreadable):
+        for path in (Path(folder, name) for name in names):
+            if path.suffix.lower() not in SUFFIXES or not path.is_file():
+                continue
+            try:
+                str(path).encode()
+            except UnicodeEncodeError:
+                leave_out(str(path), "the file name is not UTF-8", "Rename the file")
+            else:
+                paths.append(path)
+    return sorted(paths)
 
 
 def _batches(candidates: Iterator[_Candidate]) -> Iterator[list[_Candidate]]:
@@ -103,15 +129,19 @@ def _batches(candidates: Iterator[_Candidate]) -> Iterator[list[_Candidate]]:
 
 
 def _measure_batch(
-    workspace: Workspace, batch: Sequence[_Candidate], known: set[str], report: IngestReport
+    workspace: Workspace,
+    batch: Sequence[_Candidate],
+    known: Container[str],  # ids in the catalog before this run
+    taken: dict[str, str],  # ids of this run, and the names they came with; gains those of the batch
+    report: IngestReport,
 ) -> list[tuple[_Candidate, MeasuredImage]]:
-    """Those of the batch that are new, measured and stored; `known` gains their ids."""
+    """Those of the batch that are new, measured and stored."""
 
     def work(candidate: _Candidate) -> MeasuredImage | ImageError | str:
         try:
             data = candidate.path.read_bytes()
             identity = image_id(hashlib.sha256(data).hexdigest())
-            if identity in known:
+            if identity in known or identity in taken:
                 return identity
             image = measure(data, max_pixels=workspace.settings.images.max_pixels)
         except ImageError as error:
@@ -122,23 +152,36 @@ def _measure_batch(
         return image
 
     measured = []
-    first_ref: dict[str, str] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing release the interpreter lock
-        for candidate, outcome in zip(batch, pool.map(work, batch), strict=True):
+    with closing(_in_threads(work, batch)) as outcomes:
+        for candidate, outcome in outcomes:
             where = str(candidate.path)
             if isinstance(outcome, ImageError):
                 report.findings.append(Finding("GS203", "error", where, outcome.what, outcome.next_step))
+                continue
+            identity = outcome if isinstance(outcome, str) else outcome.id
+            if identity in taken:
+                message = f"the same bytes as '{taken[identity]}'; left out"
+                report.findings.append(Finding("GS206", "warning", where, message, "Nothing to do"))
             elif isinstance(outcome, str):
                 report.present += 1
-            elif outcome.id in known:
-                message = f"the same bytes as '{first_ref.get(outcome.id, 'an image ingested before')}'; left out"
-                report.findings.append(Finding("GS206", "warning", where, message, "Nothing to do"))
             else:
-                known.add(outcome.id)
-                first_ref[outcome.id] = candidate.ref
+                taken[identity] = candidate.ref
                 measured.append((candidate, outcome))
                 report.findings += _caption_findings(workspace, candidate)
     return measured
+
+
+def _in_threads(
+    work: Callable[[_Candidate], T], batch: Sequence[_Candidate]
+) -> Generator[tuple[_Candidate, T], None, None]:
+    """(candidate, work(candidate)) of each: decoding and hashing release the interpreter lock."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="PIL")  # what Pillow thinks of a camera's EXIF is no news here
+            yield from zip(batch, pool.map(work, batch), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the images in hand, not for the batch
 
 
 def _caption_findings(workspace: Workspace, candidate: _Candidate) -> list[Finding]:

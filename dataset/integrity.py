@@ -36,9 +36,12 @@ def integrity_findings(release: Release) -> Iterator[Finding]:
     if not (folder / CHECKSUMS).is_file():
         yield _finding("GS702", str(folder / CHECKSUMS), "the file is missing", AGAIN)
         return
-    sums = {line[66:]: line[:64] for line in (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()}
-    if sums.get(MANIFEST) != file_sha256(folder / MANIFEST):
+    text = (folder / CHECKSUMS).read_text(encoding="utf-8", errors="replace")
+    sums = {line[66:]: line[:64] for line in text.splitlines()}
+    if sums.pop(MANIFEST, None) != file_sha256(folder / MANIFEST):
         yield _finding("GS701", str(folder / MANIFEST), f"the file is not the one in {CHECKSUMS}", AGAIN)
+    elif sums != {entry["path"]: entry["sha256"] for entry in listed}:
+        yield _finding("GS701", str(folder / CHECKSUMS), f"the file does not agree with {MANIFEST}", AGAIN)
 
 
 def content_finding(release: Release) -> Finding | None:

@@ -59,7 +59,7 @@ class Split(Sequence[Example]):
     def _table(self) -> pa.Table:
         path = self.release.path / captions_file(self.name)
         # A split without records has no file: Parquet readers of other tools stumble over empty ones.
-        return pq.read_table(path) if path.exists() else None
+        return _read(path) if path.exists() else None
 
     def _column(self, name: str) -> list[Any]:
         return [] if self._table is None else list(self._table[name].to_pylist())
@@ -161,12 +161,16 @@ def releases_in(folder: Path) -> dict[tuple[int, int, int], Path]:
     return found
 
 
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise ReleaseError(f"{path} cannot be read: {error}", "Check it: gatherset validate FOLDER") from error
+
+
 @lru_cache(maxsize=32)
 def _bucket(path: Path) -> dict[str, bytes]:
     """The image files of one bucket by id. A release never changes, so what was read stays true."""
-    try:
-        table = pq.read_table(path, columns=["id", "image"])
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ReleaseError(f"{path} cannot be read: {error}", "Check it: gatherset validate FOLDER") from error
+    table = _read(path, ["id", "image"])
     images = table["image"].combine_chunks().field("bytes")
     return dict(zip(table["id"].to_pylist(), images.to_pylist(), strict=True))

@@ -145,7 +145,7 @@ def _write_atomically(
         os.rename(partial, folder)
     except OSError as error:
         raise ReleaseError(
-            f"cannot write {folder}: {error.strerror}", "Nothing was released; make room and try again"
+            f"cannot write {folder}: {error.strerror or error}", "Nothing was released; make room and try again"
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

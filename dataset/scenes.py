@@ -16,7 +16,7 @@ EDGES = ("left", "right")
 class Thing:
     """Something that stands in a scene, or is carried in it, and that a caption may mention."""
 
-    kind: str  # what scene_drawing.py knows how to draw, e.g. "placards"
+    kind: str  # what scene_drawing knows how to draw, e.g. "placards"
     colour: str  # "" where its colour is always the same
     count: int  # of the objects or persons drawn
     side: str  # left, middle, right; "" where it spreads over the scene
@@ -64,8 +64,20 @@ class Theme:
 
 
 # Bands that the words of the captions name: "eight", "about twenty", "around thirty", "about fifty", "hundreds of"
-CROWDS = {"few": (6, 12), "twenty": (19, 21), "thirty": (29, 31), "fifty": (47, 53), "hundred": (92, 108), "hundreds": (210, 330)}
-FEW, SOME, MANY = ("few", "few", "twenty"), ("few", "twenty", "thirty", "fifty"), ("thirty", "fifty", "hundred", "hundreds")
+CROWDS = {
+    "few": (6, 12),
+    "twenty": (19, 21),
+    "thirty": (29, 31),
+    "fifty": (47, 53),
+    "hundred": (92, 108),
+    "hundreds": (210, 330),
+}
+MIDDLING = ("twenty", "thirty", "fifty", "hundred")
+FEW, SOME, MANY = (
+    ("few", "few", "twenty"),
+    ("few", "twenty", "thirty", "fifty"),
+    ("thirty", "fifty", "hundred", "hundreds"),
+)
 ANY = ("few", "twenty", "thirty", "fifty", "hundred", "hundreds")
 FINE = ("clear", "clear", "cloudy")
 EVENING = ("dusk", "night", "night")
@@ -98,20 +110,20 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("hand flags", COLOURS, (8, 24), chance=0.55),
             Offer("screen", COLOURS, sides=SIDED, chance=0.45),
         )),
-        Theme("motorcade", ("street", "street", "square"), ("line",), ("twenty", "thirty", "fifty", "hundred"), (
+        Theme("motorcade", ("street", "street", "square"), ("line",), MIDDLING, (
             Offer("open car", COLOURS, sides=("middle",)),
             Offer("hand flags", COLOURS, (6, 14)),
             Offer("bunting", COLOURS, chance=0.4),
         ), times=("day", "day", "dusk")),
     ),
     "riot_response": (
-        Theme("police line", ("street", "square", "parliament"), ("flee", "cheer", "stand"), ("twenty", "thirty", "fifty", "hundred"), (
+        Theme("police line", ("street", "square", "parliament"), ("flee", "cheer", "stand"), MIDDLING, (
             Offer("police", counts=(5, 14), sides=SIDED),
             Offer("burning barricade", sides=SIDED, chance=0.6),
             Offer("water cannon", ("blue", "green", "white"), sides=EDGES, chance=0.45),
             Offer("helicopter", ("blue", "green", "black"), sides=EDGES, chance=0.25),
         )),
-        Theme("burning car", ("street", "square"), ("flee", "stand", "cheer"), ("few", "twenty", "thirty", "fifty"), (
+        Theme("burning car", ("street", "square"), ("flee", "stand", "cheer"), SOME, (
             Offer("burning car", COLOURS, sides=SIDED),
             Offer("police", counts=(4, 10), sides=SIDED),
             Offer("helicopter", ("blue", "green", "black"), sides=EDGES, chance=0.25),
@@ -124,7 +136,7 @@ THEMES: dict[str, tuple[Theme, ...]] = {
         )),
     ),
     "festival_celebration": (
-        Theme("parade", ("street", "street", "square", "beach"), ("line",), ("twenty", "thirty", "fifty", "hundred"), (
+        Theme("parade", ("street", "street", "square", "beach"), ("line",), MIDDLING, (
             Offer("float", COLOURS, sides=("middle",)),
             Offer("dancers", COLOURS, (3, 6), EDGES, chance=0.6),
             Offer("bunting", COLOURS, chance=0.5),
@@ -143,7 +155,7 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("bunting", COLOURS, chance=0.35),
             Offer("balloons", COLOURS, (4, 9), SIDED, chance=0.3),
         ), weathers=FINE),
-        Theme("dragon dance", ("street", "square", "temple"), ("line",), ("twenty", "thirty", "fifty", "hundred"), (
+        Theme("dragon dance", ("street", "square", "temple"), ("line",), MIDDLING, (
             Offer("dragon", ("red", "orange", "yellow", "green", "blue"), sides=("middle",)),
             Offer("lanterns", COLOURS[:7], (6, 9)),
             Offer("drummers", COLOURS, (2, 4), EDGES, chance=0.6),
@@ -164,7 +176,7 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("santa", sides=SIDED, chance=0.6),
             Offer("garland", COLOURS, chance=0.5),
         ), weathers=("clear", "snow")),
-        Theme("wedding", ("garden", "garden", "beach", "hall"), ("watch", "mingle", "cheer"), ("few", "twenty", "thirty"), (
+        Theme("wedding", ("garden", "garden", "beach", "hall"), ("watch", "mingle", "cheer"), FEW, (
             Offer("wedding couple", ("black", "blue", "white"), sides=SIDED),
             Offer("flower arch", ("red", "yellow", "pink", "white", "purple"), sides=SIDED, chance=0.75),
             Offer("confetti", chance=0.35),
@@ -185,7 +197,7 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("choir", COLOURS, (4, 8), SIDED, chance=0.65),
             Offer("candles", counts=(3, 6), chance=0.4),
         )),
-        Theme("procession", ("church", "church", "street"), ("march",), ("twenty", "thirty", "fifty", "hundred"), (
+        Theme("procession", ("church", "church", "street"), ("march",), MIDDLING, (
             Offer("carried statue", ("white", "blue", "pink", "yellow"), sides=SIDED),
             Offer("candles", counts=(5, 12), chance=0.7),
             Offer("flags", ("white", "yellow", "red", "purple"), (2, 5), chance=0.45),
@@ -209,10 +221,10 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("phone lights", counts=(8, 20), chance=0.35),
             Offer("balloons", COLOURS, (4, 9), EDGES, chance=0.2),
         ), times=("day", "dusk", "night", "night"), weathers=("clear", "clear", "cloudy", "rain")),
-        Theme("theatre", ("hall",), ("seated",), ("twenty", "thirty", "fifty", "hundred"), (
+        Theme("theatre", ("hall",), ("seated",), MIDDLING, (
             Offer("curtain stage", COLOURS, (2, 6)),
         )),
-        Theme("street artist", ("square", "street", "park", "beach"), ("ring",), ("few", "twenty", "thirty", "fifty"), (
+        Theme("street artist", ("square", "street", "park", "beach"), ("ring",), SOME, (
             Offer("juggler", COLOURS, (3, 6), ("middle",)),
             Offer("guitarist", COLOURS, sides=EDGES, chance=0.5),
             Offer("drummers", COLOURS, (2, 3), EDGES, chance=0.35),
@@ -232,7 +244,7 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("umpire chair", COLOURS, sides=EDGES),
             Offer("scoreboard", COLOURS[:5], sides=EDGES, chance=0.5),
         ), times=("day", "day", "dusk"), weathers=FINE),
-        Theme("race", ("street", "street", "park", "beach"), ("line",), ("twenty", "thirty", "fifty", "hundred"), (
+        Theme("race", ("street", "street", "park", "beach"), ("line",), MIDDLING, (
             Offer("runners", COLOURS, (4, 9), ("middle",)),
             Offer("finish arch", COLOURS, chance=0.7),
             Offer("hand flags", COLOURS, (5, 10), chance=0.4),
@@ -257,7 +269,7 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("ambulance", ("white", "yellow", "orange"), sides=SIDED),
             Offer("paramedics", ("green", "orange", "blue"), (2, 4), SIDED, chance=0.6),
         )),
-        Theme("flood", ("flood",), ("wade",), ("few", "twenty", "thirty", "fifty"), (
+        Theme("flood", ("flood",), ("wade",), SOME, (
             Offer("boats", COLOURS, (1, 3), SIDED),
             Offer("suitcases", COLOURS, (3, 8), chance=0.6),
             Offer("helicopter", ("red", "yellow", "white"), sides=EDGES, chance=0.5),
@@ -291,7 +303,7 @@ THEMES: dict[str, tuple[Theme, ...]] = {
             Offer("suitcases", COLOURS, (3, 9), chance=0.8),
             Offer("kiosk", COLOURS, sides=EDGES, chance=0.5),
         )),
-        Theme("sights", ("square", "temple", "church", "mosque", "parliament"), ("stand", "stroll"), ("few", "twenty", "thirty", "fifty"), (
+        Theme("sights", ("square", "temple", "church", "mosque", "parliament"), ("stand", "stroll"), SOME, (
             Offer("guide", COLOURS, sides=SIDED),
             Offer("shopping bags", COLOURS, (3, 6), chance=0.3),
             Offer("fountain", sides=SIDED, chance=0.45),
@@ -310,7 +322,8 @@ SURROUNDINGS = (
 )
 # What people of the crowd hold or wear: one thing each, so never more than there are people
 CARRIED = frozenset(
-    "placards|flags|hand flags|candles|phone lights|umbrellas|suitcases|shopping bags|party hats|witch hats".split("|")
+    {"placards", "flags", "hand flags", "candles", "phone lights", "umbrellas"}
+    | {"suitcases", "shopping bags", "party hats", "witch hats"}
 )
 RAINWEAR = Offer("umbrellas", COLOURS, (3, 7))
 TINTED = frozenset({"street", "square", "hall", "room", "flood"})
@@ -324,7 +337,7 @@ def make_scene(event_type: str, rng: Random) -> Scene:
     weather = "" if inside else rng.choice(theme.weathers)
     if weather == "snow" and place == "beach":
         weather = "cloudy"
-    offers = theme.offers if inside else (*theme.offers, *SURROUNDINGS)
+    offers = theme.offers if inside or place == "stadium" else (*theme.offers, *SURROUNDINGS)
     if weather == "rain" and theme.name != "flood":
         offers = (*offers, RAINWEAR)
     first, second = rng.sample(CLOTHES, 2)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from gatherset import schemas
 from gatherset.dataset.errors import WorkspaceError
 
 FORMAT = 1  # of gatherset.toml; a larger number in a file means that a newer Gatherset made it
@@ -93,43 +95,69 @@ def _build(cls: type[T], table: Mapping[str, Any], where: str) -> T:
             hint = f"Did you mean '{near[0]}'?" if near else f"Known here: {', '.join(sorted(known))}"
             raise WorkspaceError(f"{where}: unknown setting '{key}'", hint)
         values[key] = _value(hints[key], value, f"{where}: {key}")
-    try:
-        return cls(**values)
-    except TypeError as error:  # a required one is missing
-        raise WorkspaceError(f"{where}: {error}", "Add it") from error
+    needed = (f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING)
+    if missing := [name for name in needed if name not in values]:
+        raise WorkspaceError(f"{where}: the setting '{missing[0]}' is missing", "Add it")
+    return cls(**values)
+
+
+# The kinds of value there are: what TOML may give for each, and how to say so.
+_KINDS: dict[Any, tuple[Callable[[Any], bool], str]] = {
+    int: (lambda value: type(value) is int, "a whole number"),
+    float: (lambda value: type(value) in (int, float), "a number"),
+    str: (lambda value: type(value) is str, "a text in quotes"),
+    tuple[int, ...]: (lambda value: type(value) is list and all(type(v) is int for v in value), "a list like [8, 1]"),
+    tuple[str, ...]: (
+        lambda value: type(value) is list and all(type(v) is str for v in value),
+        'a list of texts like ["a", "b"]',
+    ),
+    Mapping[str, str]: (
+        lambda value: type(value) is dict and all(type(v) is str for v in value.values()),
+        'a table of texts like {GS304 = "error"}',
+    ),
+}
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
-    if is_dataclass(hint) and isinstance(hint, type) and isinstance(value, dict):
-        return _build(hint, value, where)
-    if isinstance(value, list):
-        value = tuple(value)
-    kinds: dict[Any, tuple[type, ...]] = {int: (int,), str: (str,), float: (int, float)}
-    wanted = kinds.get(hint) or ((tuple,) if str(hint).startswith("tuple") else (dict,))
-    if isinstance(value, bool) or not isinstance(value, wanted):
-        raise WorkspaceError(f"{where} has the value {value!r}, which is of the wrong kind", f"It should be {hint}")
-    item = int if "int" in str(hint) else str
-    if isinstance(value, tuple) and not all(isinstance(part, item) for part in value):
-        raise WorkspaceError(f"{where} has the value {list(value)!r}", f"Each entry should be {item.__name__}")
-    return value
+    if is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(value, dict):
+            return _build(hint, value, where)
+        raise WorkspaceError(f"{where} is {value!r}, not a table", "Write it as a section of its own in [brackets]")
+    fits, kind = _KINDS[hint]
+    if not fits(value):
+        raise WorkspaceError(f"{where} has the value {value!r}, which is of the wrong kind", f"It should be {kind}")
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _check(settings: Settings, path: Path) -> None:
-    queue, splits = settings.queue, settings.splits
+    images, queue, splits, rules = settings.images, settings.queue, settings.splits, settings.rules
     checks = {
         "name must be lower-case letters, digits, '-' or '_'": is_name(settings.name),
+        "language must be a BCP 47 tag like 'en' or 'zh-Hant'": is_language(settings.language),
         "captions_per_image must be at least 1": settings.captions_per_image >= 1,
+        "images: min_side, max_pixels and thumbnail_side must be at least 1": min(
+            images.min_side, images.max_pixels, images.thumbnail_side
+        )
+        >= 1,
         "queue: 1 <= overlap <= max_overlap": 1 <= queue.overlap <= queue.max_overlap,
         "queue: lease_minutes must be at least 1": queue.lease_minutes >= 1,
         "splits: ratios must be three numbers of 0 or more, the first above 0": len(splits.ratios) == 3
         and min(splits.ratios) >= 0
         and splits.ratios[0] > 0,
         "release: buckets must be 1, 2, 4, … 256": settings.release.buckets in {2**n for n in range(9)},
-        "rules: levels must be 'error' or 'warning'": set(settings.rules.levels.values()) <= {"error", "warning"},
+        "rules: levels must be 'error' or 'warning'": set(rules.levels.values()) <= {"error", "warning"},
+        "rules: near_duplicate_distance must be 0 to 64": 0 <= rules.near_duplicate_distance <= 64,
+        "rules: split_tolerance must be 0 to 1": 0 <= rules.split_tolerance <= 1,
     }
     for text, holds in checks.items():
         if not holds:
             raise WorkspaceError(f"{path}: {text}", "Mend the file")
+
+
+def is_language(text: str) -> bool:
+    """Whether `text` has the form of a language tag that a record may carry."""
+    pattern = schemas.read("record.schema.json")["properties"]["language"]["pattern"]
+    return re.search(pattern, text) is not None
 
 
 def is_name(text: str) -> bool:

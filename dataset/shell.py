@@ -37,7 +37,8 @@ def say(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    click.echo(text.encode("utf-8", "backslashreplace"))  # half a character, from a file name, becomes JSON's \uXXXX
 
 
 def say_findings(findings: Sequence[Finding]) -> None:

@@ -97,13 +97,30 @@ def _fill(name: str, units: Iterable[_Unit], settings: Settings, plan: SplitPlan
     fresh = sorted((unit for unit in units if not unit.splits), key=lambda unit: unit.rank(settings.splits.seed))
     total = sum(have[split] for split in SPLITS) + sum(len(unit.members) for unit in fresh)
     wanted = targets(total, settings.splits.ratios, units=len(units))
+    if len(units) >= len(SPLITS):
+        _seed(fresh, wanted, have, plan)
     for unit in fresh:
-        split = _neediest(wanted, have, len(unit.members))
-        have[split] += len(unit.members)
-        plan.assigned.update({record["id"]: split for record in unit.members})
+        _place(unit, _neediest(wanted, have, len(unit.members)), have, plan)
     if missing := [split for split in SPLITS if wanted[split] == 0 and settings.splits.ratios[SPLITS.index(split)]]:
         message = f"'{name}' has {len(units)} separate images: too few for {' and '.join(missing)}"
         plan.findings.append(Finding("GS503", "warning", "the dataset", message, "Collect more of it"))
+
+
+def _seed(fresh: list[_Unit], wanted: Mapping[str, int], have: Counter[str], plan: SplitPlan) -> None:
+    """Take from `fresh` a unit for each split that has none yet, however large the units are: the smallest ones for
+    test and val, the largest for train, which goes first where there is only one.
+    """
+    for split, choose in (("test", min), ("val", min), ("train", max)):
+        kept = 0 if split == "train" or have["train"] else 1
+        if wanted[split] and not have[split] and len(fresh) > kept:
+            unit = choose(fresh, key=lambda unit: len(unit.members))
+            fresh.remove(unit)
+            _place(unit, split, have, plan)
+
+
+def _place(unit: _Unit, split: str, have: Counter[str], plan: SplitPlan) -> None:
+    have[split] += len(unit.members)
+    plan.assigned.update({record["id"]: split for record in unit.members})
 
 
 def targets(total: int, ratios: Sequence[int], *, units: int) -> dict[str, int]:
@@ -114,10 +131,10 @@ def targets(total: int, ratios: Sequence[int], *, units: int) -> dict[str, int]:
     for index in by_remainder[: total - sum(counts)]:
         counts[index] += 1
     if units >= len(SPLITS):
-        for index in range(1, len(SPLITS)):
-            if ratios[index] and counts[index] == 0:
+        for index, ratio in enumerate(ratios):
+            if ratio and counts[index] == 0:
+                counts[counts.index(max(counts))] -= 1
                 counts[index] += 1
-                counts[0] -= 1
     return dict(zip(SPLITS, counts, strict=True))
 
 

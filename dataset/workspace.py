@@ -8,9 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import DBAPIError
+
 from gatherset.dataset.catalog.database import Catalog
 from gatherset.dataset.errors import ReleaseError, WorkspaceError
-from gatherset.dataset.settings import FORMAT, Settings, is_name, read_settings
+from gatherset.dataset.settings import FORMAT, Settings, is_language, is_name, read_settings
 from gatherset.dataset.taxonomy import Taxonomy, load_taxonomy
 
 if TYPE_CHECKING:
@@ -49,25 +51,33 @@ class Workspace:
         name = name or root.name
         if not is_name(name):
             raise WorkspaceError(
-                f"'{name}' cannot name a dataset", "Use lower-case letters, digits, '-' or '_': gatherset init mg"
+                f"'{name}' cannot name a dataset",
+                "Use lower-case letters, digits, '-' or '_': gatherset init FOLDER --name mg",
             )
+        if not is_language(language):
+            raise WorkspaceError(f"'{language}' is not a language tag", "Write it as in BCP 47: en, de, zh-Hant")
         if (root / SETTINGS_FILE).exists():
-            raise WorkspaceError(f"{root} is a workspace already", f"Use it: gatherset -w {root} ingest FOLDER")
+            raise WorkspaceError(f"{root} is a workspace already", f"Use it: gatherset ingest PHOTOS -w {root}")
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
             raise WorkspaceError(f"{root} exists and is not empty", "Choose a new folder")
+        catalog = Catalog(root / "catalog.db")
         try:
             root.mkdir(parents=True, exist_ok=True)
-            catalog = Catalog(root / "catalog.db")
             catalog.create()
             # Pseudonyms are keyed with it, so that nobody can test a name against a published author.
             catalog.set_property("pseudonym_key", secrets.token_hex(32))
             catalog.close()
             text = TEMPLATE.format(format=FORMAT, name=name, language=language, overlap=overlap)
             (root / SETTINGS_FILE).write_text(text, encoding="utf-8")  # last: without it there is no workspace
-        except OSError as error:
-            raise WorkspaceError(
-                f"cannot make the workspace {root}: {error.strerror}", "Choose another folder"
-            ) from error
+        except BaseException as error:
+            catalog.close()
+            for leftover in root.glob("*") if root.is_dir() else ():  # it was empty: all of this is ours
+                leftover.unlink()
+            if isinstance(error, OSError | DBAPIError):
+                reason = error.orig if isinstance(error, DBAPIError) else error.strerror
+                message = f"cannot make the workspace {root}: {reason}"
+                raise WorkspaceError(message, "Make room or choose another folder") from error
+            raise
         return cls(root)
 
     @classmethod

@@ -24,7 +24,9 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+        self.engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS}
+        )
         event.listen(self.engine, "connect", _on_connect)
         event.listen(self.engine, "begin", _on_begin)
         self._writing = self.engine.execution_options(gatherset_write=True)
@@ -62,7 +64,10 @@ class Catalog:
         try:
             version = self.version()
         except DatabaseError as error:
-            raise WorkspaceError(f"{self.path} cannot be read: {error.orig}", "Restore it from a backup") from error
+            raise WorkspaceError(
+                f"{self.path} cannot be used: {error.orig}",
+                "Check its permissions and what else uses it, or restore it from a backup",
+            ) from error
         if version is None or version > HEAD:
             raise WorkspaceError(
                 f"{self.path} was made by a newer Gatherset (schema {version}; this one knows {HEAD})",

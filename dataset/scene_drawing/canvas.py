@@ -9,7 +9,7 @@ from random import Random
 
 from PIL import Image, ImageChops, ImageDraw
 
-from gatherset.dataset.scene_drawing.sketches import PAINT, RGB, Mark, mix, read_sketch
+from gatherset.dataset.scene_drawing.sketches import RGB, Mark, mix, read_sketch
 from gatherset.dataset.scenes import INDOORS, Scene
 
 Point = tuple[float, float]
@@ -55,7 +55,7 @@ CAMERAS = (
     (108, 27, 2.4, 3.3),
     (10**6, 18, 2.9, 3.9),
 )
-ROOM_FOR_THINGS = (0, 12, 31, 53)  # with so many things at its sides a scene is seen from as far as a crowd of these
+ROOM_FOR_THINGS = (0, 12, 21, 31, 53)  # with so many things a scene is seen from as far as a crowd of these
 SEATS_CAMERA = (44, 2.3, 3.1)
 
 
@@ -78,8 +78,8 @@ class Canvas:
         self.inside = scene.place in INDOORS
         self.seats = scene.doing == "seats"
         self.dark = scene.time == "night" and not self.inside  # lamps and windows shine
-        sides = sum(bool(thing.side) for thing in scene.things)
-        size = max(scene.crowd, ROOM_FOR_THINGS[min(3, sides + (scene.place == "street" and sides > 0))])
+        things = sum(bool(thing.side) for thing in scene.things) + (scene.place == "street")  # streets are narrow
+        size = max(scene.crowd, ROOM_FOR_THINGS[things])
         far, low, high = SEATS_CAMERA if self.seats else next(row[1:] for row in CAMERAS if size <= row[0])
         self.far = far  # height in pixels of a person at the back
         self.tall = rng.uniform(low, high)

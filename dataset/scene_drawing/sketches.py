@@ -99,7 +99,7 @@ def _columns(shape: str, count: int) -> range:
 def read_sketch(text: str) -> tuple[Mark, ...]:
     """The shapes of a sketch, parted by `;`. The language is described at the top of sketches.txt."""
     marks: list[Mark] = []
-    for part in text.split(";"):
+    for part in text.strip("; ").split(";"):
         places, _, drawn = part.rpartition(":")
         shape, *values, paint = drawn.split()
         numbers = [float(value) for value in values]
@@ -114,6 +114,13 @@ def read_sketch(text: str) -> tuple[Mark, ...]:
                 moved[k + 1] += float(dy or 0)
             marks.append(Mark(shape, tuple(moved), paint.rstrip("+-="), tone, own))
     return tuple(marks)
+
+
+@lru_cache(maxsize=128)
+def top_of(text: str) -> float:
+    """How high a sketch is, in its units: what is soft, or reaches above the middle of a disc, left out."""
+    solid = [mark for mark in read_sketch(text) if mark.shape not in ("glow", "smoke", "gas", "flames")]
+    return max(mark.numbers[k + 1] for mark in solid for k in _columns(mark.shape, len(mark.numbers)))
 
 
 @lru_cache(maxsize=1)
@@ -133,7 +140,7 @@ def sketchbook() -> dict[str, dict[str, tuple[dict[str, float], str]]]:
             book[chapter][name] = ({key: float(value) for key, value in map(_setting, settings.split())}, "")
         else:
             numbers, shapes = book[chapter][name]
-            book[chapter][name] = (numbers, f"{shapes};{line.strip().rstrip(';')}" if shapes else line.strip().rstrip(";"))
+            book[chapter][name] = (numbers, shapes + line.strip())
     return book
 
 

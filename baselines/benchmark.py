@@ -1,0 +1,129 @@
+"""The benchmark of a release: EDAN with the annotated, the guessed and no event type, and two floors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gatherset.baselines import edan, train
+from gatherset.baselines.cca import cca_scores
+from gatherset.baselines.event_classifier import EventClassifier
+from gatherset.baselines.loader import Label, caption_image, flat_captions, flat_events, number_captions
+from gatherset.baselines.recall import evaluate
+from gatherset.baselines.result import Row, result_document, table
+from gatherset.baselines.runs import Run, release_identity, write_json
+from gatherset.baselines.scoring import all_similarities
+from gatherset.dataset.errors import InputError, ModelError
+from gatherset.dataset.features import FeatureFile
+
+if TYPE_CHECKING:
+    from gatherset.dataset.loading import Release
+
+
+def evaluate_run(run: Run, release: Release, features: FeatureFile, split: str = "test") -> list[Row]:
+    """A trained model on one split: a row with the annotated and one with the guessed types, or one without.
+
+    Raises ReleaseError, FeaturesError or ModelError where run, release, features and split do not belong together.
+    """
+    _check(run, release, features, split)
+    if not run.label:
+        return [_edan_row(run, release, features, split, "none", flat_events(release[split]))]
+    guessed = EventClassifier(release["train"]).predict(flat_captions(release[split]))
+    return [
+        _edan_row(run, release, features, split, "oracle", flat_events(release[split])),
+        _edan_row(run, release, features, split, "predicted", guessed),
+    ]
+
+
+def _check(run: Run, release: Release, features: FeatureFile, split: str) -> None:
+    features.require(release)
+    run.require(features)
+    if run.config.release["content_hash"] != release.content_hash:
+        # Its training records may be this release's test records.
+        raise ModelError(
+            f"{run.folder} was trained on {run.config.release['name']}@{run.config.release['version']}, "
+            f"not on {release.name}@{release.version}",
+            "Evaluate it on its own release, or train again",
+        )
+    if not release[split].ids:
+        raise ModelError(f"the {split} split of {release.name}@{release.version} is empty", "Choose another split")
+
+
+def _edan_row(run: Run, release: Release, features: FeatureFile, split: str, label: Label, events: list[str]) -> Row:
+    started = time.monotonic()
+    captions = number_captions(release[split], run.vocabulary, events)
+    theta = float(run.model.theta)
+    i2t, t2i = all_similarities(run.model, features, release[split].ids, captions).final(theta)
+    recall = evaluate(i2t, caption_image(release[split]), t2i)
+    return Row("edan", label, recall, run.config.training["seed"], theta, time.monotonic() - started)
+
+
+def floors(release: Release, features: FeatureFile, split: str = "test") -> list[Row]:
+    """What guessing and a linear model reach: `random` is exact, equal scores counting as any order."""
+    features.require(release)
+    owner = caption_image(release[split])
+    guess = evaluate(np.zeros((len(release[split].ids), len(owner)), np.float32), owner)
+    started = time.monotonic()
+    linear = evaluate(cca_scores(release["train"], release[split], features), owner)
+    return [Row("cca", "none", linear, seconds=time.monotonic() - started), Row("random", "none", guess)]
+
+
+def run_benchmark(
+    release: Release,
+    features: FeatureFile,
+    folder: Path,
+    *,
+    preset: str = "cpu",
+    seeds: int = 1,
+    report: Callable[[str], None] = print,
+) -> tuple[list[Row], dict[str, Any]]:
+    """Train what is not trained yet, evaluate on the test split, write benchmark.json and table.md into `folder`.
+
+    Returns the rows and the document. The two EDAN rows with a label come from one training.
+    """
+    started = time.monotonic()
+    rows: list[Row] = []
+    for seed in range(seeds):
+        for label in (True, False):
+            name = f"edan-{'label' if label else 'none'}-{seed}"
+            report(f"{name}:")
+            shape = replace(edan.PRESETS[preset], label=label)
+            settings = replace(train.PRESETS[preset], seed=seed)
+            run = train.train(release, features, folder / name, edan=shape, settings=settings, report=report)
+            rows += evaluate_run(run, release, features)
+    rows += floors(release, features)
+    document = result_document(
+        rows,
+        seconds=time.monotonic() - started,
+        release=release_identity(release),
+        split="test",
+        extractor_hash=features.header.extractor.hash,
+    )
+    write_json(folder / "benchmark.json", document)
+    (folder / "table.md").write_text(table(rows) + "\n", "utf-8")
+    return rows, document
+
+
+def evaluate_scores(path: Path, captions_per_image: int) -> Row:
+    """A row for anyone's score matrix [images, captions] in a .npy file, captions in the order of the images."""
+    try:
+        scores = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} is no readable .npy file: {error}", "Write it with numpy.save") from error
+    if scores.ndim != 2 or scores.shape[0] * captions_per_image != scores.shape[1]:
+        raise InputError(
+            f"{path} has the shape {scores.shape}, not [images, {captions_per_image} x images]",
+            "Give one row an image, and --captions-per-image",
+        )
+    if scores.dtype.kind not in "fiu":
+        raise InputError(f"{path} holds {scores.dtype}, not numbers", "Write it with numpy.save")
+    if scores.dtype not in (np.float32, np.float64):
+        scores = scores.astype(np.float64)
+    started = time.monotonic()
+    recall = evaluate(scores, np.repeat(np.arange(len(scores)), captions_per_image))
+    return Row("scores", "none", recall, seconds=time.monotonic() - started)

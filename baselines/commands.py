@@ -1,0 +1,229 @@
+"""The shell commands of the baselines: features, train, evaluate, benchmark."""
+
+# torch takes seconds to import: every command imports what it needs when it is called, so that --help is quick.
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gatherset.dataset.shell import json_option, print_json, say, workspace_option
+
+if TYPE_CHECKING:
+    from gatherset.baselines.runs import Run
+    from gatherset.dataset.features import FeatureFile
+    from gatherset.dataset.loading import Release
+    from gatherset.dataset.workspace import Workspace
+
+PRESETS = click.Choice(["cpu", "paper"])
+features_option = click.option(
+    "--features", "features_path", type=click.Path(path_type=Path), help="A feature file. Default: the release's own."
+)
+
+
+@click.command()
+@click.argument("release", required=False)
+@click.option("--extractor", default="efficientnet_lite0", show_default=True, help="Which network looks at the images.")
+@click.option("--side", default=448, show_default=True, type=click.IntRange(64, 2048), help="Its input, in pixels.")
+@workspace_option
+@json_option
+def features(release: str | None, extractor: str, side: int, workspace: Path | None, as_json: bool) -> None:
+    """Extract the region features of RELEASE (default: the newest) into one file.
+
+    An interrupted run goes on where it stopped.
+
+    Example: gatherset features mg@1.0.0 --side 448
+    """
+    from gatherset.baselines.extractors import extract, make_extractor
+    from gatherset.dataset.features import FeatureFile, file_name
+    from gatherset.dataset.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    opened = place.release(release)
+    path = place.features_folder / file_name(opened, extractor)
+    extract(opened, make_extractor(extractor, side), path)
+    header = FeatureFile.open(path).header
+    if as_json:
+        print_json({"path": str(path), "images": len(header.ids), "extractor_hash": header.extractor.hash})
+    else:
+        say(f"{path}: {len(header.ids)} images, {header.regions} regions of {header.dim} numbers")
+
+
+@click.command()
+@click.argument("release", required=False)
+@click.option("--preset", type=PRESETS, default="cpu", show_default=True, help="Size of model and training.")
+@click.option(
+    "--label",
+    type=click.Choice(["oracle", "none"]),
+    default="oracle",
+    show_default=True,
+    help="Train with the annotated event type of each image, or without.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of everything random.")
+@click.option("--epochs", type=click.IntRange(1), help="At most. Default: the preset's.")
+@click.option("--run", "name", help="Folder under runs/. Default: from preset, label and seed.")
+@features_option
+@workspace_option
+@json_option
+def train(
+    release: str | None,
+    preset: str,
+    label: str,
+    seed: int,
+    epochs: int | None,
+    name: str | None,
+    features_path: Path | None,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Train EDAN on RELEASE (default: the newest).
+
+    The best epoch on the val split is kept. An interrupted run goes on after its last whole epoch.
+
+    Example: gatherset train mg@1.0.0 --preset cpu --label oracle --seed 0
+    """
+    from dataclasses import replace
+
+    from gatherset.baselines import edan, train
+    from gatherset.dataset.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    opened = place.release(release)
+    settings = replace(train.PRESETS[preset], seed=seed)
+    settings = replace(settings, epochs=epochs) if epochs else settings
+    folder = place.runs_folder / (name or f"{opened.name}-{opened.version}-edan-{preset}-{label}-{seed}")
+    run = train.train(
+        opened,
+        _features(place, opened, features_path),
+        folder,
+        edan=replace(edan.PRESETS[preset], label=label == "oracle"),
+        settings=settings,
+        report=lambda line: click.echo(line, err=True),
+    )
+    if as_json:
+        print_json({"run": str(run.folder), "theta": float(run.model.theta)})
+    else:
+        say(f"{run.folder} is trained. Measure it with: gatherset evaluate {run.folder.name}")
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--split", type=click.Choice(["train", "val", "test"]), default="test", show_default=True)
+@click.option("--scores", type=click.Path(path_type=Path), help="Instead of a run: a .npy matrix [images, captions].")
+@click.option("--captions-per-image", default=5, show_default=True, type=click.IntRange(1), help="For --scores.")
+@features_option
+@workspace_option
+@json_option
+def evaluate(
+    run: str | None,
+    split: str,
+    scores: Path | None,
+    captions_per_image: int,
+    features_path: Path | None,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure RUN, a trained model, or any matrix of scores: recall in both directions.
+
+    A run trained with event types is measured with the annotated and with guessed ones. The result is also written
+    into the run's folder.
+
+    Example: gatherset evaluate mg-1.0.0-edan-cpu-oracle-0
+
+    Example: gatherset evaluate --scores scores.npy --captions-per-image 5
+    """
+    if (run is None) == (scores is None):
+        raise click.UsageError("Give either a RUN or --scores FILE.")
+    import time
+
+    from gatherset.baselines.benchmark import evaluate_run, evaluate_scores
+    from gatherset.baselines.result import result_document, table
+    from gatherset.baselines.runs import write_json
+
+    started = time.monotonic()
+    if scores is not None:
+        rows = [evaluate_scores(scores, captions_per_image)]
+        document = result_document(rows, seconds=time.monotonic() - started)
+    else:
+        trained, release, features_file = _run_and_its_data(str(run), features_path, workspace)
+        rows = evaluate_run(trained, release, features_file, split)
+        document = result_document(
+            rows,
+            seconds=time.monotonic() - started,
+            release=trained.config.release,
+            split=split,
+            extractor_hash=trained.config.extractor_hash,
+        )
+        write_json(trained.folder / f"result-{split}.json", document)
+    if as_json:
+        print_json(document)
+    else:
+        say(table(rows))
+
+
+@click.command()
+@click.argument("release", required=False)
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Trainings of each model.")
+@click.option("--preset", type=PRESETS, default="cpu", show_default=True, help="Size of model and training.")
+@features_option
+@workspace_option
+@json_option
+def benchmark(
+    release: str | None, seeds: int, preset: str, features_path: Path | None, workspace: Path | None, as_json: bool
+) -> None:
+    """Train and compare the baselines on RELEASE (default: the newest).
+
+    EDAN with the annotated event type (oracle), with one guessed from the caption (predicted), and without; a linear
+    model and guessing as floors. benchmark.json and table.md go into runs/.
+
+    Example: gatherset benchmark mg@1.0.0 --seeds 3
+    """
+    from gatherset.baselines.benchmark import run_benchmark
+    from gatherset.baselines.result import table
+    from gatherset.dataset.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    opened = place.release(release)
+    rows, document = run_benchmark(
+        opened,
+        _features(place, opened, features_path),
+        place.runs_folder / f"{opened.name}-{opened.version}-benchmark-{preset}",
+        preset=preset,
+        seeds=seeds,
+        report=lambda line: click.echo(line, err=True),
+    )
+    if as_json:
+        print_json(document)
+    else:
+        say(table(rows))
+
+
+def _run_and_its_data(run: str, features_path: Path | None, workspace: Path | None) -> tuple[Run, Release, FeatureFile]:
+    from gatherset.baselines.runs import load_run
+    from gatherset.dataset.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    trained = load_run(run if Path(run).is_dir() else place.runs_folder / run)
+    release = place.release(f"{trained.config.release['name']}@{trained.config.release['version']}")
+    return trained, release, _features(place, release, features_path)
+
+
+def _features(place: Workspace, release: Release, path: Path | None) -> FeatureFile:
+    """The feature file at `path`, else the only one of the release."""
+    from gatherset.dataset.errors import FeaturesError
+    from gatherset.dataset.features import FeatureFile, file_name
+
+    if path is not None:
+        return FeatureFile.open(path)
+    found = sorted(place.features_folder.glob(file_name(release, "*")))
+    if len(found) == 1:
+        return FeatureFile.open(found[0])
+    if found:
+        raise FeaturesError(
+            f"{release.name}@{release.version} has {len(found)} feature files", "Name one with --features"
+        )
+    raise FeaturesError(
+        f"{release.name}@{release.version} has no features in {place.features_folder}",
+        f"Run `gatherset features {release.name}@{release.version}`",
+    )

@@ -1,0 +1,88 @@
+"""A benchmark result: one row a method and seed, as a document of its schema and as a table."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import torch
+
+from gatherset import __version__, schemas
+from gatherset.baselines.loader import Label
+from gatherset.baselines.recall import Recall
+from gatherset.dataset.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    method: str  # edan, cca, random, scores
+    label: Label  # what event type the method was given with a caption
+    recall: Recall
+    seed: int | None = None  # of the training
+    theta: float | None = None  # Eq. 16
+    seconds: float = 0.0  # of scoring and evaluating
+
+
+def result_document(
+    rows: Sequence[Row],
+    *,
+    seconds: float,
+    release: dict[str, str] | None = None,
+    split: str | None = None,
+    extractor_hash: str | None = None,
+) -> dict[str, Any]:
+    """The rows as schemas/benchmark_result.schema.json wants them; ModelError where that is not possible."""
+    document = {
+        "version": "1.0",
+        "release": release,
+        "split": split,
+        "extractor_hash": extractor_hash,
+        "code_version": __version__,
+        "hardware": hardware(),
+        "seconds": round(seconds, 2),
+        "rows": [_plain(asdict(row)) for row in rows],
+    }
+    try:
+        jsonschema.Draft202012Validator(schemas.read("benchmark_result.schema.json")).validate(document)
+    except jsonschema.ValidationError as error:
+        raise ModelError(
+            f"the result is not one that can be published: {error.json_path}: {error.message}", "Report this"
+        ) from error
+    return document
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists: what JSON gives back equals what was written."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, (tuple, list)) else value
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as a Markdown table; figures in per cent, with a 95 % interval of Rsum over images."""
+    head = "| method | event label | seed | i2t R@1 | R@5 | R@10 | t2i R@1 | R@5 | R@10 | Rsum | 95 % interval |"
+    lines = [head, "|---|---|---|" + "---:|" * 8]
+    for row in rows:
+        recalls = [f"{value:.1f}" for value in (*row.recall.image_to_text, *row.recall.text_to_image)]
+        low, high = row.recall.rsum_interval
+        seed = "" if row.seed is None else str(row.seed)
+        cells = [row.method, row.label, seed, *recalls, f"{row.recall.rsum:.1f}", f"{low:.1f} to {high:.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def hardware() -> str:
+    """Processor, cores, threads and precision in one line."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        processor = names[0] if names else processor
+    return f"{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}, float32"

@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from gatherset import schemas
+from gatherset.baselines import edan, train
+from gatherset.baselines.benchmark import evaluate_run, evaluate_scores, run_benchmark
+from gatherset.baselines.result import table
+from gatherset.dataset.errors import InputError, ModelError
+from gatherset.dataset.features import FeatureFile
+from tests.baselines.conftest import TinyRelease, write_features
+
+EDAN = edan.EdanConfig(d=32, layers=1, heads=2, word_dim=16)
+SETTINGS = train.TrainConfig(batch=20, lr=3e-3, epochs=2, warm_up=5, all_negatives=20)
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def test_the_benchmark_has_three_rows_of_edan_and_two_floors(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(edan.PRESETS, "cpu", EDAN)
+    monkeypatch.setitem(train.PRESETS, "cpu", SETTINGS)
+    rows, document = run_benchmark(release, features, tmp_path, report=silent)
+    assert [(row.method, row.label) for row in rows] == [
+        ("edan", "oracle"), ("edan", "predicted"), ("edan", "none"), ("cca", "none"), ("random", "none"),
+    ]  # fmt: skip
+    written = json.loads((tmp_path / "benchmark.json").read_text())
+    assert written == document
+    jsonschema.validate(written, schemas.read("benchmark_result.schema.json"))
+    assert written["release"]["content_hash"] == release.content_hash
+    assert written["extractor_hash"] == features.header.extractor.hash
+    assert (tmp_path / "table.md").read_text() == table(rows) + "\n"
+    assert rows[4].recall.image_to_text[0] == pytest.approx(5)
+
+
+def test_a_run_of_another_release_is_refused(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    run = train.train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, report=silent)
+    other = TinyRelease({"train": 2, "val": 2, "test": 2})
+    other.content_hash = "cd" * 32
+    with pytest.raises(ModelError, match="was trained on"):
+        evaluate_run(run, other, write_features(other, tmp_path / "other.feat"))
+
+
+def test_scores_of_anyone_are_evaluated(tmp_path: Path) -> None:
+    np.save(tmp_path / "scores.npy", np.eye(10).repeat(5, axis=1))
+    assert evaluate_scores(tmp_path / "scores.npy", 5).recall.rsum == pytest.approx(600)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (np.zeros((5, 10)), "shape"),
+        (np.zeros(5), "shape"),
+        (np.array([["a"] * 5]), "not numbers"),
+        (np.full((1, 5), np.nan), "not finite"),
+    ],
+)
+def test_scores_that_make_no_sense_are_refused(tmp_path: Path, scores: np.ndarray, message: str) -> None:
+    np.save(tmp_path / "scores.npy", scores)
+    with pytest.raises(InputError, match=message):
+        evaluate_scores(tmp_path / "scores.npy", 5)
+
+
+def test_a_file_that_is_no_matrix_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "scores.npy").write_text("not numpy")
+    with pytest.raises(InputError, match=r"scores\.npy"):
+        evaluate_scores(tmp_path / "scores.npy", 5)

@@ -1,0 +1,13 @@
+from gatherset.baselines.event_classifier import EventClassifier
+from tests.baselines.conftest import TinyRelease
+
+
+def test_types_that_follow_from_words_are_found(release: TinyRelease) -> None:
+    classifier = EventClassifier(release["train"])
+    assert classifier.accuracy(release["test"]) > 0.95
+
+
+def test_a_release_of_one_type_is_classified(release: TinyRelease) -> None:
+    one = TinyRelease({"train": 4})["train"]
+    one.event_types = ["protest"] * 4
+    assert EventClassifier(one).predict(["A crowd."]) == ["protest"]

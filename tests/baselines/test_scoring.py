@@ -1,0 +1,31 @@
+from unittest.mock import patch
+
+import torch
+
+from gatherset.baselines import scoring
+from gatherset.baselines.edan import Edan, EdanConfig
+from gatherset.baselines.loader import flat_captions, flat_events, number_captions
+from gatherset.baselines.words import Vocabulary
+from gatherset.dataset.features import FeatureFile
+from tests.baselines.conftest import DIM, TinyRelease
+
+
+def test_blocks_give_the_same_scores_as_one_product(release: TinyRelease, features: FeatureFile) -> None:
+    split = release["test"]
+    vocabulary = Vocabulary.of(flat_captions(split), release.event_types)
+    captions = number_captions(split, vocabulary, flat_events(split))
+    torch.manual_seed(0)
+    config = EdanConfig(d=16, layers=1, heads=2, word_dim=8)
+    model = Edan(config, DIM, torch.randn(len(vocabulary), 8)).eval()
+    whole = scoring.all_similarities(model, features, split.ids, captions)
+    with patch.object(scoring, "IMAGES_AT_ONCE", 7), patch.object(scoring, "WORDS_AT_ONCE", 40):
+        blocks = scoring.all_similarities(model, features, split.ids, captions)
+    for one, other in zip(whole.final(0.3), blocks.final(0.3), strict=True):
+        assert one.shape == (20, 100)
+        torch.testing.assert_close(torch.from_numpy(one), torch.from_numpy(other), atol=1e-5, rtol=0)
+
+
+def test_theta_mixes_the_two_similarities() -> None:
+    sim, S_TI, S_IT = (torch.full((1, 1), value) for value in (1.0, 2.0, 3.0))
+    i2t, t2i = scoring.Similarities(sim, S_TI, S_IT).final(0.25)
+    assert (i2t.item(), t2i.item()) == (1.5, 1.25)

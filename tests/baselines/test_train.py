@@ -1,0 +1,134 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from gatherset.baselines.edan import EdanConfig
+from gatherset.baselines.runs import load_run
+from gatherset.baselines.train import TrainConfig, _Training, train
+from gatherset.dataset.errors import FeaturesError, ModelError
+from gatherset.dataset.features import FeatureFile
+from tests.baselines.conftest import TinyRelease, write_features
+
+EDAN = EdanConfig(d=32, layers=1, heads=2, word_dim=16)
+SETTINGS = TrainConfig(batch=20, lr=3e-3, epochs=4, warm_up=5, all_negatives=20, averaging=0.9)
+
+
+def silent(_: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def trained(release: TinyRelease, features: FeatureFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    train(release, features, folder, edan=EDAN, settings=SETTINGS, report=silent)
+    return folder
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_run(folder).model.state_dict()
+
+
+def assert_same(one: Path, other: Path) -> None:
+    first, second = weights(one), weights(other)
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], rtol=0, atol=0)
+
+
+def test_training_learns(trained: Path) -> None:
+    """Guessing reaches an Rsum of about 150 among 20 images of five captions."""
+    log = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
+    assert len(log) == 4
+    assert max(line["rsum"] for line in log) > 250
+
+
+def test_a_run_says_what_made_it(trained: Path, features: FeatureFile) -> None:
+    run = load_run(trained)
+    assert run.config.release == {"name": "tiny", "version": "1.0.0", "content_hash": "ab" * 32}
+    assert run.config.extractor_hash == features.header.extractor.hash
+    assert 0 <= run.model.theta <= 1
+    assert sorted(path.name for path in trained.iterdir()) == [
+        "config.json", "log.jsonl", "model.safetensors", "words.json", "words.safetensors",
+    ]  # fmt: skip
+
+
+def test_the_same_seed_gives_the_same_model(
+    trained: Path, release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    train(release, features, tmp_path / "again", edan=EDAN, settings=SETTINGS, report=silent)
+    assert_same(trained, tmp_path / "again")
+
+
+def test_a_stopped_training_goes_on_to_the_same_model(
+    trained: Path, release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    def stop(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "stopped"
+    with pytest.raises(KeyboardInterrupt):
+        train(release, features, folder, edan=EDAN, settings=SETTINGS, report=stop)
+    with pytest.raises(ModelError, match="not finished"):
+        load_run(folder)
+    train(release, features, folder, edan=EDAN, settings=SETTINGS, report=silent)
+    assert_same(trained, folder)
+
+
+def test_a_finished_run_is_opened_not_trained_again(trained: Path, release: TinyRelease, features: FeatureFile) -> None:
+    before = (trained / "model.safetensors").stat().st_mtime_ns
+    train(release, features, trained, edan=EDAN, settings=SETTINGS, report=silent)
+    assert (trained / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_folder_with_another_run_is_refused(trained: Path, release: TinyRelease, features: FeatureFile) -> None:
+    with pytest.raises(ModelError, match="other settings"):
+        train(release, features, trained, edan=EDAN, settings=replace(SETTINGS, seed=1), report=silent)
+
+
+def test_features_of_another_release_are_refused(release: TinyRelease, tmp_path: Path) -> None:
+    other = TinyRelease({"train": 2, "val": 2, "test": 2})
+    other.content_hash = "cd" * 32
+    features = write_features(other, tmp_path / "other.feat")
+    with pytest.raises(FeaturesError, match="cdcd"):
+        train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, report=silent)
+
+
+def test_an_empty_validation_split_is_refused(tmp_path: Path) -> None:
+    release = TinyRelease({"train": 5, "val": 0, "test": 1})
+    features = write_features(release, tmp_path / "tiny.feat")
+    with pytest.raises(ModelError, match="val split"):
+        train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, report=silent)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, lr=1e30, warm_up=1)
+    with pytest.raises(ModelError, match="the loss became"):
+        train(release, features, tmp_path / "run", edan=EDAN, settings=settings, report=silent)
+
+
+@pytest.mark.parametrize("alignment", ["global", "local"])
+@pytest.mark.parametrize("label", [True, False])
+def test_every_ablation_trains(
+    alignment: str, label: bool, release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    config = replace(EDAN, alignment=alignment, label=label)
+    run = train(release, features, tmp_path / "run", edan=config, settings=replace(SETTINGS, epochs=1), report=silent)
+    assert run.model.theta == (0 if alignment == "global" else 1)
+
+
+def test_no_batch_holds_an_image_twice_and_an_epoch_holds_every_caption(
+    trained: Path, release: TinyRelease, features: FeatureFile
+) -> None:
+    run = load_run(trained)
+    training = _Training(
+        release, features, trained, EDAN, SETTINGS, run.vocabulary, run.model.word2vec.weight.detach().numpy()
+    )
+    image = training.captions["train"].image
+    batches = list(training._batches(0))
+    assert sorted(torch.cat(batches).tolist()) == list(range(300))
+    assert all(len(image[batch].unique()) == len(batch) for batch in batches)

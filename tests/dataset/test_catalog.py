@@ -1,0 +1,72 @@
+import ast
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from gatherset.dataset.catalog.database import HEAD, MIGRATIONS, Catalog
+from gatherset.dataset.catalog.tables import metadata, properties, records
+from gatherset.dataset.workspace import Workspace
+
+
+def test_the_migrations_make_exactly_the_tables(workspace: Workspace) -> None:
+    with workspace.catalog.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_migration_is_the_one_this_code_expects(workspace: Workspace) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+    assert workspace.catalog.version() == HEAD
+
+
+def test_a_migration_never_reads_the_tables_of_today() -> None:
+    for path in (MIGRATIONS / "versions").glob("v*.py"):
+        imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        assert not [node for node in imports if (node.module or "").startswith("gatherset")], path.name
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_write_that_fails_changes_nothing(workspace: Workspace, error: type[BaseException]) -> None:
+    def write_half() -> None:
+        with workspace.catalog.write() as connection:
+            connection.execute(sa.insert(properties).values(key="half", value="written"))
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    with workspace.catalog.read() as connection:
+        assert connection.execute(sa.select(properties.c.key)).scalars().all() == ["pseudonym_key"]
+
+
+def test_a_reader_sees_one_state_while_another_writes(workspace: Workspace) -> None:
+    with workspace.catalog.read() as reader:
+        before = reader.execute(sa.select(properties)).all()
+        workspace.catalog.set_property("new", "value")
+        assert reader.execute(sa.select(properties)).all() == before
+
+
+def test_a_property_is_set_and_set_again(workspace: Workspace) -> None:
+    workspace.catalog.set_property("colour", "red")
+    workspace.catalog.set_property("colour", "blue")
+    assert workspace.catalog.property("colour") == "blue"
+
+
+def test_a_record_without_its_image_cannot_be(workspace: Workspace) -> None:
+    with pytest.raises(sa.exc.IntegrityError), workspace.catalog.write() as connection:
+        connection.execute(sa.insert(records).values(id="gs-0000000000000000", revision=1))
+
+
+def test_creating_it_again_changes_nothing(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog.db")
+    catalog.create()
+    catalog.set_property("kept", "yes")
+    catalog.create()
+    assert catalog.property("kept") == "yes"
+    catalog.close()

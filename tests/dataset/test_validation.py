@@ -1,0 +1,135 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gatherset.dataset.errors import InputError
+from gatherset.dataset.records import Record
+from gatherset.dataset.rules.rule import Context, golden, numbered
+from gatherset.dataset.settings import RuleSettings, Settings
+from gatherset.dataset.targets import validate_target
+from gatherset.dataset.taxonomy import load_taxonomy
+from gatherset.dataset.validation import Report, read_records_file, record_errors, validate
+from gatherset.dataset.workspace import Workspace
+
+
+def check(*records: Record, **rules: object) -> Report:
+    context = Context(Settings(1, "mg", rules=RuleSettings(**rules)), load_taxonomy())
+    return validate(((record["id"], record) for record in records), context)
+
+
+def ids(report: Report) -> set[str]:
+    return {finding.rule for finding in report.findings}
+
+
+def short(record: Record) -> None:
+    record["captions"][0]["text"] = "A crowd."
+
+
+def lines(path: Path, *records: Record) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def test_a_clean_record_has_no_errors() -> None:
+    report = check(golden())
+    assert (report.checked, report.errors) == (1, 0)
+
+
+def test_all_findings_are_collected_with_the_record_and_the_next_step() -> None:
+    report = check(numbered(1, short), numbered(2, lambda record: record["source"].update(license=None)))
+    found = {finding.rule: finding for finding in report.findings if finding.where != "the dataset"}
+    assert found["GS302"].where == numbered(1)["id"]
+    assert "caption 1 has 2 words" in found["GS302"].message
+    assert (found["GS601"].where, found["GS601"].level) == (numbered(2)["id"], "error")
+    assert all(finding.next_step for finding in report.findings)
+
+
+def test_a_record_without_the_right_shape_is_not_shown_to_the_other_rules() -> None:
+    report = check(golden(lambda record: record.pop("captions")))
+    assert {f.rule for f in report.findings if f.where != "the dataset"} == {"GS101"}
+
+
+def test_a_record_of_a_newer_version_is_an_error() -> None:
+    report = check(golden(lambda record: record.update(schema_version="2.0")))
+    assert "schema_version" in report.findings[0].message
+
+
+def test_an_ignored_rule_does_not_run() -> None:
+    assert "GS302" in ids(check(golden(short)))
+    report = check(golden(short), ignore=("GS302",))
+    assert "GS302" not in ids(report)
+    assert "GS302" not in report.rules
+
+
+def test_the_shape_cannot_be_ignored() -> None:
+    assert "GS101" in ids(check(golden(lambda record: record.update(split="dev")), ignore=("GS101",)))
+
+
+def test_a_warning_can_be_made_an_error() -> None:
+    assert check(golden(short), levels={"GS302": "error"}).errors == 1
+
+
+def test_an_unknown_rule_in_the_settings_is_said() -> None:
+    with pytest.raises(InputError, match=r"no rule GS999\. Mend \[rules\]"):
+        check(golden(), ignore=("GS999",))
+
+
+def test_the_report_counts_how_often_each_rule_spoke() -> None:
+    report = check(numbered(1, short), numbered(2, short))
+    assert {"id": "GS302", "level": "warning", "findings": 2} in report.per_rule()
+    assert {"id": "GS301", "level": "error", "findings": 0} in report.per_rule()
+
+
+def test_a_record_in_the_making_is_asked_only_for_its_errors() -> None:
+    context = Context(Settings(1, "mg"), load_taxonomy(), splits_assigned=False)
+    record = golden(short)
+    record.update(split=None)
+    record["source"]["license"] = None
+    assert [finding.rule for finding in record_errors(record, context)] == ["GS601"]
+
+
+def test_a_bad_line_among_good_ones_is_a_finding_with_its_number(tmp_path: Path) -> None:
+    path = lines(tmp_path / "records.jsonl", numbered(1), numbered(2))
+    path.write_bytes(path.read_bytes() + b'{"id": \n\n\xff\n[]\n' + b"[" * 100_000 + b"\n")
+    report = validate(read_records_file(path), Context(Settings(1, "mg"), load_taxonomy()))
+    assert report.checked == 2
+    bad = [finding.where for finding in report.findings if finding.rule == "GS100"]
+    assert bad == [f"{path}:{number}" for number in (3, 5, 6, 7)]
+
+
+def test_no_records_are_never_a_pass(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.jsonl").write_text("\n\n")
+    with pytest.raises(InputError, match="holds no records"):
+        validate_target(tmp_path / "empty.jsonl", None)
+    with pytest.raises(InputError, match="holds no records"):
+        validate_target(workspace.root, None)
+
+
+def test_a_file_of_bad_lines_alone_is_findings(tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text("nonsense\n")
+    report = validate_target(tmp_path / "bad.jsonl", None)
+    assert (report.checked, report.errors) == (0, 1)
+
+
+def test_a_folder_that_is_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="neither a workspace, a release, nor a file"):
+        validate_target(tmp_path, None)
+
+
+def test_a_records_file_is_judged_by_the_workspace_named(tmp_path: Path, workspace: Workspace) -> None:
+    path = lines(tmp_path / "records.jsonl", golden(lambda record: record["captions"].pop()))
+    assert validate_target(path, workspace.root).errors == 1
+    toml = workspace.root / "gatherset.toml"
+    toml.write_text(toml.read_text().replace("captions_per_image = 5", "captions_per_image = 4"))
+    assert validate_target(path, workspace.root).errors == 0
+
+
+def test_a_workspace_is_checked_with_its_pixels(workspace: Workspace, fill: Callable[..., None]) -> None:
+    fill(workspace, 3)
+    assert validate_target(workspace.root, None).errors == 0
+    next((workspace.root / "images").rglob("*.jpg")).unlink()
+    report = validate_target(None, workspace.root)
+    assert [finding.rule for finding in report.findings if finding.level == "error"] == ["GS201"]
