@@ -103,7 +103,7 @@ def main() -> None:
 @click.command()
 @click.option("--headless", is_flag=True, help="No browser: all the way to the benchmark table.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("gatherset-demo"), show_default=True)
-@click.option("--images", default=400, show_default=True, type=click.IntRange(100), help="Specimens to draw.")
+@click.option("--images", default=300, show_default=True, type=click.IntRange(100), help="Specimens to draw.")
 @click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
 def demo(headless: bool, folder: Path, images: int, port: int) -> None:
     """Walk the whole line with synthetic images: each step is a command that you can run yourself.

@@ -84,5 +84,5 @@ def _mean_regions(features: FeatureFile, ids: Sequence[str]) -> Floats:
 
 
 def _unit(rows: NDArray[np.floating]) -> Floats:
-    length: NDArray[np.floating] = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / length.clip(min=1e-12)).astype(np.float32)
+    length: Floats = np.linalg.norm(rows, axis=1, keepdims=True).clip(min=1e-12).astype(np.float32)
+    return rows.astype(np.float32) / length

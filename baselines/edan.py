@@ -40,7 +40,7 @@ class EdanConfig:
 
 PRESETS = {
     "paper": EdanConfig(),
-    "cpu": EdanConfig(d=256, layers=1, heads=4, dropout=0.2),
+    "cpu": EdanConfig(d=128, layers=1, heads=4, dropout=0.2),
 }
 
 

@@ -124,7 +124,7 @@ def _bootstrap(by_image: Floats, by_caption: Floats, caption_image: Integers, se
     sums = np.bincount(caption_image, by_caption.sum(1), n)
     counts = np.bincount(caption_image, minlength=n)
     generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(n, np.full(n, 1 / n), RESAMPLES)  # [resamples, images]: how often each was drawn
-    values = 100 * (drawn @ by_image.sum(1) / n + drawn @ sums / (drawn @ counts))
+    drawn = generator.integers(0, n, (RESAMPLES, n), dtype=np.int32)  # [resamples, images]
+    values = 100 * (by_image.sum(1)[drawn].mean(1) + sums[drawn].sum(1) / counts[drawn].sum(1))
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)

@@ -45,9 +45,7 @@ class TrainConfig:
     warm_up: int = 100  # steps in which the rate rises from zero
     decay_at: float = 0.7  # share of all steps after which the rate is a tenth
     weight_decay: float = 0.01
-    averaging: float = (
-        0.0  # decay of the running mean of the weights that is evaluated and kept; 0: the weights themselves
-    )
+    averaging: float = 0.0  # decay of the mean of the weights that is evaluated and kept; 0: the weights themselves
     clip: float = 2.0  # largest norm of the gradient
     margin: float = 0.2  # α of Eq. 14
     tau: float = 0.07  # τ of Eq. 7 at the start
@@ -59,7 +57,7 @@ class TrainConfig:
 
 PRESETS = {
     "paper": TrainConfig(),
-    "cpu": TrainConfig(batch=128, lr=1e-3, epochs=10),
+    "cpu": TrainConfig(batch=64, lr=1e-3, epochs=8),
 }
 
 
@@ -99,6 +97,8 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
         _save_state(folder / "state.pt", {"epoch": 0})
         begin_run(folder, config, vocabulary, vectors)
+    unknown = vocabulary.unknown_share(flat_captions(release["val"]))
+    report(f"{len(vocabulary)} words; {unknown:.1%} of the words in the val split are unknown")
     # Moments of words that are not in the batch shrink to denormal numbers, which are many times slower.
     torch.set_flush_denormal(True)
     _Training(release, features, folder, edan, settings, vocabulary, vectors).run(report)

@@ -30,10 +30,10 @@ def record(number: int, *, unit: int | None = None, event_type: str = "protest",
 
 @st.composite
 def datasets(draw: Any, assigned: bool = True) -> list[Record]:
-    """Up to 60 records in units of some sizes and three types; some have a split, one for each unit."""
+    """Some records in units of some sizes and three types; some have a split, one for each unit."""
     records: list[Record] = []
     splits = st.sampled_from([None, None, *SPLITS]) if assigned else st.none()
-    for unit in range(draw(st.integers(0, 30))):
+    for unit in range(draw(st.integers(0, 16))):
         event_type, split = draw(st.sampled_from(TYPES)), draw(splits)
         for _ in range(draw(st.sampled_from([1, 1, 1, 1, 2, 4]))):
             records.append(record(len(records), unit=100 + unit, event_type=event_type, split=split))
