@@ -91,6 +91,14 @@ def _candidates(folder: Path, report: IngestReport) -> list[_Candidate]:
     if not refs:
         raise InputError(f"{root} holds no {', '.join(SUFFIXES)} files", "Name the folder that holds the images")
     report.found = len(refs)
+    if any(finding.rule == "GS100" for finding in report.findings):
+        # One of them may belong to a line that could not be read; ingested now, it would never get its captions.
+        left = [ref for ref in refs if ref not in entries]
+        if left:
+            message = f"{len(left)} images without a readable line are left out: '{left[0]}'…"
+            step = "Mend the lines above and ingest again"
+            report.findings.append(Finding("GS201", "warning", str(caption_file), message, step))
+        refs = {ref: path for ref, path in refs.items() if ref in entries}
     return [_Candidate(path, ref, entries.get(ref)) for ref, path in refs.items()]
 
 

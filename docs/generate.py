@@ -41,7 +41,8 @@ def commands_page() -> str:
 
 
 def _command(path: str, command: click.Command) -> Iterator[str]:
-    text = command.get_help(click.Context(command, info_name=path, max_content_width=100, terminal_width=100))
+    context = click.Context(command, info_name=path, terminal_width=100, help_option_names=["-h", "--help"])
+    text = command.get_help(context)
     yield f"## {path}\n\n```text\n{text}\n```\n"
     for name, child in command.commands.items() if isinstance(command, click.Group) else ():
         yield from _command(f"{path} {name}", child)

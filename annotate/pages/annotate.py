@@ -207,5 +207,4 @@ def show_problems(task: Task) -> None:
         st.error("Not stored yet: " + " ".join(text[:1].upper() + text[1:] for text in problems))
 
 
-
 main()

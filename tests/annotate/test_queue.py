@@ -33,9 +33,7 @@ def test_no_more_than_overlap_annotators_hold_a_task(workspace: Workspace, make_
     assert held[4] is None
 
 
-def test_an_annotator_never_gets_an_answered_task_again(
-    workspace: Workspace, make_photos: Callable[..., Path]
-) -> None:
+def test_an_annotator_never_gets_an_answered_task_again(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
     ingest(workspace, make_photos(3), Provenance())
     seen = []
     while task := next_task(workspace, "anna"):

@@ -139,6 +139,20 @@ def test_a_damaged_line_is_a_finding_and_the_others_are_taken(
     assert (one(report).rule, one(report).where) == ("GS100", f"{folder / 'captions.jsonl'}:3")
 
 
+def test_an_image_whose_line_is_damaged_waits_until_the_line_is_mended(
+    workspace: Workspace, make_photos: Photos
+) -> None:
+    folder = make_photos(3)
+    lines = (folder / "captions.jsonl").read_text().splitlines()
+    (folder / "captions.jsonl").write_text("\n".join([*lines[:2], lines[2][:-1]]))
+    assert ingest(workspace, folder, Provenance()).added == 2
+    (folder / "captions.jsonl").write_text("\n".join(lines))
+    assert ingest(workspace, folder, Provenance()).added == 1
+    with workspace.catalog.read() as connection:
+        kept = connection.execute(sa.select(images.c.captions)).scalars().all()
+    assert [len(captions) for captions in kept] == [5, 5, 5]
+
+
 @pytest.mark.parametrize("others", [1, 200])  # in the same batch, and in a later one
 def test_the_same_bytes_under_two_names_are_one_image(workspace: Workspace, make_photos: Photos, others: int) -> None:
     folder = make_photos(1, captions=False)

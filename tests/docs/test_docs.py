@@ -70,9 +70,7 @@ def test_the_commands_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
     door.chmod(0o755)
     script = f"set -e\n{commands}\n'{sys.executable}' - <<'END'\n{python}END\n"
     environment = {**os.environ, "PATH": f"{door.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Rsum" in done.stdout
     assert "mg@1.0.0 {'train':" in done.stdout
