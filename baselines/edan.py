@@ -1,4 +1,4 @@
-"""EDAN, the event-driven alignment network, in the symbols of its paper.
+"""EDAN, the Event-Driven Attention Network, in the symbols of its paper.
 
 B images, C captions, K regions, N words (of the longest caption; shorter ones are padded), d the shared dimension.
 Where the paper is silent or contradicts itself, `EdanConfig` names the choices and docs/edan.md gives the reasons.

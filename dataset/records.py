@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from gatherset.dataset.catalog.tables import records, revisions
 from gatherset.dataset.timestamps import now
@@ -37,7 +37,7 @@ def caption(text: str, *, origin: str, author: str | None, verified: bool) -> di
 
 
 def make_record(
-    image: RowMapping, event_type: str, votes: Mapping[str, int], captions: Sequence[Mapping[str, Any]]
+    image: Mapping[Any, Any], event_type: str, votes: Mapping[str, int], captions: Sequence[Mapping[str, Any]]
 ) -> Record:
     """The record of a row of `images`, still without a split."""
     measured = {key: image[key] for key in ("sha256", "phash", "width", "height", "format", "bytes")}

@@ -9,7 +9,7 @@ from gatherset.dataset.records import Record
 from gatherset.dataset.rules.rule import Rule, golden, register
 
 # The form of an SPDX id; whether it is on SPDX's list is a question for a person until the list is bundled.
-_LICENSE = re.compile(r"LicenseRef-[A-Za-z0-9.-]+|[A-Za-z0-9][A-Za-z0-9.+-]*")
+LICENSE = re.compile(r"LicenseRef-[A-Za-z0-9.-]+|[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
 @register
@@ -39,7 +39,7 @@ class LicenseForm(Rule):
         license = record["source"]["license"]
         if not license:
             return  # GS601 says so
-        if not _LICENSE.fullmatch(license):
+        if not LICENSE.fullmatch(license):
             yield f"'{license}' is neither an SPDX id nor LicenseRef-…"
         elif self.settings.licenses and license not in self.settings.licenses:
             yield f"'{license}' is not among the allowed ones: {', '.join(self.settings.licenses)}"

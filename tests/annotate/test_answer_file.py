@@ -14,7 +14,7 @@ HEADER = "image,is_gathering,event_type,confidence\n"
 
 @pytest.fixture
 def filtered(workspace: Workspace, make_photos: Callable[..., Path]) -> Workspace:
-    ingest(workspace, make_photos(3), Provenance(part="filtered"))
+    ingest(workspace, make_photos(3), Provenance("filtered", "CC-BY-4.0"))
     return workspace
 
 

@@ -18,7 +18,7 @@ from gatherset.dataset.workspace import Workspace
 
 @pytest.fixture
 def event_task(workspace: Workspace, make_photos: Callable[..., Path]) -> int:
-    ingest(workspace, make_photos(1), Provenance())
+    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
     return 1
 
 
@@ -101,12 +101,15 @@ def test_a_record_is_not_changed_by_later_answers(workspace: Workspace, event_ta
 def test_a_record_that_would_break_a_rule_goes_to_review_with_the_reason(
     workspace: Workspace, make_photos: Callable[..., Path]
 ) -> None:
-    ingest(workspace, make_photos(1, license=None), Provenance())
+    photos = make_photos(1)
+    text = (photos / "captions.jsonl").read_text()
+    (photos / "captions.jsonl").write_text(text.replace("with signs", "with\\u0007signs"))
+    ingest(workspace, photos, Provenance())
     say(workspace, 1, "anna", "protest")
     say(workspace, 1, "ben", "protest")
     with workspace.catalog.read() as connection:
         note = connection.execute(sa.select(tasks.c.note).where(tasks.c.kind == "review")).scalar_one()
-    assert note == "GS601: source.license is missing"
+    assert note == "GS305: caption 1 holds U+0007"
 
 
 @given(st.dictionaries(st.sampled_from("abcde"), st.integers(1, 9)), st.integers(1, 5))

@@ -18,7 +18,7 @@ def test_an_empty_queue_hands_out_nothing(workspace: Workspace) -> None:
 
 
 def test_a_reload_shows_the_same_task(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
-    ingest(workspace, make_photos(3), Provenance())
+    ingest(workspace, make_photos(3), Provenance(license="CC-BY-4.0"))
     first, again = next_task(workspace, "anna"), next_task(workspace, "anna")
     assert first is not None
     assert again is not None
@@ -26,7 +26,7 @@ def test_a_reload_shows_the_same_task(workspace: Workspace, make_photos: Callabl
 
 
 def test_no_more_than_overlap_annotators_hold_a_task(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
-    ingest(workspace, make_photos(2), Provenance())
+    ingest(workspace, make_photos(2), Provenance(license="CC-BY-4.0"))
     held = [next_task(workspace, name) for name in ("anna", "ben", "cleo", "dan", "eve")]
     ids = [task.id for task in held if task]
     assert sorted(ids) == [1, 1, 2, 2]
@@ -34,7 +34,7 @@ def test_no_more_than_overlap_annotators_hold_a_task(workspace: Workspace, make_
 
 
 def test_an_annotator_never_gets_an_answered_task_again(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
-    ingest(workspace, make_photos(3), Provenance())
+    ingest(workspace, make_photos(3), Provenance(license="CC-BY-4.0"))
     seen = []
     while task := next_task(workspace, "anna"):
         seen.append(task.id)
@@ -43,7 +43,7 @@ def test_an_annotator_never_gets_an_answered_task_again(workspace: Workspace, ma
 
 
 def test_an_expired_lease_frees_the_place(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
-    ingest(workspace, make_photos(1), Provenance())
+    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
     for name in ("anna", "ben"):
         assert next_task(workspace, name)
     assert next_task(workspace, "cleo") is None
@@ -55,7 +55,7 @@ def test_an_expired_lease_frees_the_place(workspace: Workspace, make_photos: Cal
 def test_the_event_task_of_a_filtered_image_waits_for_its_screening(
     workspace: Workspace, make_photos: Callable[..., Path]
 ) -> None:
-    ingest(workspace, make_photos(1), Provenance(part="filtered"))
+    ingest(workspace, make_photos(1), Provenance("filtered", "CC-BY-4.0"))
     for name in ("anna", "ben"):
         task = next_task(workspace, name)
         assert task is not None
@@ -69,7 +69,7 @@ def test_the_event_task_of_a_filtered_image_waits_for_its_screening(
 def test_twenty_annotators_at_once_never_exceed_the_overlap(
     workspace: Workspace, make_photos: Callable[..., Path]
 ) -> None:
-    ingest(workspace, make_photos(10), Provenance())
+    ingest(workspace, make_photos(10), Provenance(license="CC-BY-4.0"))
     with ThreadPoolExecutor(20) as pool:
         held = list(pool.map(lambda number: next_task(workspace, f"annotator {number}"), range(20)))
     ids = sorted(task.id for task in held if task)

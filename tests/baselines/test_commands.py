@@ -29,7 +29,7 @@ def run(*command: str | Path) -> Result:
 @pytest.fixture
 def place(workspace: Workspace, make_photos: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A workspace with a release of 20 photographs, and presets that train in no time."""
-    ingest(workspace, make_photos(20, retrieved="2026-11-20T10:00:00Z"), Provenance())
+    ingest(workspace, make_photos(20, retrieved="2026-11-20T10:00:00Z"), Provenance(license="CC-BY-4.0"))
     make_all(workspace, ("protest", "sports_event"))
     assign_splits(workspace)
     build_release(workspace)

@@ -39,7 +39,9 @@ def fill(make_photos: Photos) -> Callable[..., None]:
     def fill(
         workspace: Workspace, count: int, *, types: Sequence[str] = ("protest",), split: bool = True, **fields: object
     ) -> None:
-        ingest(workspace, make_photos(count, retrieved="2026-11-20T10:00:00Z", **fields), Provenance())
+        ingest(
+            workspace, make_photos(count, retrieved="2026-11-20T10:00:00Z", **fields), Provenance(license="CC-BY-4.0")
+        )
         make_all(workspace, types)
         if split:
             assign_splits(workspace)

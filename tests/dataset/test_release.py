@@ -119,7 +119,7 @@ def test_what_a_killed_build_left_is_swept_away(filled: Workspace) -> None:
 
 
 def test_broken_rules_stop_the_build_and_write_nothing(filled: Workspace, make_photos: Photos) -> None:
-    ingest(filled, make_photos(21, license=None), Provenance())
+    ingest(filled, make_photos(21, license=None), Provenance(license="CC-BY-4.0"))
     make_all(filled)
     result = build_release(filled)
     assert result.release is None
@@ -141,7 +141,7 @@ def test_nothing_changed_is_refused_without_a_version(filled: Workspace) -> None
 
 def test_new_records_ask_for_a_minor_version(filled: Workspace, make_photos: Photos) -> None:
     built(filled)
-    ingest(filled, make_photos(24), Provenance())
+    ingest(filled, make_photos(24), Provenance(license="CC-BY-4.0"))
     make_all(filled)
     assign_splits(filled)
     with pytest.raises(ReleaseError, match=r"1\.0\.1 is too low: 4 added.*at least 1\.1\.0"):

@@ -106,7 +106,17 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_run_goes_on(tmp_path: Path)
         draw(tmp_path / "photos" / f"{number}.jpg", number, size=(640, 480))
     mg = tmp_path / "mg"
     run("init", mg)
-    command = [sys.executable, "-m", "gatherset.cli", "ingest", str(tmp_path / "photos"), "-w", str(mg)]
+    command = [
+        sys.executable,
+        "-m",
+        "gatherset.cli",
+        "ingest",
+        str(tmp_path / "photos"),
+        "-w",
+        str(mg),
+        "--license",
+        "CC0-1.0",
+    ]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
     store = mg / "images"
     while not store.exists() or sum(1 for _ in store.rglob("*.jpg")) < 150:  # the second batch has begun
@@ -117,7 +127,7 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_run_goes_on(tmp_path: Path)
     assert process.returncode == 130
     assert "Stopped. What was finished is kept" in said
     assert "Traceback" not in said
-    again = json.loads(run("ingest", tmp_path / "photos", "-w", mg, "--json").stdout)
+    again = json.loads(run("ingest", tmp_path / "photos", "-w", mg, "--license", "CC0-1.0", "--json").stdout)
     assert again["added"] + again["present"] == 600
     assert again["present"] >= 128
     assert not list(mg.rglob("*.partial"))

@@ -36,7 +36,7 @@ def shown_image(page: Any) -> str:
 def test_three_images_are_captioned_and_the_three_submissions_are_stored(
     browser: Any, workspace: Workspace, make_photos: Callable[..., Path]
 ) -> None:
-    ingest(workspace, make_photos(3, captions=False), Provenance())
+    ingest(workspace, make_photos(3, captions=False), Provenance(license="CC-BY-4.0"))
     with server(workspace.root, APP) as address:
         page = browser.new_page()
         page.goto(address)
@@ -64,7 +64,7 @@ def test_three_images_are_captioned_and_the_three_submissions_are_stored(
 def test_ctrl_enter_submits_the_words_of_the_box_that_has_the_focus(
     browser: Any, workspace: Workspace, make_photos: Callable[..., Path]
 ) -> None:
-    ingest(workspace, make_photos(1, captions=False), Provenance())
+    ingest(workspace, make_photos(1, captions=False), Provenance(license="CC-BY-4.0"))
     with server(workspace.root, APP) as address:
         page = browser.new_page()
         page.goto(address)
@@ -80,7 +80,7 @@ def test_ctrl_enter_submits_the_words_of_the_box_that_has_the_focus(
 def test_an_incomplete_answer_is_refused_in_words_and_keeps_what_was_typed(
     browser: Any, workspace: Workspace, make_photos: Callable[..., Path]
 ) -> None:
-    ingest(workspace, make_photos(1, captions=False), Provenance())
+    ingest(workspace, make_photos(1, captions=False), Provenance(license="CC-BY-4.0"))
     with server(workspace.root, APP) as address:
         page = browser.new_page()
         page.goto(address)
@@ -94,7 +94,7 @@ def test_an_incomplete_answer_is_refused_in_words_and_keeps_what_was_typed(
 def test_a_screening_is_one_key_and_typing_a_name_is_not(
     browser: Any, workspace: Workspace, make_photos: Callable[..., Path]
 ) -> None:
-    ingest(workspace, make_photos(2), Provenance(part="filtered"))
+    ingest(workspace, make_photos(2), Provenance("filtered", "CC-BY-4.0"))
     with server(workspace.root, APP) as address:
         page = browser.new_page()
         page.goto(address)
@@ -111,7 +111,7 @@ def test_a_screening_is_one_key_and_typing_a_name_is_not(
 def test_streamlit_alone_serves_the_same_app_on_loopback_only(
     browser: Any, workspace: Workspace, make_photos: Callable[..., Path]
 ) -> None:
-    ingest(workspace, make_photos(1), Provenance())
+    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
     with server(workspace.root, STREAMLIT) as address:
         page = browser.new_page()
         page.goto(address)
