@@ -59,6 +59,8 @@ class LazyGroup(click.Group):
         """Run the command; whatever a person can mend is said in one line, with exit code 2."""
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise  # click's own ways to end
         except GathersetError as error:
             _fail(str(error))
         except ModuleNotFoundError as error:

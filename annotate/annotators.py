@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import unicodedata
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -17,7 +18,7 @@ MAX_NAME = 100  # characters
 
 def annotator_id(connection: Connection, name: str) -> int:
     """The number of the annotator called `name`, who is entered when seen for the first time."""
-    name = name.strip()
+    name = one_name(name)
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise SubmissionError(
             f"'{name[:MAX_NAME]}' cannot name an annotator", f"Use 1 to {MAX_NAME} printable characters"
@@ -28,6 +29,11 @@ def annotator_id(connection: Connection, name: str) -> int:
     key = connection.execute(sa.select(properties.c.value).where(properties.c.key == "pseudonym_key")).scalar_one()
     row = {"name": name, "pseudonym": pseudonym(key, name), "created_at": now()}
     return int(connection.execute(sa.insert(annotators).values(row).returning(annotators.c.id)).scalar_one())
+
+
+def one_name(name: str) -> str:
+    """`name` as it is stored: one person is not two by the kind of space between the names."""
+    return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
 def pseudonym(key: str, name: str) -> str:

@@ -72,6 +72,10 @@ def _rows(path: Path, report: ImportReport) -> Iterator[_Row]:
                     f"{path} has the columns {', '.join(columns) or 'none'}",
                     f"It needs 'image' and one of {', '.join(ANSWERS)}; 'confidence' may be there",
                 )
+            if unknown := set(columns) - set(KNOWN):
+                message = f"nothing is read from the columns {', '.join(sorted(unknown))}"
+                step = f"Those that are read: {', '.join(KNOWN)}"
+                report.findings.append(Finding("GS100", "warning", str(path), message, step))
             for row in reader:
                 where = f"{path}:{reader.line_num}"
                 try:
@@ -144,6 +148,9 @@ def _store_row(
         stored = store(connection, workspace, task, annotator, answer, key=f"import-{uuid.uuid4()}")
         report.stored += stored.new
         report.present += not stored.new
+        if stored.late:
+            message = f"'{row.image}' has become a record; this answer is kept, but changes nothing"
+            report.findings.append(Finding("GS402", "warning", row.where, message, "A review can change the record"))
 
 
 def _answers(row: _Row, own_tasks: Mapping[str, int]) -> Iterator[Answer]:

@@ -144,8 +144,11 @@ def _captions(image: RowMapping, event_type: str, answers: Sequence[RowMapping])
 
 
 def _review(connection: Connection, image_id: str, note: str) -> None:
-    """Put the image before a reviewer, with the reason; once is enough."""
-    waiting = sa.select(tasks.c.id).where(tasks.c.image_id == image_id, tasks.c.kind == "review")
-    if connection.execute(waiting).scalar() is None:
+    """Put the image before a reviewer, with the reason; one that was closed meanwhile is opened again."""
+    there = sa.select(tasks.c.id).where(tasks.c.image_id == image_id, tasks.c.kind == "review")
+    review = connection.execute(there).scalar()
+    if review is not None:
+        connection.execute(sa.update(tasks).where(tasks.c.id == review).values(state="open", note=note))
+    else:
         row = {"image_id": image_id, "kind": "review", "state": "open", "overlap": 1, "answers": 0, "note": note}
         connection.execute(sa.insert(tasks).values(row))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -76,11 +74,3 @@ def _task(connection: Connection, task_id: int, until: str) -> Task:
     row = connection.execute(query.where(tasks.c.id == task_id)).one()
     captions = tuple(entry["text"] for entry in row.captions)
     return Task(row.id, row.kind, row.image_id, row.sha256, row.format, captions, until)
-
-
-def task_counts(workspace: Workspace) -> list[dict[str, Any]]:
-    """How many tasks there are of each kind and state."""
-    query = sa.select(tasks.c.kind, tasks.c.state, sa.func.count().label("tasks")).group_by(tasks.c.kind, tasks.c.state)
-    with workspace.catalog.read() as connection:
-        rows: Sequence[Any] = connection.execute(query.order_by(tasks.c.kind, tasks.c.state)).mappings().all()
-    return [dict(row) for row in rows]

@@ -44,7 +44,7 @@ def image(request: Request) -> Response:
         path = workspace.store.thumbnail(
             match[1], _FORMATS[f".{match[2]}"], side=workspace.settings.images.thumbnail_side
         )
-    except GathersetError:
+    except (GathersetError, OSError):  # not there, or damaged: `gatherset validate` says which
         return PlainTextResponse("no such image", status_code=404)
     for_ever = {"Cache-Control": "private, max-age=31536000, immutable"}
     return FileResponse(path, media_type="image/jpeg", headers=for_ever)

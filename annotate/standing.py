@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from gatherset.annotate.annotators import one_name
 from gatherset.dataset.catalog.tables import annotators, images, records, submissions, tasks
 from gatherset.dataset.workspace import Workspace
 
@@ -26,7 +27,7 @@ def progress_of(workspace: Workspace, annotator: str) -> int:
     query = (
         sa.select(sa.func.count(sa.distinct(submissions.c.task_id)))
         .join(annotators, annotators.c.id == submissions.c.annotator_id)
-        .where(annotators.c.name == annotator.strip())
+        .where(annotators.c.name == one_name(annotator))
     )
     with workspace.catalog.read() as connection:
         return int(connection.execute(query).scalar_one())

@@ -14,6 +14,7 @@ from gatherset.annotate.consensus import decide
 from gatherset.dataset.catalog.tables import leases, submissions, tasks
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.findings import Finding
+from gatherset.dataset.records import current_record
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
@@ -22,6 +23,7 @@ from gatherset.dataset.workspace import Workspace
 class Stored:
     id: int
     new: bool  # False: this very submission, or the same answer, was stored before
+    late: bool = False  # it contradicts the record that the image has already, which only a review can change
 
 
 class RefusedError(SubmissionError):
@@ -86,9 +88,16 @@ def store(
     if last is None:
         connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(answers=tasks.c.answers + 1))
     decide(connection, workspace, task.image_id)
-    return Stored(new, new=True)
+    return Stored(new, new=True, late=_contradicts_record(connection, task.image_id, answer))
 
 
 def _last(connection: Connection, task_id: int, person: int) -> Any:
     query = sa.select(submissions).where(submissions.c.task_id == task_id, submissions.c.annotator_id == person)
     return connection.execute(query.order_by(submissions.c.version.desc()).limit(1)).one_or_none()
+
+
+def _contradicts_record(connection: Connection, image_id: str, answer: Answer) -> bool:
+    record = current_record(connection, image_id)
+    if record is None:
+        return False
+    return answer.is_gathering is False or answer.event_type not in (None, record["event"]["type"])

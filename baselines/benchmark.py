@@ -86,14 +86,18 @@ def run_benchmark(
 
     Returns the rows and the document. The two EDAN rows with a label come from one training.
     """
+    if not release["test"].ids:
+        raise ModelError(f"the test split of {release} is empty", "Add records and build the release again")
     started = time.monotonic()
     rows: list[Row] = []
     for seed in range(seeds):
         for label in (True, False):
-            name = f"edan-{'label' if label else 'none'}-{seed}"
-            report(f"{name}:")
             shape = replace(edan.PRESETS[preset], label=label)
             settings = replace(train.PRESETS[preset], seed=seed)
+            # Other features, settings or code make another run: it must neither be mixed with this one nor block it.
+            made_of = train.run_config(release, features, shape, settings)
+            name = f"edan-{'label' if label else 'none'}-{seed}-{made_of.hash[:8]}"
+            report(f"{name}:")
             run = train.train(release, features, folder / name, edan=shape, settings=settings, report=report)
             rows += evaluate_run(run, release, features)
     rows += floors(release, features)
@@ -115,6 +119,8 @@ def evaluate_scores(path: Path, captions_per_image: int) -> Row:
         scores = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path} is no readable .npy file: {error}", "Write it with numpy.save") from error
+    if not isinstance(scores, np.ndarray):
+        raise InputError(f"{path} holds several arrays", "Write the one matrix with numpy.save")
     if scores.ndim != 2 or scores.shape[0] * captions_per_image != scores.shape[1]:
         raise InputError(
             f"{path} has the shape {scores.shape}, not [images, {captions_per_image} x images]",

@@ -41,7 +41,7 @@ def features(release: str | None, extractor: str, side: int, workspace: Path | N
 
     place = Workspace.open(workspace)
     opened = place.release(release)
-    path = place.features_folder / file_name(opened, extractor)
+    path = place.features_folder / file_name(opened, f"{extractor}-{side}")
     extract(opened, make_extractor(extractor, side), path)
     header = FeatureFile.open(path).header
     if as_json:

@@ -120,7 +120,7 @@ class Edan(nn.Module):
 
     def encode_images(self, regions: Tensor) -> tuple[Tensor, Tensor]:
         """regions [B, K, D] -> v_glo [B, d], V̂ [B, K, d]."""
-        # Signed roots of unit length: a few large activations no longer drown the rest (worth some 5 points of Rsum).
+        # Signed roots of unit length: a few large activations no longer drown the rest.
         r = F.normalize(regions.float().abs().sqrt() * regions.sign(), dim=-1) * math.sqrt(regions.shape[-1])
         i = self.dropout(self.fc_region(r))  # [B, K, d]
         i_0 = self.token + self.dropout(self.fc_mean_region(r.mean(1)))  # [B, d]
@@ -191,7 +191,7 @@ def attended_similarities(V: Tensor, T: Tensor, mask: Tensor, sharpness: float) 
 def pool(similarities: Tensor, mask: Tensor, printed: bool) -> Tensor:
     """Eq. 12 and 13: (1/n) log Σ exp(n x) over the last axis, n the number of True in `mask`; [..., n] -> [...].
 
-    Not as printed, but as the logarithm of the mean: longer captions then have no advantage over shorter ones.
+    Where not `printed`, it is the logarithm of the mean: longer captions then have no advantage over shorter ones.
     """
     n = mask.sum(-1)
     total = (n[..., None] * similarities).masked_fill(~mask, -torch.inf).logsumexp(-1)

@@ -79,7 +79,7 @@ class _Convolution(nn.Module):
         kernel = weights[f"{conv}.weight"] * scale[:, None, None, None]
         if stride == 2:
             # On an even map SAME pads one more after than before. A zero row and column before the kernel's own say
-            # the same with equal padding; padding the map instead copies it, which took half of the time.
+            # the same with equal padding; padding the map instead would copy it.
             kernel = F.pad(kernel, (1, 0, 1, 0))
         self.register_buffer("kernel", kernel.contiguous(memory_format=torch.channels_last))
         self.register_buffer("bias", weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale)
@@ -190,7 +190,7 @@ def extract(release: Release, extractor: Extractor, path: Path) -> None:
         dim=extractor.dim,
         ids=[record for split in SPLITS for record in release[split].ids],
     )
-    if path.exists() and FeatureFile.open(path).header == header:
+    if _is_made(path, header):
         return
 
     def prepare(row: int) -> NDArray[np.uint8]:
@@ -207,6 +207,13 @@ def extract(release: Release, extractor: Extractor, path: Path) -> None:
         batches = _ahead(pool, prepare, [range(s, min(s + extractor.batch, len(images))) for s in starts])
         for batch in progress(batches, total=len(starts), label="features"):
             writer.append(*extractor.extract(batch))
+
+
+def _is_made(path: Path, header: Header) -> bool:
+    try:
+        return FeatureFile.open(path).header == header
+    except FeaturesError:  # missing or damaged: it is made again
+        return False
 
 
 def _ahead(

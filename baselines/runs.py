@@ -7,6 +7,7 @@ state.pt            where an unfinished training goes on
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -35,6 +36,11 @@ class RunConfig:
     extractor_hash: str  # of the features it was trained on
     region_dim: int  # D of these features
     code_version: str  # of Gatherset
+
+    @property
+    def hash(self) -> str:
+        """sha256 (hex) of all of it."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -78,14 +78,7 @@ def train(
     """
     features.require(release)
     _check_splits(release)
-    config = RunConfig(
-        edan=asdict(edan),
-        training=asdict(settings),
-        release=release_identity(release),
-        extractor_hash=features.header.extractor.hash,
-        region_dim=features.header.dim,
-        code_version=__version__,
-    )
+    config = run_config(release, features, edan, settings)
     if (folder / "config.json").exists():
         if read_config(folder) != config:
             raise ModelError(f"{folder} already holds a run with other settings", "Choose another name with --run")
@@ -104,6 +97,18 @@ def train(
     _Training(release, features, folder, edan, settings, vocabulary, vectors).run(report)
     (folder / "state.pt").unlink()
     return load_run(folder)
+
+
+def run_config(release: Release, features: FeatureFile, edan: EdanConfig, settings: TrainConfig) -> RunConfig:
+    """What a training with these would be made of."""
+    return RunConfig(
+        edan=asdict(edan),
+        training=asdict(settings),
+        release=release_identity(release),
+        extractor_hash=features.header.extractor.hash,
+        region_dim=features.header.dim,
+        code_version=__version__,
+    )
 
 
 def _check_splits(release: Release) -> None:

@@ -153,7 +153,7 @@ def build(version: str | None, workspace: Path | None, as_json: bool) -> None:
         _say_report(built.report)
         say("Nothing was released: mend the errors first.")
     else:
-        counts = ", ".join(f"{name} {sum(types.values())}" for name, types in made.manifest["counts"].items())
+        counts = ", ".join(f"{name} {len(split)}" for name, split in made.splits.items())
         say(f"Built {made} ({counts}; {built.report.warnings} warnings): {made.path}")
     finish(made is None)
 

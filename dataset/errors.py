@@ -24,6 +24,10 @@ class WorkspaceError(GathersetError):
     """A workspace that is missing, damaged, already there, or made by a newer version."""
 
 
+class NoWorkspaceError(WorkspaceError):
+    """There is no workspace where one was looked for."""
+
+
 class InputError(GathersetError):
     """A file or value given by the user that cannot be read."""
 

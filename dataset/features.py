@@ -131,6 +131,8 @@ def _read_head(file: BinaryIO, path: Path) -> tuple[Header, int, int]:
     if len(prefix) < _PREFIX.size or not prefix.startswith(MAGIC):
         raise FeaturesError(f"{path} is not a feature file", again)
     _, length, rows = _PREFIX.unpack(prefix)
+    if length > path.stat().st_size:
+        raise FeaturesError(f"{path} has a damaged header", again)
     try:
         return Header.from_bytes(file.read(length)), length, rows
     except (KeyError, TypeError, ValueError) as error:
@@ -263,5 +265,5 @@ class FeatureWriter:
 
 
 def file_name(release: ReleaseIdentity, extractor: str) -> str:
-    """The name of the feature file of `release` by `extractor`: mg-1.0.0-efficientnet_lite0.feat."""
+    """The name of the feature file of `release` by `extractor`: mg-1.0.0-efficientnet_lite0-448.feat."""
     return f"{release.name}-{release.version}-{extractor}.feat"

@@ -45,7 +45,7 @@ DATA_SCHEMA = pa.schema(
     [("id", pa.string()), ("image", _IMAGE), *_TEXT_FIELDS],
     metadata={"huggingface": json.dumps({"info": {"features": _HF_FEATURES}})},
 )
-ROWS_PER_GROUP = 64  # so that one image can be read without its whole bucket
+ROWS_PER_GROUP = 64  # so that a reader can take a part of a bucket
 
 
 def bucket_of(identity: str, buckets: int) -> int:

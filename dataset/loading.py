@@ -59,7 +59,9 @@ class Split(Sequence[Example]):
     def _table(self) -> pa.Table:
         path = self.release.path / captions_file(self.name)
         # A split without records has no file: Parquet readers of other tools stumble over empty ones.
-        return _read(path) if path.exists() else None
+        if not any(self.release.manifest["counts"].get(self.name, {}).values()):
+            return None
+        return _read(path)
 
     def _column(self, name: str) -> list[Any]:
         return [] if self._table is None else list(self._table[name].to_pylist())

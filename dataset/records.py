@@ -81,13 +81,22 @@ def add_revision(
 
 def current_records(connection: Connection) -> Iterator[Record]:
     """The current revision of every record, by id."""
-    query = (
-        sa.select(revisions.c.content, records.c.split)
-        .join(records, (records.c.id == revisions.c.record_id) & (records.c.revision == revisions.c.revision))
-        .order_by(records.c.id)
-    )
-    for row in connection.execute(query):
-        yield {**row.content, "split": row.split}
+    return (_record(row) for row in connection.execute(_CURRENT.order_by(records.c.id)))
+
+
+def current_record(connection: Connection, identity: str) -> Record | None:
+    """The current revision of one record; None where the image has not become one."""
+    row = connection.execute(_CURRENT.where(records.c.id == identity)).one_or_none()
+    return None if row is None else _record(row)
+
+
+_CURRENT = sa.select(revisions.c.content, records.c.split).join(
+    records, (records.c.id == revisions.c.record_id) & (records.c.revision == revisions.c.revision)
+)
+
+
+def _record(row: Any) -> Record:
+    return {**row.content, "split": row.split}
 
 
 def newest_change(connection: Connection) -> str | None:

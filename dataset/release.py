@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from gatherset.dataset.workspace import Workspace
 
 CHECKSUMS = "SHA256SUMS"
 MANIFEST = "release.json"
+SECONDS_UNTIL_ABANDONED = 86_400  # a build that was killed leaves a hidden folder; a running one must not lose its own
 LIBRARIES = ("numpy", "pillow", "pyarrow", "imagehash")  # those that decide what the bytes of a release are
 
 
@@ -133,8 +135,9 @@ def _manifest(
 def _write_atomically(
     folder: Path, workspace: Workspace, records: Sequence[Record], manifest: dict[str, Any], parent: Release | None
 ) -> None:
-    for leftover in folder.parent.glob(f".{folder.name}.*.partial"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in folder.parent.glob(".*.partial"):
+        if time.time() - leftover.stat().st_mtime > SECONDS_UNTIL_ABANDONED:
+            shutil.rmtree(leftover, ignore_errors=True)
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     try:
         partial.mkdir(parents=True)
@@ -144,6 +147,8 @@ def _write_atomically(
         _write_checksums(partial, manifest)
         os.rename(partial, folder)
     except OSError as error:
+        if folder.exists():
+            raise ReleaseError(f"{folder} was built meanwhile by somebody else", "Look at it first") from error
         raise ReleaseError(
             f"cannot write {folder}: {error.strerror or error}", "Nothing was released; make room and try again"
         ) from error

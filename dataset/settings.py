@@ -139,6 +139,8 @@ def _check(settings: Settings, path: Path) -> None:
             images.min_side, images.max_pixels, images.thumbnail_side
         )
         >= 1,
+        # Pillow refuses more by itself, whatever it is told.
+        "images: max_pixels must be at most 178956970": images.max_pixels <= 178_956_970,
         "queue: 1 <= overlap <= max_overlap": 1 <= queue.overlap <= queue.max_overlap,
         "queue: lease_minutes must be at least 1": queue.lease_minutes >= 1,
         "splits: ratios must be three numbers of 0 or more, the first above 0": len(splits.ratios) == 3

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from gatherset.dataset.errors import InputError, WorkspaceError
+from gatherset.dataset.errors import InputError, NoWorkspaceError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.integrity import content_finding, integrity_findings
 from gatherset.dataset.loading import load
@@ -14,7 +14,7 @@ from gatherset.dataset.progress import progress
 from gatherset.dataset.records import Record, current_records
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.settings import FORMAT, Settings
-from gatherset.dataset.taxonomy import Taxonomy, load_taxonomy
+from gatherset.dataset.taxonomy import Taxonomy, load_taxonomy, named_taxonomy
 from gatherset.dataset.validation import Report, read_records_file, validate
 from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
 
@@ -53,9 +53,15 @@ def _validate_release(folder: Path, workspace: Path | None) -> Report:
     damage = list(integrity_findings(release))
     if damage:
         return Report(findings=damage)  # its records cannot be trusted
-    settings, taxonomy = _surroundings(workspace)
-    settings = replace(settings, captions_per_image=release.manifest["captions_per_image"])
-    report = validate(((record["id"], record) for record in release.records()), Context(settings, taxonomy))
+    settings, _ = _surroundings(workspace)
+    manifest = release.manifest
+    settings = replace(
+        settings,
+        captions_per_image=manifest["captions_per_image"],
+        splits=replace(settings.splits, ratios=tuple(manifest["splits"]["ratios"])),
+    )
+    context = Context(settings, named_taxonomy(release.event_types))  # a release may have types of its own
+    report = validate(((record["id"], record) for record in release.records()), context)
     if finding := content_finding(release):
         report.findings.append(finding)
     return report
@@ -64,8 +70,6 @@ def _validate_release(folder: Path, workspace: Path | None) -> Report:
 def _surroundings(workspace: Path | None) -> tuple[Settings, Taxonomy]:
     try:
         opened = Workspace.open(workspace)
-    except WorkspaceError:
-        if workspace is not None:
-            raise
+    except NoWorkspaceError:
         return Settings(FORMAT, "records"), load_taxonomy()
     return opened.settings, opened.taxonomy

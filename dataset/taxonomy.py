@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ def load_taxonomy(path: Path | None = None) -> Taxonomy:
     document = schemas.read("event_types.json") if path is None else _read(path)
     types = tuple(EventType(**{**entry, "keywords": tuple(entry["keywords"])}) for entry in document["types"])
     return Taxonomy(types, tuple((group["name"], group["title"]) for group in document["groups"]))
+
+
+def named_taxonomy(names: Sequence[str]) -> Taxonomy:
+    """A taxonomy of which only the names are known, as from the manifest of a release."""
+    return Taxonomy(tuple(EventType(name, name, "", "", "", "", ()) for name in names), ())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from gatherset.dataset.catalog.database import Catalog
-from gatherset.dataset.errors import ReleaseError, WorkspaceError
+from gatherset.dataset.errors import NoWorkspaceError, ReleaseError, WorkspaceError
 from gatherset.dataset.settings import FORMAT, Settings, is_language, is_name, read_settings
 from gatherset.dataset.taxonomy import Taxonomy, load_taxonomy
 
@@ -142,7 +142,7 @@ def find_workspace(path: Path | None) -> Path:
     for folder in (here, *here.parents):
         if (folder / SETTINGS_FILE).is_file():
             return folder
-    raise WorkspaceError(
+    raise NoWorkspaceError(
         f"no workspace here: neither {here} nor a folder above it has a {SETTINGS_FILE}",
         "Name one with -w FOLDER, or make one: gatherset init mg",
     )

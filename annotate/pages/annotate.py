@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 
 import streamlit as st
+from sqlalchemy.exc import DBAPIError
 
 from gatherset.annotate.answer import Answer, caption_findings
 from gatherset.annotate.queue import Task, next_task
@@ -37,10 +38,14 @@ def main() -> None:
     st.set_page_config("Gatherset", page_icon="🎪", layout="wide")
     st.html(STYLE)
     try:
-        workspace = open_workspace()
+        draw(open_workspace())
     except GathersetError as error:
         st.error(str(error))
-        st.stop()
+    except DBAPIError as error:
+        st.error(f"The catalog cannot be used now: {error.orig}. What you typed is still here; try again.")
+
+
+def draw(workspace: Workspace) -> None:
     annotator = sidebar(workspace)
     task = current_task(workspace, annotator)
     if task is None:
@@ -142,7 +147,7 @@ def show_captions(task: Task) -> None:
 
 
 def choose_type(workspace: Workspace, task: Task) -> None:
-    """The types by group; the definition of the chosen one stands below."""
+    """The types in the order of their groups; the definition of the chosen one stands below."""
     taxonomy = workspace.taxonomy
     st.pills(
         "Event type",
@@ -197,6 +202,8 @@ def send(workspace: Workspace, annotator: str, task: Task, answer: Callable[[], 
         st.session_state[f"{task.id}:problems"] = [f"{finding.message}." for finding in error.findings]
     except GathersetError as error:
         st.session_state[f"{task.id}:problems"] = [str(error)]
+    except DBAPIError as error:
+        st.session_state[f"{task.id}:problems"] = [f"The catalog cannot be used now: {error.orig}. Try again."]
     else:
         forget_task()
 

@@ -25,7 +25,7 @@ class PixelRule(Rule):
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
-        return []  # they need files: tests/dataset/rules/test_image.py has them
+        return []  # they need files: the tests of the rules make some
 
 
 @register

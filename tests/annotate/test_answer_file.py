@@ -90,3 +90,15 @@ def test_two_real_annotators_make_589_records_of_893_photographs(workspace: Work
     for name in ("a", "b"):
         assert import_answers(workspace, gatherings / f"annotator_{name}.csv", name).findings == []
     assert standing(workspace) == {"records": 589, "rejected": 203, "in review": 0, "in the queue": 101}
+
+
+def test_an_answer_that_contradicts_a_record_is_kept_and_said_to_change_nothing(
+    filtered: Workspace, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        import_answers(filtered, answers(tmp_path, "0.jpg,1,protest,3\n"), name)
+    report = import_answers(filtered, answers(tmp_path, "0.jpg,1,riot_response,3\n"), "b")
+    [finding] = report.findings
+    assert (report.stored, finding.level) == (1, "warning")
+    assert "changes nothing" in finding.message
+    assert standing(filtered)["records"] == 1

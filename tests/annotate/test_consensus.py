@@ -90,6 +90,18 @@ def test_a_changed_mind_lifts_a_rejection(workspace: Workspace, event_task: int)
     assert task_rows(workspace) == {"event": ("open", 3)}
 
 
+def test_a_review_that_a_rejection_closed_is_opened_again(workspace: Workspace, event_task: int) -> None:
+    types = ("protest", "political_rally", "riot_response", "public_assembly", "sports_event")
+    for number, event_type in enumerate(types):
+        say(workspace, event_task, f"annotator {number}", event_type)
+    for number in range(3):
+        say(workspace, event_task, f"annotator {number}", None)
+    assert place(workspace) == "rejected"
+    say(workspace, event_task, "annotator 0", "religious_gathering")
+    say(workspace, event_task, "annotator 1", "holiday_party")
+    assert place(workspace) == "in review"
+
+
 def test_a_record_is_not_changed_by_later_answers(workspace: Workspace, event_task: int) -> None:
     say(workspace, event_task, "anna", "protest")
     say(workspace, event_task, "ben", "protest")

@@ -74,3 +74,13 @@ def test_twenty_annotators_at_once_never_exceed_the_overlap(
         held = list(pool.map(lambda number: next_task(workspace, f"annotator {number}"), range(20)))
     ids = sorted(task.id for task in held if task)
     assert ids == sorted([*range(1, 11), *range(1, 11)])
+
+
+def test_a_name_typed_with_another_kind_of_space_is_the_same_person(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(3), Provenance())
+    first, again = next_task(workspace, "Anna Lee"), next_task(workspace, " Anna\u00a0Lee")
+    assert first is not None
+    assert again is not None
+    assert first.id == again.id

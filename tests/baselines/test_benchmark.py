@@ -71,3 +71,9 @@ def test_a_file_that_is_no_matrix_is_refused(tmp_path: Path) -> None:
     (tmp_path / "scores.npy").write_text("not numpy")
     with pytest.raises(InputError, match=r"scores\.npy"):
         evaluate_scores(tmp_path / "scores.npy", 5)
+
+
+def test_a_file_of_several_arrays_is_no_score_matrix(tmp_path: Path) -> None:
+    np.savez(tmp_path / "scores.npz", a=np.eye(2), b=np.eye(2))
+    with pytest.raises(InputError, match="holds several arrays"):
+        evaluate_scores(tmp_path / "scores.npz", 1)

@@ -89,6 +89,12 @@ def test_a_damaged_table_is_a_release_error(release: Release, pattern: str) -> N
         list(load(release.path)["train"])
 
 
+def test_a_missing_table_is_a_release_error_and_no_empty_split(release: Release) -> None:
+    (release.path / "captions" / "train.parquet").unlink()
+    with pytest.raises(ReleaseError, match="train"):
+        len(release["train"])
+
+
 def test_releases_are_found_by_version(workspace: Workspace, release: Release) -> None:
     for name in ("mg-1.0.10", "mg-1.0.9", "mg-x", ".mg-1.0.11.abcd.partial"):
         (workspace.releases_folder / name).mkdir()
