@@ -1,4 +1,4 @@
-"""Words: the tokeniser, the vocabulary and their Word2Vec vectors (EDAN 3.1, h_1 … h_N).
+"""Words: the vocabulary and their Word2Vec vectors (EDAN 3.1, h_1 … h_N).
 
 A token is a run of letters and digits in lower case; apostrophes inside it stay ("don't" is one token). Nothing else
 counts: hyphens and underscores separate. So the token of an event type (`holiday_party`) is never a caption's word,
@@ -8,7 +8,6 @@ except where the type is a single word (`protest`): there the two share a vector
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,19 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatherset.dataset.errors import ModelError
+from gatherset.dataset.tokens import tokens
 
 PADDING, UNKNOWN = 0, 1
 SPECIAL = ("<padding>", "<unknown>")
-_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 # Word2Vec passes over the text until it has seen about this many words: small releases need more passes.
 _WORDS_TO_SEE = 3_000_000
 
 Vectors = NDArray[np.float32]
-
-
-def tokenise(caption: str) -> list[str]:
-    """The tokens of a caption, in order."""
-    return [token.replace("’", "'") for token in _TOKEN.findall(caption.lower())]
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ class Vocabulary:
 
         Rarer words train the vector of the unknown word.
         """
-        counts = Counter(token for caption in captions for token in tokenise(caption))
+        counts = Counter(token for caption in captions for token in tokens(caption))
         frequent = sorted((word for word, n in counts.items() if n >= min_count), key=lambda w: (-counts[w], w))
         return cls(tuple(dict.fromkeys([*SPECIAL, *event_types, *frequent])))
 
@@ -61,7 +55,7 @@ class Vocabulary:
 
     def encode(self, caption: str) -> list[int]:
         """The numbers of a caption's tokens; a caption without any counts as one unknown word."""
-        return [self.number(token) for token in tokenise(caption)] or [UNKNOWN]
+        return [self.number(token) for token in tokens(caption)] or [UNKNOWN]
 
     def unknown_share(self, captions: Iterable[str]) -> float:
         """The share of tokens in `captions` that this vocabulary lacks, 0 to 1."""

@@ -6,7 +6,6 @@ Every writer is a pure function of the records: the same records give the same b
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from gatherset.dataset.images import SUFFIX
 from gatherset.dataset.records import Record, canonical
 from gatherset.dataset.store import ImageStore
+from gatherset.dataset.tokens import tokens
 
 _TEXT_FIELDS = [
     ("captions", pa.list_(pa.string())),
@@ -99,11 +99,6 @@ def _row(record: Record) -> dict[str, Any]:
         "attribution": record["source"]["attribution"],
         "record": canonical(record),
     }
-
-
-def tokens(text: str) -> list[str]:
-    """The words of a caption as Karpathy's files have them: lower case, no punctuation."""
-    return re.findall(r"\w+(?:'\w+)?", text.lower())
 
 
 def karpathy(name: str, records: Iterable[Record]) -> dict[str, Any]:

@@ -9,22 +9,11 @@ from gatherset.baselines.words import (
     Vocabulary,
     load_words,
     save_words,
-    tokenise,
     train_word2vec,
 )
 from gatherset.dataset.errors import ModelError
 
 CAPTIONS = ["A crowd waits.", "A crowd cheers loudly.", "The crowd waits in a street.", "the street"] * 5
-
-
-def test_tokens_are_lower_case_letters_digits_and_inner_apostrophes() -> None:
-    assert tokenise("Two women’s flags, 3 re-painted 'signs' – don't!") == [
-        "two", "women's", "flags", "3", "re", "painted", "signs", "don't",
-    ]  # fmt: skip
-
-
-def test_tokens_of_other_scripts_are_kept() -> None:
-    assert tokenise("Élan на площади") == ["élan", "на", "площади"]
 
 
 def test_rare_words_are_unknown() -> None:

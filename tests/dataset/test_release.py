@@ -16,7 +16,7 @@ from gatherset import schemas
 from gatherset.dataset import release as release_module
 from gatherset.dataset.catalog.tables import records as records_table
 from gatherset.dataset.errors import ImageError, ReleaseError
-from gatherset.dataset.formats import bucket_of, tokens
+from gatherset.dataset.formats import bucket_of
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.loading import Release
 from gatherset.dataset.records import SPLITS, add_revision, content_hash, current_records
@@ -228,10 +228,6 @@ def test_cocos_files_join_captions_to_images(filled: Workspace) -> None:
         assert sorted(a["image_id"] for a in document["annotations"]) == sorted(ids * 5)
         assert len({a["id"] for a in document["annotations"]}) == 5 * len(ids)
         assert {image["license"] for image in document["images"]} <= {entry["id"] for entry in document["licenses"]}
-
-
-def test_the_words_of_a_caption_are_lower_case_without_punctuation() -> None:
-    assert tokens("The crowd's 2nd, well-lit stage!") == ["the", "crowd's", "2nd", "well", "lit", "stage"]
 
 
 def test_the_card_counts_types_and_licences(filled: Workspace) -> None:
