@@ -109,7 +109,13 @@ def train(
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--split", type=click.Choice(["train", "val", "test"]), default="test", show_default=True)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "val", "test"]),
+    default="test",
+    show_default=True,
+    help="Which records to measure it on.",
+)
 @click.option("--scores", type=click.Path(path_type=Path), help="Instead of a run: a .npy matrix [images, captions].")
 @click.option("--captions-per-image", default=5, show_default=True, type=click.IntRange(1), help="For --scores.")
 @features_option

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,6 +70,11 @@ def gatherings() -> Path:
     if not folder.is_dir():
         pytest.skip("the real photographs are not beside this clone (../shared/data/gatherings)")
     return folder
+
+
+def hear_ctrl_c() -> None:
+    """preexec_fn of a process that a test interrupts: one started by a background job would not hear SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def must_not_skip_in_ci(reason: str) -> None:

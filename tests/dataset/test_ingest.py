@@ -1,10 +1,7 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +14,7 @@ from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.ingest import IngestReport, Provenance, ingest
 from gatherset.dataset.workspace import Workspace
-from tests.conftest import ROOT, draw
+from tests.conftest import draw
 from tests.dataset.conftest import Photos, encoded, picture
 
 
@@ -234,39 +231,6 @@ def test_what_may_not_be_read_is_a_finding(workspace: Workspace, make_photos: Ph
     (folder / "images" / "more").chmod(0o700)
     assert counts(report) == (2, 1, 0)
     assert [finding.rule for finding in report.findings] == ["GS203", "GS203"]
-
-
-def test_ctrl_c_in_the_middle_leaves_nothing_half_and_the_next_run_finishes(
-    workspace: Workspace, make_photos: Photos
-) -> None:
-    folder = make_photos(1, captions=False)
-    for number in range(1, 300):
-        draw(folder / "images" / f"{number}.jpg", number, (600, 480))
-    command = [
-        sys.executable,
-        "-m",
-        "gatherset.cli",
-        "ingest",
-        str(folder),
-        "-w",
-        str(workspace.root),
-        "--license",
-        "CC0-1.0",
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not (workspace.root / "images").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said.splitlines()[-1].startswith("Stopped.")
-    before = len(rows(workspace))
-    assert before < 300
-    assert not list(workspace.root.rglob("*.partial"))
-    report = ingest(workspace, folder, Provenance(license="CC-BY-4.0"))
-    assert counts(report) == (300, 300 - before, before)
-    assert len(rows(workspace)) == 300
 
 
 def test_an_image_without_a_licence_is_left_out_and_comes_in_once_it_has_one(

@@ -1,7 +1,6 @@
 """The shell door: help, exit codes, and one line for whatever a person can mend."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gatherset.cli import COMMANDS, main
-from tests.conftest import ROOT, draw
+from tests.conftest import ROOT, draw, hear_ctrl_c
 
 
 def run(*arguments: object) -> Result:
@@ -117,7 +116,7 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_run_goes_on(tmp_path: Path)
         "--license",
         "CC0-1.0",
     ]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)
     store = mg / "images"
     while not store.exists() or sum(1 for _ in store.rglob("*.jpg")) < 150:  # the second batch has begun
         time.sleep(0.01)
