@@ -15,8 +15,6 @@ from gatherset.dataset.rules import RULES
 from gatherset.dataset.rules.rule import GOLDEN, Context
 from gatherset.dataset.workspace import Workspace
 
-KINDS = ("caption", "event", "screen", "review")
-
 
 @dataclass(frozen=True)
 class Answer:

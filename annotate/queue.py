@@ -25,7 +25,6 @@ class Task:
     sha256: str  # of the stored image
     format: str
     captions: tuple[str, ...]  # the imported ones
-    leased_until: str
 
 
 def next_task(workspace: Workspace, annotator: str) -> Task | None:
@@ -42,7 +41,7 @@ def next_task(workspace: Workspace, annotator: str) -> Task | None:
         until = now(plus_minutes=workspace.settings.queue.lease_minutes)
         connection.execute(sa.delete(leases).where(leases.c.task_id == chosen, leases.c.annotator_id == person))
         connection.execute(sa.insert(leases).values(task_id=chosen, annotator_id=person, expires_at=until))
-        return _task(connection, chosen, until)
+        return _task(connection, chosen)
 
 
 def _held(connection: Connection, person: int) -> int | None:
@@ -69,8 +68,8 @@ def _free(connection: Connection, person: int) -> int | None:
     return connection.execute(query.limit(1)).scalar()
 
 
-def _task(connection: Connection, task_id: int, until: str) -> Task:
+def _task(connection: Connection, task_id: int) -> Task:
     query = sa.select(tasks, images.c.sha256, images.c.format, images.c.captions).join(images)
     row = connection.execute(query.where(tasks.c.id == task_id)).one()
     captions = tuple(entry["text"] for entry in row.captions)
-    return Task(row.id, row.kind, row.image_id, row.sha256, row.format, captions, until)
+    return Task(row.id, row.kind, row.image_id, row.sha256, row.format, captions)

@@ -15,7 +15,6 @@ from gatherset.dataset.metadata import strip_metadata
 
 FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp"}  # Pillow's name: ours
 SUFFIX = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
-MIME = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # of the files that ingest looks at
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = {  # what undoes each orientation
