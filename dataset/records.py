@@ -31,6 +31,16 @@ def content_hash(records: Iterable[Record]) -> str:
     return digest.hexdigest()
 
 
+def numeric_id(identity: str) -> int:
+    """The 64 bits of a record's id."""
+    return int(identity[3:], 16)
+
+
+def record_id(number: int) -> str:
+    """The record's id that has these 64 bits."""
+    return f"gs-{number:016x}"
+
+
 def caption(text: str, *, origin: str, author: str | None, verified: bool) -> dict[str, Any]:
     """One entry of a record's `captions`."""
     return {"text": text, "origin": origin, "author": author, "verified": verified}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
 from gatherset.dataset.records import Record
 from gatherset.dataset.settings import Settings
@@ -60,12 +61,13 @@ class Context:
     taxonomy: Taxonomy
     store: ImageStore | None = None  # None: there are no pixels here (a records file)
     splits_assigned: bool = True  # False: too early to ask for a split (a record that is being made)
+    retracted: Mapping[str, str] = field(default_factory=dict)  # the ids that were retracted, with the reason
 
 
 class Rule:
-    """One check. A fresh object is made for each run, so it may remember what it has seen.
+    """One check of one record at a time.
 
-    `check` is called once a record that has the right shape, `close` once at the end; both yield what is wrong.
+    The docstring of a rule says what its title does not: why it is there, and how it decides.
     """
 
     id: ClassVar[str]
@@ -81,9 +83,15 @@ class Rule:
         """Messages about this record, each with the offending value."""
         yield from ()
 
-    def close(self) -> Iterator[tuple[str, str]]:
-        """(record id or "the dataset", message) for what only shows when all records are known."""
-        yield from ()
+    @classmethod
+    def applies(cls, context: Context) -> bool:
+        """Whether there is what it looks at; a rule that does not apply is not among those that ran."""
+        return True
+
+    @classmethod
+    def waivable(cls) -> bool:
+        """Whether a record may be excused from it. The others rely on the shape."""
+        return not cls.id.startswith("GS1")
 
     @classmethod
     def golden(cls) -> list[Record]:
@@ -94,6 +102,22 @@ class Rule:
     def counterexamples(cls) -> list[list[Record]]:
         """Sets of records in each of which this rule finds something."""
         raise NotImplementedError
+
+
+class DatasetRule(Rule):
+    """A check of what only shows among many records. Each run has a fresh object, which remembers what it has seen.
+
+    It keeps 64-bit keys and counts, never the records: a million of them must fit. Large files are read in parts, side
+    by side, so what one object remembers can be joined to what another does.
+    """
+
+    @abstractmethod
+    def close(self) -> Iterator[tuple[str, str]]:
+        """(record id or "the dataset", message), when all records are known."""
+
+    @abstractmethod
+    def merge(self, later: Self) -> None:
+        """Remember also what `later` has seen, whose records come after those of this object."""
 
 
 def register(cls: type[Rule]) -> type[Rule]:
