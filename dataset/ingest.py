@@ -22,7 +22,7 @@ from gatherset.dataset.images import SUFFIXES, MeasuredImage, image_id, measure
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import caption, make_record
 from gatherset.dataset.rules import RULES
-from gatherset.dataset.rules.provenance import LICENSE
+from gatherset.dataset.rules.provenance import license_fault
 from gatherset.dataset.rules.rule import GOLDEN, Context
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
@@ -63,9 +63,8 @@ def ingest(workspace: Workspace, folder: Path, provenance: Provenance) -> Ingest
     cannot be used becomes a finding; the others are taken. Raises InputError for a folder that cannot be read or
     holds no images, and for a licence that is none.
     """
-    if provenance.license and not LICENSE.fullmatch(provenance.license):
-        step = "Write it as an SPDX id (CC-BY-4.0) or as LicenseRef-own-name"
-        raise InputError(f"'{provenance.license}' is not the name of a licence", step)
+    if provenance.license and (fault := license_fault(provenance.license)):
+        raise InputError(fault, "Write it as an SPDX id (CC-BY-4.0) or as LicenseRef-own-name")
     report = IngestReport()
     candidates = _candidates(folder, report)
     door = _Door(workspace, provenance, folder.absolute().name)

@@ -20,6 +20,8 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class ImageSettings:
     min_side: int = 64  # pixels; a smaller image breaks GS204
+    max_aspect: float = 4.0  # longer side over shorter; more breaks GS208
+    min_contrast: float = 4.0  # standard deviation of the grey levels, 0 to 255; less breaks GS209
     max_pixels: int = 100_000_000  # refused before decoding: a decompression bomb costs nothing
     thumbnail_side: int = 1024  # pixels; what the annotation page shows
 
@@ -43,6 +45,11 @@ class RuleSettings:
     levels: Mapping[str, str] = field(default_factory=dict)  # e.g. {GS304 = "error"}
     min_words: int = 3  # a shorter caption breaks GS302
     max_words: int = 60  # a longer one breaks GS303
+    max_caption_likeness: float = 0.92  # two captions of an image that are more alike break GS304
+    max_caption_uses: int = 5  # images with the same caption; more break GS306
+    max_counted: int = 30  # people that a caption may count exactly (GS313)
+    min_distinct: float = 0.5  # share of different word pairs in an image's captions (GS314)
+    min_agreement: float = 0.6  # share of the votes that went to the record's event type (GS404)
     near_duplicate_distance: int = 6  # bits of the 64-bit perceptual hash
     min_records_per_type: int = 10  # fewer make a thin type (GS403)
     split_tolerance: float = 0.05  # how far a split's share may be from its ratio
@@ -150,6 +157,9 @@ def _check(settings: Settings, path: Path) -> None:
         "rules: levels must be 'error' or 'warning'": set(rules.levels.values()) <= {"error", "warning"},
         "rules: near_duplicate_distance must be 0 to 64": 0 <= rules.near_duplicate_distance <= 64,
         "rules: split_tolerance must be 0 to 1": 0 <= rules.split_tolerance <= 1,
+        "rules: max_caption_likeness, min_distinct and min_agreement must be 0 to 1": all(
+            0 <= share <= 1 for share in (rules.max_caption_likeness, rules.min_distinct, rules.min_agreement)
+        ),
     }
     for text, holds in checks.items():
         if not holds:

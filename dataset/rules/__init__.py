@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from gatherset.dataset.rules import captions, event, image, provenance, shape, splits
-from gatherset.dataset.rules.rule import RULES, Rule
+from gatherset.dataset.rules import captions, diversity, event, image, language, provenance, shape, splits
+from gatherset.dataset.rules.rule import RULES, DatasetRule, Rule
 
-__all__ = ["RULES", "Rule", "captions", "event", "image", "provenance", "shape", "splits"]
+__all__ = [
+    "RULES",
+    "DatasetRule",
+    "Rule",
+    "captions",
+    "diversity",
+    "event",
+    "image",
+    "language",
+    "provenance",
+    "shape",
+    "splits",
+]

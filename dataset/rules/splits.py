@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from gatherset.dataset.duplicates import duplicate_groups
 from gatherset.dataset.records import SPLITS, Record
-from gatherset.dataset.rules.rule import Context, Rule, golden, numbered, register
+from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
 
 
 @register
-class NearDuplicates(Rule):
+class NearDuplicates(DatasetRule):
     """Stands here, not with the images, because what it costs is paid once for GS205 and GS502."""
 
     id = "GS205"
@@ -26,6 +26,9 @@ class NearDuplicates(Rule):
     def check(self, record: Record) -> Iterator[str]:
         self._seen.append((record["id"], record["image"]["phash"], record["split"]))
         yield from ()
+
+    def merge(self, later: NearDuplicates) -> None:
+        self._seen += later._seen
 
     def groups(self) -> list[list[tuple[str, str | None]]]:
         """(id, split) of the records of each group of two or more."""
@@ -85,7 +88,7 @@ class NoLeak(NearDuplicates):
 
 
 @register
-class TypeInEverySplit(Rule):
+class TypeInEverySplit(DatasetRule):
     id = "GS503"
     level = "warning"
     title = "Every event type that is used is in every split."
@@ -99,6 +102,10 @@ class TypeInEverySplit(Rule):
         if record["split"]:
             self._splits[record["event"]["type"]].add(record["split"])
         yield from ()
+
+    def merge(self, later: TypeInEverySplit) -> None:
+        for name, splits in later._splits.items():
+            self._splits[name] |= splits
 
     def close(self) -> Iterator[tuple[str, str]]:
         used = [split for split, ratio in zip(SPLITS, self.context.settings.splits.ratios, strict=True) if ratio]
@@ -116,7 +123,7 @@ class TypeInEverySplit(Rule):
 
 
 @register
-class RatiosHeld(Rule):
+class RatiosHeld(DatasetRule):
     id = "GS504"
     level = "warning"
     title = "The splits' shares are within rules.split_tolerance of splits.ratios."
@@ -130,6 +137,9 @@ class RatiosHeld(Rule):
         if record["split"]:
             self._counts[record["split"]] += 1
         yield from ()
+
+    def merge(self, later: RatiosHeld) -> None:
+        self._counts += later._counts
 
     def close(self) -> Iterator[tuple[str, str]]:
         ratios = self.context.settings.splits.ratios

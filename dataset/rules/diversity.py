@@ -1,0 +1,104 @@
+"""GS3xx: the captions among each other, of one image and of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from rapidfuzz.distance import Indel
+
+from gatherset.dataset.records import Record
+from gatherset.dataset.rules.captions import quoted, texts, with_caption
+from gatherset.dataset.rules.keys import Keys
+from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
+from gatherset.dataset.tokens import normalised, words
+
+
+@register
+class CaptionsDiffer(Rule):
+    """Compared in their normalised form, by the share of letters that need not be inserted or deleted (Indel)."""
+
+    id = "GS304"
+    level = "warning"
+    title = "No two captions of an image are equal, or nearly (alike by rules.max_caption_likeness or more)."
+    next_step = "Say something else about the picture in one of them"
+
+    def check(self, record: Record) -> Iterator[str]:
+        forms = [normalised(text) for _, text in texts(record)]
+        least = self.settings.max_caption_likeness
+        for later, form in enumerate(forms):
+            for first in range(later):
+                if form and Indel.normalized_similarity(forms[first], form, score_cutoff=least):
+                    how = "says the same as" if forms[first] == form else "says nearly the same as"
+                    text = record["captions"][later]["text"]
+                    yield f"caption {later + 1} {how} caption {first + 1}: {quoted(text)}"
+                    break
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        return [
+            with_caption(4, "a crowd with hand-painted signs fills the avenue"),
+            with_caption(4, "A crowd with hand-painted signs fill the avenue."),
+        ]
+
+
+@register
+class CaptionOfItsOwn(DatasetRule):
+    """A caption that fits many pictures describes none of them, and no model can retrieve any by it."""
+
+    id = "GS306"
+    level = "warning"
+    title = "No caption is used for more than rules.max_caption_uses images."
+    next_step = "Describe what is special in each picture"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._keys = Keys()
+
+    def check(self, record: Record) -> Iterator[str]:
+        for form in {normalised(text) for _, text in texts(record)} - {""}:
+            self._keys.add(form, record["id"])
+        yield from ()
+
+    def merge(self, later: CaptionOfItsOwn) -> None:
+        self._keys.extend(later._keys)
+
+    def close(self) -> Iterator[tuple[str, str]]:
+        for first, *others in self._keys.shared(self.settings.max_caption_uses + 1):
+            named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+            yield first, f"a caption of this record is that of {len(others)} other images too: {named}"
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        text = "A crowd of people in a street."
+        return [[numbered(n, lambda record: record["captions"][0].update(text=text)) for n in range(6)]]
+
+
+@register
+class CaptionsDiverse(Rule):
+    """distinct-2 is the share of different pairs of words among all pairs (Li et al. 2016, arXiv:1510.03055)."""
+
+    id = "GS314"
+    level = "warning"
+    title = "The captions of an image together have a distinct-2 of at least rules.min_distinct."
+    next_step = "Vary what the captions are about: the people, the place, what they do"
+
+    def check(self, record: Record) -> Iterator[str]:
+        pairs: set[tuple[str, str]] = set()
+        total = 0
+        for entry in record["captions"]:
+            found = words(entry["text"])
+            pairs.update(pairwise(found))
+            total += max(len(found) - 1, 0)
+        if len(record["captions"]) > 1 and total and len(pairs) / total < self.settings.min_distinct:
+            yield f"of {total} pairs of words in the captions only {len(pairs)} differ ({len(pairs) / total:.2f})"
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        places = ("street", "road", "square", "park", "city")
+
+        def same(record: Record) -> None:
+            for entry, place in zip(record["captions"], places, strict=True):
+                entry["text"] = f"A large crowd of people is walking down the {place}."
+
+        return [[golden(same)]]
