@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,18 @@ import click
 from gatherset.dataset.caption_file import PARTS
 from gatherset.dataset.findings import as_json as findings_json
 from gatherset.dataset.findings import errors
-from gatherset.dataset.shell import finish, json_option, print_json, say, say_findings, workspace_option
+from gatherset.dataset.shell import (
+    COULD_NOT_RUN,
+    finish,
+    json_option,
+    print_json,
+    say,
+    say_findings,
+    workspace_option,
+)
 
 if TYPE_CHECKING:
-    from gatherset.dataset.validation import Report
+    from gatherset.dataset.validation_report import Report
 
 
 @click.command()
@@ -66,35 +75,90 @@ def ingest(
 
 @click.command()
 @click.argument("target", required=False, type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="github: annotations beside the lines of a pull request.",
+)
+@click.option("--select", multiple=True, metavar="RULE", help="Only this rule, or those that begin so. Repeatable.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Not this rule, or those that begin so. Repeatable.")
+@click.option("--statistics", is_flag=True, help="Only count the findings of each rule.")
+@click.option("--all", "show_all", is_flag=True, help="Show every finding, not the first 1,000 of each rule.")
 @click.option("--strict", is_flag=True, help="Warnings count as findings too.")
+@click.option("--explain", metavar="RULE", help="Say what a rule asks for and why, with an example; check nothing.")
 @workspace_option
 @json_option
-def validate(target: Path | None, strict: bool, workspace: Path | None, as_json: bool) -> None:
-    """Check a workspace, or the release folder or records file (.jsonl) TARGET, by all rules.
+def validate(
+    target: Path | None,
+    form: str,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    statistics: bool,
+    show_all: bool,
+    strict: bool,
+    explain: str | None,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Check a workspace, or TARGET: a release folder, a records file (.jsonl), or one submission (.json).
 
     Exit code 0: clean; 1: errors were found (with --strict: or warnings); 2: could not run.
 
-    Example: gatherset validate releases/mg-1.0.0
+    Example: gatherset validate releases/mg-1.0.0 --select GS3
     """
-    from gatherset.dataset.targets import validate_target
+    from gatherset.dataset.rules.explanation import explanation
+    from gatherset.dataset.targets import Choice, validate_target
+    from gatherset.dataset.validation_report import SHOWN
 
-    report = validate_target(target, workspace)
-    if as_json:
-        print_json({"checked": report.checked, "rules": report.per_rule(), "findings": findings_json(report.findings)})
+    if explain:
+        say(explanation(explain))
+        return
+    report = validate_target(target, workspace, Choice(select, ignore, None if show_all else SHOWN))
+    if as_json or form == "json":
+        print_json(report.document())
+    elif form == "github":
+        for line in report.annotations():
+            say(line)
+        say_report(report, statistics=True)
     else:
-        _say_report(report)
+        say_report(report, statistics)
+    if report.counts["GS105"]:  # what a newer version wrote could not be checked
+        sys.exit(COULD_NOT_RUN)
     finish(report.errors > 0 or (strict and report.warnings > 0))
 
 
-def _say_report(report: Report) -> None:
-    say_findings(report.findings)
-    for rule in report.per_rule():
-        if rule["findings"]:
-            say(f"{rule['id']}  {rule['level']:<8}{rule['findings']:>6}")
-    say(
-        f"{report.checked} records checked by {len(report.rules)} rules: "
-        f"{report.errors} errors, {report.warnings} warnings."
-    )
+def say_report(report: Report, statistics: bool = False) -> None:
+    """The findings on standard error (not where only `statistics` are asked for), the counts on standard output."""
+    from gatherset.dataset.rules import RULES
+
+    for line in () if statistics else report.lines():
+        click.echo(line, err=True)
+    for line in report.statistics({rule_id: rule.title for rule_id, rule in RULES.items()}):
+        say(line)
+    say(report.summary())
+
+
+@click.command()
+@click.argument("record_id")
+@click.argument("rule")
+@click.option("--reason", required=True, help="Why this record may break the rule; it stands in the record.")
+@click.option("--as", "name", help="Who decides. Default: your login name.")
+@workspace_option
+def waive(record_id: str, rule: str, reason: str, name: str | None, workspace: Path | None) -> None:
+    """Excuse the record RECORD_ID from RULE: its finding is counted as waived from now on.
+
+    Example: gatherset waive gs-3f9a1c0b7d2e4a55 GS304 --reason "Two captions of one sign"
+    """
+    import getpass
+
+    from gatherset.dataset.waivers import waive
+    from gatherset.dataset.workspace import Workspace
+
+    waive(Workspace.open(workspace), record_id, rule, reason, name or getpass.getuser())
+    say(f"{record_id} is excused from {rule}.")
 
 
 @click.command()
@@ -150,7 +214,7 @@ def build(version: str | None, workspace: Path | None, as_json: bool) -> None:
         )
         print_json({**named, "findings": findings_json(built.report.findings)})
     elif made is None:
-        _say_report(built.report)
+        say_report(built.report)
         say("Nothing was released: mend the errors first.")
     else:
         counts = ", ".join(f"{name} {len(split)}" for name, split in made.splits.items())

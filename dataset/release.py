@@ -26,7 +26,8 @@ from gatherset.dataset.progress import progress
 from gatherset.dataset.records import SPLITS, Record, content_hash, current_records, newest_change
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.timestamps import FORMAT, from_epoch
-from gatherset.dataset.validation import Report, validate
+from gatherset.dataset.validation import validate
+from gatherset.dataset.validation_report import Report
 from gatherset.dataset.workspace import Workspace
 
 CHECKSUMS = "SHA256SUMS"

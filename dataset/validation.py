@@ -2,102 +2,161 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from gatherset.dataset.errors import InputError
-from gatherset.dataset.findings import Finding, errors
+from gatherset.dataset.findings import Finding
+from gatherset.dataset.progress import progress
 from gatherset.dataset.records import Record
-from gatherset.dataset.rules import RULES, Rule
+from gatherset.dataset.records_file import Part, parts, read_part
+from gatherset.dataset.rules import RULES, DatasetRule, Rule
 from gatherset.dataset.rules.rule import Context
+from gatherset.dataset.settings import RuleSettings
+from gatherset.dataset.validation_report import SHOWN, Report
 
 SHAPE = "GS101"  # cannot be ignored: every other rule relies on it
 
 
-@dataclass
-class Report:
-    checked: int = 0  # records that the rules have seen; zero is never a pass
-    rules: dict[str, str] = field(default_factory=dict)  # those that ran, with their level
-    findings: list[Finding] = field(default_factory=list)
+class Run:
+    """Rules at work on records. Two runs on parts of a file can be merged into one."""
 
-    @property
-    def errors(self) -> int:
-        return errors(self.findings)
+    def __init__(self, context: Context, ids: Sequence[str] | None = None, shown: int | None = SHOWN) -> None:
+        settings = context.settings.rules
+        ids = [rule_id for rule_id in (rule_ids(settings) if ids is None else ids) if RULES[rule_id].applies(context)]
+        self.rules: list[Rule] = [RULES[rule_id](context) for rule_id in ids]
+        self.report = Report({rule_id: settings.levels.get(rule_id, RULES[rule_id].level) for rule_id in ids}, shown)
+        self._waived: dict[str, frozenset[str]] = {}  # of the few records that have waivers
 
-    @property
-    def warnings(self) -> int:
-        return len(self.findings) - self.errors
+    def feed(self, items: Iterable[tuple[str, Record | Finding]]) -> None:
+        """Check `items`: (where it stands, a record, or the finding that kept it from being read)."""
+        for where, item in items:
+            if isinstance(item, Finding):
+                self.report.add(item)
+            else:
+                self.report.checked += 1
+                self.check(item, where)
 
-    def per_rule(self) -> list[dict[str, Any]]:
-        """What the manifest keeps: the rules that ran, in order, and how often each spoke."""
-        counts = Counter(finding.rule for finding in self.findings)
-        return [{"id": rule, "level": level, "findings": counts[rule]} for rule, level in sorted(self.rules.items())]
+    def check(self, record: Record, where: str) -> None:
+        waived: frozenset[str] = frozenset()
+        for rule in self.rules:
+            found = False
+            for message in rule.check(record):
+                found = True
+                if rule.id in waived:
+                    self.report.waived[rule.id] += 1
+                else:
+                    self._add(rule, where, message)
+            if rule.id == SHAPE:
+                if found:
+                    return  # the other rules rely on the shape
+                if "waivers" in record:
+                    waived = _waivers(record)
+                    self._waived[record["id"]] = waived
+
+    def close(self) -> Report:
+        """Ask for what only shows when all records are known; the report is whole now."""
+        for rule in self.rules:
+            for where, message in rule.close() if isinstance(rule, DatasetRule) else ():
+                if rule.id in self._waived.get(where, ()):
+                    self.report.waived[rule.id] += 1
+                else:
+                    self._add(rule, where, message)
+        return self.report
+
+    def _add(self, rule: Rule, where: str, message: str) -> None:
+        self.report.add(Finding(rule.id, self.report.rules[rule.id], where, message, rule.next_step))
+
+    def seen(self) -> Seen:
+        """What another run needs to go on from here: the rules that remember, the report, the waivers."""
+        return {rule.id: rule for rule in self.rules if isinstance(rule, DatasetRule)}, self.report, self._waived
+
+    def merge(self, later: Seen) -> None:
+        """Take over what a run on later records has seen."""
+        rules, report, waived = later
+        for rule in self.rules:
+            if isinstance(rule, DatasetRule):
+                rule.merge(rules[rule.id])
+        self.report.merge(report)
+        self._waived.update(waived)
 
 
-def validate(items: Iterable[tuple[str, Record | Finding]], context: Context) -> Report:
-    """Run all rules over `items`: (where it stands, a record, or the finding that kept it from being read)."""
-    rules, report = _running(context)
-    for where, item in items:
-        if isinstance(item, Finding):
-            report.findings.append(item)
-        else:
-            report.checked += 1
-            report.findings += _check(item, where, rules, report.rules)
-    for rule in rules:
-        report.findings += [_finding(rule, where, message, report.rules) for where, message in rule.close()]
-    return report
+Seen = tuple[dict[str, DatasetRule], Report, dict[str, frozenset[str]]]
+
+
+def validate(
+    items: Iterable[tuple[str, Record | Finding]],
+    context: Context,
+    ids: Sequence[str] | None = None,
+    shown: int | None = SHOWN,
+) -> Report:
+    """Run the rules `ids` (None: all that the settings leave on) over `items`; see `Run.feed`."""
+    run = Run(context, ids, shown)
+    run.feed(items)
+    return run.close()
+
+
+def validate_file(path: Path, context: Context, ids: Sequence[str] | None = None, shown: int | None = SHOWN) -> Report:
+    """The same for a file of records (.jsonl), its parts side by side in processes. Raises InputError.
+
+    Memory grows by the 64-bit keys that rules keep of a record, not by the file.
+    """
+    run = Run(context, ids, shown)
+    pieces = parts(path)
+    work = partial(_check_part, context=context, ids=ids, shown=shown)
+    if len(pieces) <= 2:  # starting processes would cost more than they bring
+        for piece in pieces:
+            run.merge(work(piece))
+        return run.close()
+    # Not forked: the process may have threads, of which a fork would make a dead half.
+    pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+    try:
+        for seen in progress(pool.map(work, pieces), total=len(pieces), label="validate (parts of the file)"):
+            run.merge(seen)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return run.close()
+
+
+def _check_part(part: Part, *, context: Context, ids: Sequence[str] | None, shown: int | None) -> Seen:
+    run = Run(context, ids, shown)
+    run.feed(read_part(part))
+    return run.seen()
 
 
 def record_errors(record: Record, context: Context) -> list[Finding]:
     """The errors of one record on its own, before it is made; what only shows among many is not asked."""
-    rules, report = _running(context)
-    found = _check(record, str(record.get("id")), rules, report.rules)
-    return [finding for finding in found if finding.level == "error"]
+    run = Run(context)
+    run.check(record, str(record.get("id")))
+    return [finding for finding in run.report.findings if finding.level == "error"]
 
 
-def _running(context: Context) -> tuple[list[Rule], Report]:
-    """Fresh objects of the rules that the settings leave on, the schema's first, and the report with their levels."""
-    settings = context.settings.rules
+def rule_ids(settings: RuleSettings, select: Sequence[str] = (), ignore: Sequence[str] = ()) -> list[str]:
+    """The rules to run, in order: those of the settings, narrowed to ids and beginnings of ids (GS3).
+
+    The schema's is always among them. Raises InputError where a name fits no rule.
+    """
     if unknown := ({*settings.ignore, *settings.levels} - RULES.keys()):
         raise InputError(f"there is no rule {', '.join(sorted(unknown))}", "Mend [rules] in gatherset.toml")
-    ids = [rule_id for rule_id in sorted(RULES) if rule_id not in settings.ignore or rule_id == SHAPE]
-    levels = {rule_id: settings.levels.get(rule_id, RULES[rule_id].level) for rule_id in ids}
-    return [RULES[rule_id](context) for rule_id in ids], Report(rules=levels)
+    for prefix in (*select, *ignore):
+        if not any(rule_id.startswith(prefix) for rule_id in RULES):
+            raise InputError(f"there is no rule {prefix}", "docs/rules.md names them all; GS3 stands for all of GS3xx")
+    return [
+        rule_id
+        for rule_id in sorted(RULES)
+        if rule_id == SHAPE
+        or (
+            (rule_id.startswith(tuple(select)) if select else rule_id not in settings.ignore)
+            and not (ignore and rule_id.startswith(tuple(ignore)))
+        )
+    ]
 
 
-def _check(record: Record, where: str, rules: list[Rule], levels: dict[str, str]) -> list[Finding]:
-    found: list[Finding] = []
-    for rule in rules:
-        found += [_finding(rule, where, message, levels) for message in rule.check(record)]
-        if found and rule.id == SHAPE:
-            break  # the other rules rely on the shape
-    return found
-
-
-def _finding(rule: Rule, where: str, message: str, levels: dict[str, str]) -> Finding:
-    return Finding(rule.id, levels[rule.id], where, message, rule.next_step)
-
-
-def read_records_file(path: Path) -> Iterator[tuple[str, Record | Finding]]:
-    """The records of a .jsonl file, with `file:line`; a line that does not parse is a finding. Raises InputError."""
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield _parse(f"{path}:{number}", line)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", "Check the path and its permissions") from error
-
-
-def _parse(where: str, line: bytes) -> tuple[str, Record | Finding]:
-    try:
-        record = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        return where, Finding("GS100", "error", where, f"the line is not JSON: {error}", "Mend the line")
-    if not isinstance(record, dict):
-        return where, Finding("GS100", "error", where, "the line is not a JSON object", "Mend the line")
-    return f"{where} {record['id']}" if isinstance(record.get("id"), str) else where, record
+def _waivers(record: Record) -> frozenset[str]:
+    return frozenset(
+        waiver["rule"] for waiver in record["waivers"] if waiver["rule"] in RULES and RULES[waiver["rule"]].waivable()
+    )

@@ -4,13 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from gatherset.annotate.answer import Answer
+from gatherset.dataset import validation
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.records import Record
+from gatherset.dataset.records_file import parts, read_records_file
+from gatherset.dataset.rules import RULES
 from gatherset.dataset.rules.rule import Context, golden, numbered
 from gatherset.dataset.settings import RuleSettings, Settings
 from gatherset.dataset.targets import validate_target
 from gatherset.dataset.taxonomy import load_taxonomy
-from gatherset.dataset.validation import Report, read_records_file, record_errors, validate
+from gatherset.dataset.validation import record_errors, rule_ids, validate
+from gatherset.dataset.validation_report import Report
 from gatherset.dataset.workspace import Workspace
 
 
@@ -92,11 +97,75 @@ def test_a_record_in_the_making_is_asked_only_for_its_errors() -> None:
 
 def test_a_bad_line_among_good_ones_is_a_finding_with_its_number(tmp_path: Path) -> None:
     path = lines(tmp_path / "records.jsonl", numbered(1), numbered(2))
-    path.write_bytes(path.read_bytes() + b'{"id": \n\n\xff\n[]\n' + b"[" * 100_000 + b"\n")
-    report = validate(read_records_file(path), Context(Settings(1, "mg"), load_taxonomy()))
+    path.write_bytes(path.read_bytes() + b'{"id": \n')
+    report = validate_target(path, None)
     assert report.checked == 2
-    bad = [finding.where for finding in report.findings if finding.rule == "GS100"]
-    assert bad == [f"{path}:{number}" for number in (3, 5, 6, 7)]
+    assert [finding.where for finding in report.findings if finding.rule == "GS100"] == [f"{path}:3"]
+
+
+def test_a_file_in_parts_is_checked_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In processes of their own: the records that must be compared stand in different parts."""
+    records = [*map(numbered, range(30)), numbered(1), numbered(40, short)]
+    path = lines(tmp_path / "records.jsonl", *records)
+    context = Context(Settings(1, "mg"), load_taxonomy())
+    whole = validate(read_records_file(path), context)
+    monkeypatch.setattr(validation, "parts", lambda path: parts(path, 8_000))
+    assert len(parts(path, 8_000)) > 2
+    in_parts = validation.validate_file(path, context)
+    assert (in_parts.findings, in_parts.counts, in_parts.checked) == (whole.findings, whole.counts, whole.checked)
+    assert "GS103" in in_parts.counts
+
+
+def test_rules_are_selected_and_ignored_by_the_beginning_of_their_ids() -> None:
+    settings = RuleSettings(ignore=("GS302",))
+    assert rule_ids(settings, ["GS10"], ["GS103"]) == ["GS101", "GS102", "GS104", "GS106"]
+    assert "GS302" not in rule_ids(settings)
+    assert "GS302" in rule_ids(settings, ["GS3"])  # asked for by name
+    assert rule_ids(settings, (), ["GS"]) == ["GS101"]
+
+
+def test_selecting_a_rule_that_is_none_is_refused() -> None:
+    with pytest.raises(InputError, match="there is no rule GS9"):
+        rule_ids(RuleSettings(), ["GS9"])
+
+
+def waiver(*rules: str) -> Callable[[Record], None]:
+    def waive(record: Record) -> None:
+        short(record)
+        record["waivers"] = [{"rule": rule, "reason": "The sign is the picture"} for rule in rules]
+
+    return waive
+
+
+def test_a_waived_finding_is_counted_not_shown() -> None:
+    report = check(golden(waiver("GS302")), min_records_per_type=1)
+    assert "GS302" not in ids(report)
+    assert report.waived == {"GS302": 1}
+
+
+def test_a_waiver_excuses_from_its_own_rule_alone() -> None:
+    assert "GS302" in ids(check(golden(waiver("GS303"))))
+
+
+def test_what_only_shows_among_many_can_be_waived_too() -> None:
+    [pair] = RULES["GS205"].counterexamples()
+    assert "GS205" in ids(check(*pair))
+    pair[0]["waivers"] = [{"rule": "GS205", "reason": "Two moments of one march"}]
+    assert check(*pair).waived["GS205"] == 1
+
+
+def test_the_shape_cannot_be_waived() -> None:
+    report = check(golden(lambda record: (waiver("GS102")(record), record["captions"].pop())))
+    assert {"GS102", "GS106"} <= ids(report)
+
+
+def test_a_submission_is_checked_like_in_the_app(tmp_path: Path) -> None:
+    path = tmp_path / "answer.json"
+    answer = Answer("caption", True, "protest", ("A crowd.", *(f"Caption {n} of a long march." for n in range(4))))
+    path.write_text(json.dumps(answer.document()))
+    assert "GS302" in ids(validate_target(path, None))
+    path.write_text(json.dumps(answer.document() | {"event_type": "picnic"}))
+    assert ids(validate_target(path, None)) == {"GS401"}
 
 
 def test_no_records_are_never_a_pass(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +184,7 @@ def test_a_file_of_bad_lines_alone_is_findings(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="neither a workspace, a release, nor a file"):
+    with pytest.raises(InputError, match="neither a workspace, a release, a file of records, nor"):
         validate_target(tmp_path, None)
 
 

@@ -1,0 +1,65 @@
+"""A submission: what one annotator answered to one task, checked by its schema and by the rules for captions.
+
+The app, the import of answers, Label Studio's pull and `gatherset validate` all ask here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jsonschema
+
+from gatherset import schemas
+from gatherset.dataset.findings import Finding
+from gatherset.dataset.records import caption
+from gatherset.dataset.rules import RULES, DatasetRule
+from gatherset.dataset.rules.rule import GOLDEN, Context
+from gatherset.dataset.rules.shape import StrictValidator
+from gatherset.dataset.validation import Run, rule_ids
+
+_MISSING = {  # the schema's complaint as a person would put it, for what a person can leave out
+    "is_gathering": "it does not say whether this is a gathering",
+    "event_type": "no event type is chosen",
+    "captions": "it has no captions",
+}
+
+
+def submission_findings(submission: Mapping[str, Any], context: Context, where: str) -> list[Finding]:
+    """What is wrong with a submission: errors keep it from being stored, warnings do not.
+
+    `submission` should have the shape of schemas/submission.schema.json; `where` names it to the person who wrote it.
+    """
+    validator = StrictValidator(schemas.read("submission.schema.json"))
+    findings = [
+        Finding("GS101", "error", where, _in_words(error), "Complete the answer")
+        for error in validator.iter_errors(submission)
+    ]
+    if findings:
+        return findings
+    event_type = submission["event_type"]
+    if event_type is not None and event_type not in context.taxonomy.names:
+        known = ", ".join(context.taxonomy.names)
+        message = f"there is no event type '{event_type}'"
+        findings.append(Finding("GS401", "error", where, message, f"Choose one of {known}"))
+    elif submission["captions"] and submission["is_gathering"] is not False:
+        findings += caption_findings(submission["captions"], context, where)
+    return findings
+
+
+def caption_findings(texts: Sequence[str], context: Context, where: str) -> list[Finding]:
+    """The caption rules (GS102, GS3xx) on these texts: the same code that validates records."""
+    ids = [rule_id for rule_id in rule_ids(context.settings.rules) if _asks_about_captions(rule_id)]
+    entries = [caption(text, origin="human", author=None, verified=True) for text in texts]
+    run = Run(context, ids)
+    run.check({**GOLDEN, "language": context.settings.language, "captions": entries}, where)
+    return run.report.findings
+
+
+def _asks_about_captions(rule_id: str) -> bool:
+    return rule_id == "GS102" or (rule_id.startswith("GS3") and not issubclass(RULES[rule_id], DatasetRule))
+
+
+def _in_words(error: jsonschema.ValidationError) -> str:
+    field = error.json_path.removeprefix("$.")
+    return _MISSING.get(field, f"{field}: {error.message}")
