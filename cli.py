@@ -20,7 +20,11 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "ingest": ("gatherset.dataset.commands:ingest", "Bring a folder of images and captions in."),
     "app": ("gatherset.annotate.commands:app", "Annotate in the browser."),
     "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),
-    "validate": ("gatherset.dataset.commands:validate", "Check a workspace, a release or a records file."),
+    "validate": (
+        "gatherset.dataset.commands:validate",
+        "Check a workspace, a release, a file of records.",
+    ),
+    "waive": ("gatherset.dataset.commands:waive", "Excuse a record from a rule, with a reason."),
     "split": ("gatherset.dataset.commands:split", "Give new records a split."),
     "release": ("gatherset.dataset.commands:release", "Build releases."),
     "features": ("gatherset.baselines.commands:features", "Extract image features of a release."),

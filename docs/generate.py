@@ -16,7 +16,8 @@ import click
 
 from gatherset.cli import COMMANDS, main
 from gatherset.dataset import settings
-from gatherset.dataset.rules import RULES
+from gatherset.dataset.rules import RULES, Rule
+from gatherset.dataset.rules.explanation import own_reason
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py; change the code, not this page. -->\n"
@@ -50,22 +51,30 @@ def _command(path: str, command: click.Command) -> Iterator[str]:
 
 def rules_page() -> str:
     parts = [f"# Rules\n\n{MADE}"]
-    parts.append("Levels, thresholds and `ignore` are under `[rules]` in gatherset.toml: [settings](settings.md).\n")
+    parts.append(
+        "Levels, thresholds and `ignore` are under `[rules]` in gatherset.toml: [settings](settings.md). How to use "
+        "them: [validating](validating.md). `gatherset validate --explain GS304` shows what a rule says.\n"
+    )
     for prefix, title in GROUPS.items():
-        rows = [f"| {rule.id} | {rule.level} | {rule.title} | {rule.next_step}. |" for rule in _rules(prefix)]
+        rows = [f"| {rule.id} | {rule.level} | {_what_holds(rule)} | {rule.next_step}. |" for rule in _rules(prefix)]
         table = "\n".join(["| id | level | what holds | if not |", "|---|---|---|---|", *rows])
         parts.append(f"## {prefix}xx {title}\n\n{table}\n")
     parts.append(
         "## GS7xx Release integrity\n\nChecked on a release folder: GS701 a file was changed, GS702 a file is missing, "
         "GS703 a file was added, GS704 the manifest points outside the folder, GS705 the records are not those of the "
-        "content hash. Beside the rules, GS100 is a line that cannot be read, GS203 an image that cannot be decoded at "
-        "ingest, and GS505 a newcomer that `gatherset split` holds back because it would join two splits.\n"
+        "content hash. Beside the rules, GS100 is a line that cannot be read, GS105 a record of a newer version, "
+        "and GS505 a newcomer that `gatherset split` holds back because it would join two splits.\n"
     )
     return "\n".join(parts)
 
 
 def _rules(prefix: str) -> list[Any]:
     return [rule for rule_id, rule in sorted(RULES.items()) if rule_id.startswith(prefix)]
+
+
+def _what_holds(rule: type[Rule]) -> str:
+    reason = own_reason(rule)
+    return f"{rule.title} *{reason}*" if reason else rule.title
 
 
 def settings_page() -> str:

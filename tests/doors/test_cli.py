@@ -9,10 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
+from gatherset import schemas
 from gatherset.cli import COMMANDS, main
+from gatherset.dataset.rules.rule import numbered
 from tests.conftest import ROOT, draw, hear_ctrl_c
 
 
@@ -130,3 +133,70 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_run_goes_on(tmp_path: Path)
     assert again["added"] + again["present"] == 600
     assert again["present"] >= 128
     assert not list(mg.rglob("*.partial"))
+
+
+def records_file(path: Path, *changes: Callable[[dict[str, object]], object]) -> Path:
+    path.write_text("".join(json.dumps(numbered(n, change)) + "\n" for n, change in enumerate(changes)))
+    return path
+
+
+def test_validate_prints_a_report_in_the_shape_of_its_schema(tmp_path: Path) -> None:
+    path = records_file(tmp_path / "r.jsonl", lambda record: record.update(split="dev"), lambda record: None)
+    result = run("validate", path, "--format", "json")
+    report = json.loads(result.stdout)
+    jsonschema.validate(report, schemas.read("validation_report.schema.json"))
+    assert (result.exit_code, report["checked"], report["findings"][0]["rule"]) == (1, 2, "GS101")
+
+
+def test_validate_annotates_the_lines_of_a_pull_request(tmp_path: Path) -> None:
+    path = records_file(tmp_path / "r.jsonl", lambda record: None, lambda record: record.update(split="dev"))
+    assert f"::error file={path},line=2,title=GS101::$.split:" in run("validate", path, "--format", "github").stdout
+
+
+def test_validate_counts_alone(tmp_path: Path) -> None:
+    path = records_file(tmp_path / "r.jsonl", lambda record: record.update(split="dev"))
+    result = run("validate", path, "--statistics", "--select", "GS1")
+    assert result.stderr == ""
+    assert result.stdout.splitlines()[0].startswith("GS101  error")
+    assert "1 records checked" in result.stdout
+
+
+def test_a_record_of_the_future_could_not_be_checked(tmp_path: Path) -> None:
+    path = records_file(tmp_path / "r.jsonl", lambda record: record.update(schema_version="2.0"), lambda record: None)
+    result = run("validate", path, "--select", "GS1")
+    assert result.exit_code == 2
+    assert "Upgrade" in result.stderr
+    assert "1 records checked" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--explain", "GS304"), "GS304 (warning): No two captions"),
+        (("--explain", "GS101"), "It cannot be waived."),
+        (("--explain", "GS34"), "there is no rule GS34. Try GS304"),
+        (("--select", "GS9"), "there is no rule GS9"),
+    ],
+)
+def test_validate_explains_its_rules(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    path = records_file(tmp_path / "r.jsonl", lambda record: None)
+    assert said in run("validate", path, *arguments).output
+
+
+def test_a_waived_finding_blocks_no_release(make_photos: Callable[..., Path], tmp_path: Path) -> None:
+    photos, mg = make_photos(10, retrieved="2026-11-20T10:00:00Z"), tmp_path / "mg"
+    answers = tmp_path / "answers.csv"
+    answers.write_text("image,is_gathering,event_type\n" + "".join(f"{n}.jpg,1,protest\n" for n in range(10)))
+    run("init", mg)
+    run("ingest", photos, "-w", mg)
+    for name in ("a", "b"):
+        run("submissions", "import", answers, "--as", name, "-w", mg)
+    run("split", "-w", mg)
+    toml = (mg / "gatherset.toml").read_text()
+    (mg / "gatherset.toml").write_text(toml + '[rules]\nmin_words = 20\nlevels = {GS302 = "error"}\n')
+    report = json.loads(run("validate", "-w", mg, "--json", "--select", "GS302").stdout)
+    assert report["errors"]
+    for where in {finding["where"] for finding in report["findings"]}:
+        assert run("waive", where, "GS302", "--reason", "Short and good", "-w", mg).exit_code == 0
+    again = json.loads(run("validate", "-w", mg, "--json", "--select", "GS302").stdout)
+    assert (again["errors"], again["waived"]) == (0, {"GS302": report["errors"]})
