@@ -1,0 +1,239 @@
+"""Agreement: how far annotators say the same of the same images, beyond what chance would give.
+
+Krippendorff's alpha for nominal values, with missing answers (Krippendorff 2011, "Computing Krippendorff's
+Alpha-Reliability", section C), the share of agreeing pairs beside it, and Dawid and Skene's estimate of the truth
+(1979, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm") as a second opinion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 1000
+BLOCK = 10_000_000  # numbers in memory at once while resampling
+Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One annotator's value for one unit."""
+
+    unit: str
+    annotator: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How two annotators agree on the units that both answered."""
+
+    first: str
+    second: str
+    units: int
+    agreed: float  # share of them
+    alpha: float | None
+
+
+@dataclass(frozen=True)
+class Annotator:
+    name: str
+    units: int  # answered
+    shared: int  # of them, answered by others too
+    agreed: float | None  # mean share of the others' values that are the same
+    alpha_without: float | None  # of all the others, on what they share: higher than alpha where this one errs
+
+
+class Agreement:
+    """What can be said of a set of answers. A unit that one annotator answered twice counts their last answer."""
+
+    def __init__(self, answers: Iterable[Answer]) -> None:
+        self._values = {(answer.unit, answer.annotator): answer.value for answer in answers}
+        self.annotators = sorted({annotator for _, annotator in self._values})
+        self.values = sorted(set(self._values.values()))
+        self.units = sorted({unit for unit, _ in self._values})
+
+    @cached_property
+    def _table(self) -> NDArray[np.int32]:
+        """[units, annotators] the number of the value, -1 where there is none."""
+        table = np.full((len(self.units), len(self.annotators)), -1, dtype=np.int32)
+        unit_of = {unit: number for number, unit in enumerate(self.units)}
+        annotator_of = {annotator: number for number, annotator in enumerate(self.annotators)}
+        value_of = {value: number for number, value in enumerate(self.values)}
+        for (unit, annotator), value in self._values.items():
+            table[unit_of[unit], annotator_of[annotator]] = value_of[value]
+        return table
+
+    @cached_property
+    def _counts(self) -> Counts:
+        """[units, values] how many annotators gave each value; units that fewer than two answered are left out."""
+        return _pairable(_count(self._table, len(self.values)))
+
+    @property
+    def pairable(self) -> int:
+        """Units that two or more annotators answered: the others say nothing of agreement."""
+        return len(self._counts)
+
+    @property
+    def alpha(self) -> float | None:
+        """Krippendorff's alpha; None where it is undefined: nothing can be paired, or all values are the same."""
+        return _alpha(self._counts)
+
+    @property
+    def agreed(self) -> float | None:
+        """The mean share of agreeing pairs of answers a unit; None where nothing can be paired."""
+        if not len(self._counts):
+            return None
+        total = self._counts.sum(1)
+        pairs = (self._counts * (self._counts - 1)).sum(1) / (total * (total - 1))
+        return float(pairs.mean())
+
+    def interval(self, level: float = 0.95, seed: int = 0) -> tuple[float, float] | None:
+        """Percentile bootstrap interval of alpha over units; None where alpha is undefined.
+
+        Resamples in which all values are the same have no alpha and are left out.
+        """
+        if self.alpha is None:
+            return None
+        random = np.random.default_rng(seed)
+        units, shares = len(self._counts), np.full(len(self._counts), 1 / len(self._counts))
+        at_once = max(1, BLOCK // units)
+        found: list[float] = []
+        for start in range(0, RESAMPLES, at_once):
+            weights = random.multinomial(units, shares, size=min(at_once, RESAMPLES - start)).astype(float)
+            found += _alphas(self._counts, weights).tolist()
+        defined = np.array([value for value in found if np.isfinite(value)])
+        low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+    def per_value(self) -> dict[str, float | None]:
+        """Alpha of each value against all others: which of them annotators tell apart."""
+        found = {}
+        for number, value in enumerate(self.values):
+            own = self._counts[:, number]
+            found[value] = _alpha(np.stack([own, self._counts.sum(1) - own], axis=1))
+        return found
+
+    def pairs(self) -> list[Pair]:
+        """Every two annotators that share a unit."""
+        found = []
+        for first, second in combinations(range(len(self.annotators)), 2):
+            two = self._table[:, [first, second]]
+            two = two[(two >= 0).all(1)]
+            if len(two):
+                agreed = float((two[:, 0] == two[:, 1]).mean())
+                alpha = _alpha(_count(two, len(self.values)))
+                found.append(Pair(self.annotators[first], self.annotators[second], len(two), agreed, alpha))
+        return found
+
+    def per_annotator(self) -> list[Annotator]:
+        found = []
+        for number, name in enumerate(self.annotators):
+            own = self._table[:, number]
+            others = _count(np.delete(self._table, number, axis=1), len(self.values))
+            shared = (own >= 0) & (others.sum(1) > 0)
+            same = others[shared, own[shared]] / others[shared].sum(1)
+            agreed = float(same.mean()) if shared.any() else None
+            found.append(Annotator(name, int((own >= 0).sum()), int(shared.sum()), agreed, _alpha(_pairable(others))))
+        return found
+
+    def confusion(self) -> Counts:
+        """[values, values] the coincidence matrix: how often each value met each other in one unit, symmetric.
+
+        A unit with m answers counts each ordered pair of them by 1/(m - 1), so that the sum is the number of answers.
+        """
+        total = self._counts.sum(1)
+        weighted = self._counts / (total - 1)[:, None]
+        matrix: Counts = weighted.T @ self._counts - np.diag(weighted.sum(0))
+        return matrix
+
+    def dawid_skene(self, rounds: int = 100, tolerance: float = 1e-6) -> DawidSkene:
+        """The truth and the annotators' errors that make these answers most likely, by expectation maximisation.
+
+        Starts from the share of the votes. One answer is spread over every row of a confusion matrix, so that an
+        annotator with few answers is not taken to be perfect. Raises ValueError where there are no answers.
+        """
+        if not self.units:
+            raise ValueError("there are no answers")
+        values, table = len(self.values), self._table
+        given = np.stack([table == value for value in range(values)], axis=2).astype(
+            float
+        )  # [units, annotators, values]
+        truth = given.sum(1) / given.sum((1, 2))[:, None]
+        for _ in range(rounds):
+            prior = truth.mean(0)
+            errors = np.einsum("ut,uav->atv", truth, given) + 1 / values
+            errors /= errors.sum(2, keepdims=True)
+            logs = np.einsum("uav,atv->ut", given, np.log(errors)) + np.log(np.maximum(prior, 1e-300))
+            now = np.exp(logs - logs.max(1, keepdims=True))
+            now /= now.sum(1, keepdims=True)
+            moved = np.abs(now - truth).max()
+            truth = now
+            if moved < tolerance:
+                break
+        chosen = truth.argmax(1)
+        return DawidSkene(
+            {unit: self.values[value] for unit, value in zip(self.units, chosen, strict=True)},
+            dict(zip(self.units, truth.max(1).tolist(), strict=True)),
+            {name: float(prior @ errors[number].diagonal()) for number, name in enumerate(self.annotators)},
+        )
+
+
+@dataclass(frozen=True)
+class DawidSkene:
+    truth: dict[str, str]  # the most likely value of each unit
+    probability: dict[str, float]  # of that value
+    accuracy: dict[str, float]  # of each annotator: how often they would give the true value
+
+
+def gold_accuracy(answers: Iterable[Answer], known: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """(right, given) answers of each annotator to units whose value is known."""
+    found: dict[str, tuple[int, int]] = {}
+    for answer in answers:
+        if answer.unit in known:
+            right, given = found.get(answer.annotator, (0, 0))
+            found[answer.annotator] = right + (answer.value == known[answer.unit]), given + 1
+    return dict(sorted(found.items()))
+
+
+def majority(votes: Sequence[str]) -> str | None:
+    """The value that more voted for than for any other; None for a tie."""
+    values, counts = np.unique(np.array(votes), return_counts=True)
+    best = np.flatnonzero(counts == counts.max())
+    return str(values[best[0]]) if len(best) == 1 else None
+
+
+def _count(table: NDArray[np.int32], values: int) -> Counts:
+    counts = np.zeros((len(table), values))
+    for value in range(values):
+        counts[:, value] = (table == value).sum(1)
+    return counts
+
+
+def _pairable(counts: Counts) -> Counts:
+    answered: Counts = counts[counts.sum(1) >= 2]
+    return answered
+
+
+def _alpha(counts: Counts) -> float | None:
+    if not len(counts):
+        return None
+    [alpha] = _alphas(counts, np.ones((1, len(counts))))
+    return float(alpha) if np.isfinite(alpha) else None
+
+
+def _alphas(counts: Counts, weights: Counts) -> Counts:
+    """[resamples] alpha of units [units, values] taken `weights` [resamples, units] times; nan where undefined."""
+    total = counts.sum(1)
+    differing = (total**2 - (counts**2).sum(1)) / (total - 1)  # ordered pairs of unequal values, by 1/(m - 1)
+    answers = weights @ total
+    by_value = weights @ counts
+    expected = (answers**2 - (by_value**2).sum(1)) / (answers - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alphas: Counts = np.where(expected > 0, 1 - (weights @ differing) / expected, np.nan)
+    return alphas
