@@ -22,7 +22,8 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),
     "validate": ("gatherset.dataset.commands:validate", "Check a workspace, a release or a records file."),
     "split": ("gatherset.dataset.commands:split", "Give new records a split."),
-    "release": ("gatherset.dataset.commands:release", "Build releases."),
+    "release": ("gatherset.dataset.release_commands:release", "Build, compare, check and publish releases."),
+    "pull": ("gatherset.dataset.release_commands:pull", "Fetch a published release."),
     "features": ("gatherset.baselines.commands:features", "Extract image features of a release."),
     "train": ("gatherset.baselines.commands:train", "Train EDAN on a release."),
     "evaluate": ("gatherset.baselines.commands:evaluate", "Measure a trained model, or anyone's scores."),
@@ -35,6 +36,7 @@ EXTRAS = {
     "torch": "baselines",
     "gensim": "baselines",
     "safetensors": "baselines",
+    "cv2": "faces",
 }
 
 

@@ -99,25 +99,23 @@ def _types(facts: Facts) -> set[str]:
 
 
 def _distribution(kind: str, tables: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A file object for each table of this kind, and the set of all of them."""
-    files = [entry for entry in tables if entry["path"].startswith(f"{kind}/")]
-    for entry in files:
+    """A file object for each table of this kind, for its checksum, and the set of all of them, for its records."""
+    for entry in (table for table in tables if table["path"].startswith(f"{kind}/")):
         yield {
             "@type": "cr:FileObject",
             "@id": entry["path"],
             "name": entry["path"],
             "contentUrl": entry["path"],
             "contentSize": f"{entry['bytes']} B",
-            "encodingFormat": "application/vnd.apache.parquet",
+            "encodingFormat": "application/x-parquet",
             "sha256": entry["sha256"],
         }
     yield {
         "@type": "cr:FileSet",
         "@id": f"{kind}-files",
         "name": f"{kind}-files",
-        "containedIn": [{"@id": entry["path"]} for entry in files],
-        "encodingFormat": "application/vnd.apache.parquet",
-        "includes": "*.parquet",
+        "encodingFormat": "application/x-parquet",
+        "includes": f"{kind}/*.parquet",
     }
 
 
@@ -160,11 +158,11 @@ def _responsible_ai(manifest: Mapping[str, Any], facts: Facts, answers: Mapping[
     values = {
         "dataCollection": answers.get("mechanisms", "") or f"Parts: {parts}",
         "dataCollectionTimeFrame": answers.get("timeframe", ""),
-        "dataAnnotationProtocol": f"Annotators see an image, write {per_image} captions or read those it came with, and "
-        "choose one event type of a fixed taxonomy; the majority decides, disagreement goes to review.",
+        "dataAnnotationProtocol": f"Annotators see an image, write {per_image} captions or read those it came with, "
+        "and choose one event type of a fixed taxonomy; the majority decides, disagreement goes to review.",
         "dataAnnotationPlatform": manifest["tool"],
-        "dataAnnotationAnalysis": f"{agreement.images} images with two votes or more: {agreement.observed:.1%} of pairs "
-        f"of votes agree, Krippendorff's alpha {agreement.alpha:.3f} (released records only)."
+        "dataAnnotationAnalysis": f"{agreement.images} images with two votes or more: {agreement.observed:.1%} of "
+        f"pairs of votes agree, Krippendorff's alpha {agreement.alpha:.3f} (released records only)."
         if agreement
         else "",
         "annotationsPerItem": f"{per_image} captions; {_votes_per_item(facts)} votes on the event type",

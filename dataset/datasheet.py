@@ -169,7 +169,7 @@ def _known_answers(manifest: Mapping[str, Any], facts: Facts, about: AboutSettin
         "erratum": "CHANGES.md lists every record that was corrected, word by word.",
         "updates": "Versions: MAJOR when records are edited, removed or change split, MINOR when records are added, "
         "PATCH when the same records are packaged again.",
-        "old_versions": "A published version never changes, except that retracted records are taken out of all of them.",
+        "old_versions": "A published version never changes, but retracted records are taken out of all of them.",
     }.items()
 
 

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -218,12 +218,13 @@ def _blobs(registry: Registry, below: str, wanted: Mapping[str, tuple[int, str]]
             pool.submit(_fetch, registry, path, size, sha256, blobs, work)
             for sha256, (path, size) in sorted(missing.items(), key=lambda item: -item[1][1])
         ]
-        for task in progress(tasks, total=len(tasks), label="pull"):
-            done, _ = wait(tasks, return_when=FIRST_EXCEPTION) if not task.done() else ({task}, set())
-            for finished in done:
-                finished.result()
-    finally:
-        work.stop.set()
+        for task in progress(as_completed(tasks), total=len(tasks), label="pull"):
+            task.result()
+    except BaseException as error:
+        if not isinstance(error, RegistryError):  # Ctrl-C, or a full disk: at once
+            work.stop.set()
+        raise
+    finally:  # where one file failed, those in hand are finished: they are not fetched again
         pool.shutdown(cancel_futures=True)
     return blobs
 

@@ -23,6 +23,7 @@ from gatherset.dataset.store import write_whole
 LOCK = "index.lock"
 SECONDS_A_LOCK_LASTS = 300  # it is held while the index is written, for seconds; a killed writer leaves it behind
 TIMEOUT = 60  # seconds without a byte from a web server
+SECONDS_TO_WAIT = 30  # for a lock that somebody holds
 
 
 class Missing(Exception):
@@ -83,7 +84,10 @@ def read_small(storage: Storage, path: str, limit: int) -> bytes:
 
 def storage_at(location: str) -> Storage:
     """The storage that a path or URL names. Raises RegistryError."""
-    scheme = urlsplit(location).scheme
+    try:
+        scheme = urlsplit(location).scheme
+    except ValueError as error:
+        raise RegistryError(f"'{location}' is not an address: {error}", "Name a folder or a URL") from error
     if scheme in ("http", "https"):
         return WebStorage(location.rstrip("/"))
     if scheme == "file":
@@ -285,7 +289,7 @@ class ObjectStorage:
     @contextmanager
     def locked(self) -> Iterator[None]:
         token = json.dumps({"token": secrets.token_hex(8), "since": time.time()}).encode()
-        waiting_until = time.monotonic() + 30
+        waiting_until = time.monotonic() + SECONDS_TO_WAIT
         while not self.create(LOCK, token):
             holder = self._lock_holder()
             if holder is not None and time.time() - holder > SECONDS_A_LOCK_LASTS:
