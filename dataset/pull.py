@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import shutil
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -25,13 +23,13 @@ from gatherset.dataset.release_folder import (
     MANIFEST,
     PULLED,
     RETRACTIONS,
+    assembled,
     file_sha256,
-    sweep_abandoned,
     write_json,
     write_sums,
 )
 from gatherset.dataset.retractions import Applied, Retraction, applied_in
-from gatherset.dataset.storage import Missing
+from gatherset.dataset.storage import MissingError
 from gatherset.dataset.versions import Wanted, version_text
 
 THREADS = 4  # files at once
@@ -53,6 +51,16 @@ class Selection:
     @property
     def whole(self) -> bool:
         return self.splits == SPLITS and not self.captions_only
+
+    def within(self, release: Release) -> bool:
+        """Whether all of it is in what was pulled of the release."""
+        images = release.has_images or self.captions_only or not release.manifest.get("images", True)
+        return images and set(self.splits) <= set(release.pulled_splits)
+
+    def with_(self, release: Release) -> Selection:
+        """This, and what was pulled of the release before."""
+        both = {*self.splits, *release.pulled_splits}
+        return as_selection(both, self.captions_only and not release.has_images)
 
     def takes(self, path: str) -> bool:
         """Whether this file of a release belongs to it; what belongs to no split always does."""
@@ -125,15 +133,22 @@ def pull(wanted: Wanted, location: str, *, to: Path | None = None, selection: Se
     version, entry = registry.resolve(wanted)
     retractions = registry.retractions()
     folder = to or _place(registry) / f"{wanted.name}-{version_text(version)}"
-    there = _there(folder, registry, entry, selection)
+    before = _before(folder, registry, entry)
     work = _Fetching()
-    if there is None:
+    if before is None or not selection.within(before):
+        if before:  # what was pulled of it before stays
+            selection = selection.with_(before)
         manifest, data = registry.manifest(wanted.name, version, entry)
         applied = registry.applied(wanted.name, version)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _assembled(folder) as partial:
-            _fill(partial, registry, manifest, data, applied, selection, work)
-            _apply(partial, retractions)
+        try:
+            with assembled(folder) as partial:
+                _fill(partial, registry, manifest, data, applied, selection, work)
+                _apply(partial, retractions)
+                if folder.exists():  # with less in it: another split was pulled before
+                    shutil.rmtree(folder)
+        except OSError as error:
+            step = "Make room, then pull again: it goes on"
+            raise ReleaseError(f"cannot write {folder}: {error.strerror or error}", step) from error
     else:
         _apply(folder, retractions)
     release = open_release(folder)
@@ -145,8 +160,8 @@ def _place(registry: Registry) -> Path:
     return cache_folder() / "releases" / hashlib.sha256(registry.url.encode()).hexdigest()[:16]
 
 
-def _there(folder: Path, registry: Registry, entry: Entry, selection: Selection) -> Release | None:
-    """The release where it was pulled before, and holds what is wanted. Raises RegistryError where it was another."""
+def _before(folder: Path, registry: Registry, entry: Entry) -> Release | None:
+    """The release where it, or a part of it, was pulled before. Raises RegistryError where that was another one."""
     if not folder.exists():
         return None
     if not (folder / MANIFEST).is_file():
@@ -154,28 +169,7 @@ def _there(folder: Path, registry: Registry, entry: Entry, selection: Selection)
     if file_sha256(folder / MANIFEST) != entry.manifest_sha256:
         message = f"{folder} was pulled before and is not what {registry.url} has under this version now"
         raise RegistryError(message, "A published version never changes: ask whoever keeps the registry")
-    release = open_release(folder)
-    holds = set(selection.splits) <= set(release.pulled_splits)
-    images = release.has_images or selection.captions_only or not release.manifest.get("images", True)
-    return release if holds and images else None
-
-
-@contextmanager
-def _assembled(folder: Path) -> Iterator[Path]:
-    """A hidden folder that takes the place of `folder` when all went well."""
-    sweep_abandoned(folder.parent)
-    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
-    try:
-        partial.mkdir()
-        yield partial
-        if folder.exists():  # with less in it: another split was pulled before
-            shutil.rmtree(folder)
-        os.rename(partial, folder)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ReleaseError(f"cannot write {folder}: {reason}", "Make room, then pull again: it goes on") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    return open_release(folder)
 
 
 def _fill(
@@ -286,7 +280,7 @@ def _resume(registry: Registry, path: str, size: int, file: Any, work: _Fetching
                 digest.update(buffer[:read])
                 file.write(buffer[:read])
                 work.fetched += read
-    except Missing as error:
+    except MissingError as error:
         step = "Pull again; if it says so again, tell whoever keeps the registry"
         raise RegistryError(f"{registry.url}/{path} is missing", step) from error
     if work.stop.is_set():

@@ -27,7 +27,7 @@ from gatherset.dataset.progress import progress
 from gatherset.dataset.purge import purge
 from gatherset.dataset.release_folder import CHECKSUMS, MANIFEST, MEASUREMENTS, RETRACTIONS, file_sha256, stays_inside
 from gatherset.dataset.retractions import Applied, Retraction, check_id, parse_retractions
-from gatherset.dataset.storage import Missing, Storage, read_small, storage_at
+from gatherset.dataset.storage import MissingError, Storage, read_small, storage_at
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.versions import Version, Wanted, parse_version, version_text
 
@@ -66,7 +66,7 @@ class Registry:
         """All published versions; empty where nothing was published yet. Raises RegistryError for garbage."""
         try:
             data = read_small(self.storage, INDEX, MOST_INDEX)
-        except Missing:
+        except MissingError:
             return {}
         where = f"{self.url}/{INDEX}"
         try:
@@ -99,7 +99,7 @@ class Registry:
     def retractions(self) -> tuple[Retraction, ...]:
         try:
             data = read_small(self.storage, RETRACTIONS, MOST_INDEX)
-        except Missing:
+        except MissingError:
             return ()
         return parse_retractions(data, f"{self.url}/{RETRACTIONS}").retractions
 
@@ -108,7 +108,7 @@ class Registry:
         where = f"{name}/{version_text(version)}/{MANIFEST}"
         try:
             data = read_small(self.storage, where, MOST_INDEX)
-        except Missing as error:
+        except MissingError as error:
             raise RegistryError(f"{self.url}/{where} is missing", "Tell whoever keeps the registry") from error
         if hashlib.sha256(data).hexdigest() != entry.manifest_sha256:
             message = f"{self.url}/{where} is not the one that was published: its sha256 is another"
@@ -128,7 +128,7 @@ class Registry:
         path = f"{name}/{version_text(version)}/{RETRACTIONS}"
         try:
             return parse_retractions(read_small(self.storage, path, MOST_INDEX), f"{self.url}/{path}")
-        except Missing:
+        except MissingError:
             return Applied()
 
     # What writes
@@ -181,7 +181,7 @@ class Registry:
         if not self.storage.create(claim, manifest_sha256.encode()):
             try:
                 there = read_small(self.storage, claim, 100).decode("ascii", "replace")
-            except Missing:
+            except MissingError:
                 there = manifest_sha256  # published or given up this moment; the index decides
             if there != manifest_sha256:
                 message = f"somebody else is publishing another release as {folder}"
@@ -301,7 +301,7 @@ class Registry:
             where, step = f"{self.url}/{folder}/{path}", "Publish it again from the release folder, or restore it"
             try:
                 there = self._sha256(f"{folder}/{path}")
-            except Missing:
+            except MissingError:
                 yield Finding("GS702", "error", where, f"the file of {size} bytes is missing", step)
                 continue
             if there != sha256:

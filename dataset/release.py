@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as library_version
@@ -27,7 +25,7 @@ from gatherset.dataset.loading import Release, open_release, releases_in
 from gatherset.dataset.papers import About, write_papers
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import SPLITS, Record, current_records, newest_change
-from gatherset.dataset.release_folder import flush_folder, sweep_abandoned, write_checksums
+from gatherset.dataset.release_folder import assembled, write_checksums
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.splits import plan_splits
 from gatherset.dataset.store import ImageStore
@@ -206,21 +204,15 @@ def _manifest(draft: _Draft, version: str, parent: Release | None, created: str,
 
 
 def _write_atomically(folder: Path, write: Callable[[Path], None]) -> None:
-    sweep_abandoned(folder.parent)
-    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     try:
-        partial.mkdir(parents=True)
-        write(partial)
-        os.rename(partial, folder)
-        flush_folder(folder.parent)
+        with assembled(folder) as partial:
+            write(partial)
     except OSError as error:
         if folder.exists():
             raise ReleaseError(f"{folder} was built meanwhile by somebody else", "Look at it first") from error
         raise ReleaseError(
             f"cannot write {folder}: {error.strerror or error}", "Nothing was released; make room and try again"
         ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write_all(

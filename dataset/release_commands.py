@@ -262,6 +262,47 @@ def verify(folder: Path | None, registry: str | None, workspace: Path | None, as
     finish(errors(found) > 0)
 
 
+@release.command()
+@click.argument("reference", metavar="[RELEASE]", required=False)
+@click.option("--links", is_flag=True, help="Ask every web address that the images came from whether it answers.")
+@click.option("--density", "features", type=click.Path(path_type=Path), help="How close the images are, by this file.")
+@click.option("--benchmark", "result", type=click.Path(path_type=Path), help="A benchmark.json to publish with it.")
+@click.option("--registry", envvar="GATHERSET_REGISTRY", help="Also publish it there, beside the release.")
+@workspace_option
+def measure(
+    reference: str | None,
+    links: bool,
+    features: Path | None,
+    result: Path | None,
+    registry: str | None,
+    workspace: Path | None,
+) -> None:
+    """Measure RELEASE (a folder or a version; default: the newest) and keep the result in its folder measurements/.
+
+    The release itself does not change by it.
+
+    Example: gatherset release measure --links --density features/mg-1.0.0-efficientnet_lite0-448.gsf
+    """
+    from gatherset.dataset import measurements
+    from gatherset.dataset.registry import Registry
+    from gatherset.dataset.versions import parse_version
+    from gatherset.dataset.workspace import Workspace
+
+    found = _find_release(reference, workspace) if reference else Workspace.open(workspace).release()
+    documents = [measurements.link_rot(found)] if links else []
+    documents += [measurements.semantic_density(found, features)] if features else []
+    documents += [measurements.benchmark_result(found, result)] if result else []
+    if not documents:
+        raise click.UsageError("name what to measure: --links, --density FILE or --benchmark FILE")
+    for path in measurements.write_measurements(found, documents):
+        say(f"Measured {found}: {path}")
+    if registry:
+        there = Registry(registry)
+        for document in documents:
+            there.add_measurement(found.name, parse_version(found.version), document["kind"], document)
+        say(f"Published in {there.url}.")
+
+
 @click.command()
 @click.argument("reference", metavar="NAME[@VERSION]")
 @click.option("--split", "splits", multiple=True, type=click.Choice(SPLITS), help="Only this split; may be repeated.")
@@ -295,3 +336,62 @@ def pull(
     else:
         text = f"{pulled.fetched:,} bytes fetched, {pulled.reused:,} were here"
         say(f"Pulled {pulled.release} ({text}): {pulled.release.path}")
+
+
+@click.group()
+def export() -> None:
+    """Write a release in the form of another tool.
+
+    Example: gatherset export webdataset mg@1.0.0 shards
+    """
+
+
+@export.command()
+@click.argument("reference", metavar="RELEASE")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--features", required=True, type=click.Path(path_type=Path), help="What `gatherset features` made of it."
+)
+@workspace_option
+def precomp(reference: str, folder: Path, features: Path, workspace: Path | None) -> None:
+    """*_ims.npy, *_caps.txt and *_ids.txt, which VSE++, SCAN and VSE-infinity read.
+
+    Example: gatherset export precomp 1.0.0 precomp --features features/mg-1.0.0-efficientnet_lite0-448.gsf
+    """
+    from gatherset.dataset.exports import export_precomp
+
+    export_precomp(_find_release(reference, workspace), features, folder)
+    say(f"Wrote {folder}")
+
+
+@export.command()
+@click.argument("reference", metavar="RELEASE")
+@click.argument("folder", type=click.Path(path_type=Path))
+@workspace_option
+def webdataset(reference: str, folder: Path, workspace: Path | None) -> None:
+    """Tar shards of images, captions and records.
+
+    Example: gatherset export webdataset 1.0.0 shards
+    """
+    from gatherset.dataset.exports import export_webdataset
+
+    export_webdataset(_find_release(reference, workspace), folder)
+    say(f"Wrote {folder}")
+
+
+@export.command()
+@click.argument("reference", metavar="RELEASE")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--images-url", default="/data/local-files/?d=images", show_default=True, help="Where the server finds the images."
+)
+@workspace_option
+def labelstudio(reference: str, folder: Path, images_url: str, workspace: Path | None) -> None:
+    """tasks.json for Label Studio's import, config.xml, and the images.
+
+    Example: gatherset export labelstudio 1.0.0 label-studio
+    """
+    from gatherset.dataset.exports import export_labelstudio
+
+    export_labelstudio(_find_release(reference, workspace), folder, images_url)
+    say(f"Wrote {folder}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -62,6 +64,20 @@ def sweep_abandoned(folder: Path) -> None:
     for leftover in folder.glob(".*.partial"):
         if time.time() - leftover.stat().st_mtime > SECONDS_UNTIL_ABANDONED:
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def assembled(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside `folder` that takes its name when all went well, and is removed when not."""
+    sweep_abandoned(folder.parent)
+    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        os.rename(partial, folder)
+        flush_folder(folder.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def release_files(folder: Path) -> list[Path]:

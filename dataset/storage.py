@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -26,12 +26,12 @@ TIMEOUT = 60  # seconds without a byte from a web server
 SECONDS_TO_WAIT = 30  # for a lock that somebody holds
 
 
-class Missing(Exception):
+class MissingError(Exception):
     """There is no such file."""
 
 
 class Storage(Protocol):
-    """Files below one place, by relative paths. Every method may raise RegistryError; reading also Missing."""
+    """Files below one place, by relative paths. Every method may raise RegistryError; reading also MissingError."""
 
     url: str
     how_locked: str  # in words, what keeps two writers of the index apart
@@ -111,7 +111,7 @@ class FolderStorage:
         try:
             file = (self.root / path).open("rb", buffering=0)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise Missing(path) from error
+            raise MissingError(path) from error
         except OSError as error:
             raise _failed(f"{self.url}/{path}", error) from error
         with file:
@@ -149,7 +149,8 @@ class FolderStorage:
         except OSError as error:
             raise _failed(f"{self.url}/{path}", error) from error
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink()
 
     def size(self, path: str) -> int | None:
         target = self.root / path
@@ -189,7 +190,7 @@ class WebStorage:
         except urllib.error.HTTPError as error:
             error.close()
             if error.code in (404, 410):
-                raise Missing(path) from error
+                raise MissingError(path) from error
             raise _failed(where, error) from error
         except (OSError, ValueError, HTTPException) as error:  # ValueErrors are for addresses that are none
             raise _failed(where, error) from error
@@ -246,7 +247,7 @@ class ObjectStorage:
         try:
             yield
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise Missing(path) from error
+            raise MissingError(path) from error
         except FileExistsError:
             raise
         except RegistryError:
@@ -276,14 +277,14 @@ class ObjectStorage:
             with self._errors(path):
                 self._fs.invalidate_cache()
                 return int(self._fs.size(self._path(path)))
-        except Missing:
+        except MissingError:
             return None
 
     def remove(self, path: str) -> None:
         try:
             with self._errors(path):
                 self._fs.rm_file(self._path(path))
-        except Missing:
+        except MissingError:
             pass
 
     @contextmanager
@@ -310,7 +311,7 @@ class ObjectStorage:
         try:
             document: Any = json.loads(read_small(self, LOCK, 1000))
             return float(document["since"])
-        except Missing:
+        except MissingError:
             return None
         except (ValueError, TypeError, KeyError):
             return 0.0  # nobody of ours wrote this

@@ -170,6 +170,8 @@ def test_one_split_is_pulled_alone(web: WebServer, released: Release) -> None:
     with pytest.raises(ReleaseError, match=r"pulled without its split 'train'.*gatherset pull mg@1\.0\.0"):
         len(test["train"])
     assert list(integrity_findings(test)) == []
+    both = pull("mg", web.url, None, "val").release
+    assert (len(both["test"]), len(both["val"])) == (len(released["test"]), len(released["val"]))
     whole = pull("mg", web.url).release
     assert len(whole["train"]) == len(released["train"])
 

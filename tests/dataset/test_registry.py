@@ -111,7 +111,7 @@ def test_a_yanked_version_is_found_by_its_full_name_alone(
 @pytest.mark.parametrize("text", ["mg@1.0", "mg@9.9.9", "other@1.0.0"])
 def test_what_cannot_be_yanked_is_said(registry: Registry, released: Release, text: str) -> None:
     registry.publish(released)
-    with pytest.raises(RegistryError, match="is not one version|no release"):
+    with pytest.raises(RegistryError, match=r"is not one version|no release"):
         registry.yank(parse_wanted(text), "because")
 
 

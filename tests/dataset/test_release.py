@@ -21,8 +21,8 @@ from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.loading import Release
 from gatherset.dataset.records import SPLITS, add_revision, content_hash, current_records
 from gatherset.dataset.release import build_release
-from gatherset.dataset.versions import parse_version
 from gatherset.dataset.splits import assign_splits
+from gatherset.dataset.versions import parse_version
 from gatherset.dataset.workspace import Workspace
 from tests.conftest import must_not_skip_in_ci
 from tests.dataset.conftest import Photos, make_all

@@ -10,7 +10,15 @@ from gatherset.dataset.loading import Release
 from gatherset.dataset.pull import pull
 from gatherset.dataset.registry import Registry
 from gatherset.dataset.retractions import Retraction
-from gatherset.dataset.storage import FolderStorage, Missing, ObjectStorage, Storage, WebStorage, read_small, storage_at
+from gatherset.dataset.storage import (
+    FolderStorage,
+    MissingError,
+    ObjectStorage,
+    Storage,
+    WebStorage,
+    read_small,
+    storage_at,
+)
 from gatherset.dataset.versions import parse_wanted
 
 pytest.importorskip("fsspec", reason="fsspec is not installed (pip install 'gatherset[remote]')")
@@ -35,7 +43,7 @@ def test_what_is_written_is_read(storage: Storage, tmp_path: Path) -> None:
 def test_what_is_not_there_is_missing(storage: Storage) -> None:
     assert storage.size("a/b") is None
     storage.remove("a/b")
-    with pytest.raises(Missing):
+    with pytest.raises(MissingError):
         read_small(storage, "a/b", 100)
 
 
