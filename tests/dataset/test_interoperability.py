@@ -140,6 +140,7 @@ def test_features_of_another_release_are_refused(released: Release, features: Pa
     assert not list(released.path.parent.glob("*precomp*"))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it leaves its files open
 def test_webdataset_reads_the_shards(released: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     webdataset = library("webdataset")
     monkeypatch.setattr("gatherset.dataset.exports.SHARD_BYTES", 20_000)
