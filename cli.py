@@ -26,7 +26,9 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     ),
     "waive": ("gatherset.dataset.commands:waive", "Excuse a record from a rule, with a reason."),
     "split": ("gatherset.dataset.commands:split", "Give new records a split."),
-    "release": ("gatherset.dataset.commands:release", "Build releases."),
+    "release": ("gatherset.dataset.release_commands:release", "Build, compare, check and publish releases."),
+    "pull": ("gatherset.dataset.release_commands:pull", "Fetch a published release."),
+    "export": ("gatherset.dataset.release_commands:export", "Write a release in the form of another tool."),
     "features": ("gatherset.baselines.commands:features", "Extract image features of a release."),
     "train": ("gatherset.baselines.commands:train", "Train EDAN on a release."),
     "evaluate": ("gatherset.baselines.commands:evaluate", "Measure a trained model, or anyone's scores."),
@@ -39,6 +41,7 @@ EXTRAS = {
     "torch": "baselines",
     "gensim": "baselines",
     "safetensors": "baselines",
+    "cv2": "faces",
 }
 
 

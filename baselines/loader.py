@@ -1,17 +1,25 @@
-"""The captions of a split as tensors of word numbers."""
+"""A release for torch: the captions of a split as tensors of word numbers, and its images for one's own models."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from gatherset.baselines.words import PADDING, Vocabulary
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from gatherset.dataset.loading import Split
 
 LONGEST = 64  # words; what follows is cut, for the padding of a whole block follows its longest caption
 
@@ -70,3 +78,53 @@ def number_captions(split: SplitLike, vocabulary: Vocabulary, events: Sequence[s
         words[row, : len(numbers)] = torch.tensor(numbers)
     types = torch.tensor([vocabulary.number(event) for event in events])
     return Captions(words, lengths, types, torch.from_numpy(caption_image(split)))
+
+
+class Images(Dataset[tuple[Any, list[str], str]]):
+    """(image, its captions, its event type) of a split; `transform` makes of a picture what the model takes."""
+
+    def __init__(self, split: Split, transform: Callable[[Image], Any]) -> None:
+        self.split = split
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> tuple[Any, list[str], str]:
+        example = self.split[index]
+        return self.transform(example.image.convert("RGB")), example.captions, example.event_type
+
+
+def to_tensor(image: Image) -> Tensor:
+    """[3, H, W] float32 from 0 to 1."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
+
+
+def _collate(batch: list[tuple[Any, list[str], str]]) -> tuple[Any, list[list[str]], list[str]]:
+    images, captions, types = zip(*batch, strict=True)
+    alike = all(isinstance(image, Tensor) and image.shape == images[0].shape for image in images)
+    return torch.stack(images) if alike else list(images), list(captions), list(types)
+
+
+def loader(
+    split: Split,
+    *,
+    transform: Callable[[Image], Any] = to_tensor,
+    batch_size: int = 32,
+    shuffle: bool = False,
+    workers: int = 0,
+) -> DataLoader[tuple[Any, list[str], str]]:
+    """Batches of (images, captions [B][5], event types [B]); images [B, …] where all have one shape, else a list."""
+    return DataLoader(
+        Images(split, transform), batch_size=batch_size, shuffle=shuffle, num_workers=workers, collate_fn=_collate
+    )
+
+
+class _CallableModule(ModuleType):
+    """So that `gatherset.baselines.loader(mg["train"])` does what `gatherset.baselines.loader.loader` does."""
+
+    def __call__(self, split: Split, **options: Any) -> DataLoader[tuple[Any, list[str], str]]:
+        return loader(split, **options)
+
+
+sys.modules[__name__].__class__ = _CallableModule

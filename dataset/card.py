@@ -1,52 +1,89 @@
-"""The pages of a release that people read: the dataset card and the list of changes."""
+"""The short papers of a release: dataset card, list of changes, citation, credits."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gatherset.dataset.diff import difference
-from gatherset.dataset.loading import Release
+from gatherset.dataset.diff import Comparison
+from gatherset.dataset.diff_report import change_lines
+from gatherset.dataset.facts import Facts
 from gatherset.dataset.records import SPLITS, Record
+from gatherset.dataset.settings import AboutSettings
+
+LISTED_CHANGES = 10_000  # records in CHANGES.md; the others are counted there, and `release diff` names them
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+# The hub knows these licences by other names; one that it does not know is called "other" there.
+_HUB_LICENSES = {"CC-BY-4.0", "CC-BY-2.0", "CC-BY-3.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC0-1.0"}
 
 
-def dataset_card(manifest: Mapping[str, Any], records: Sequence[Record]) -> str:
+def dataset_card(manifest: Mapping[str, Any], facts: Facts, about: AboutSettings) -> str:
     """README.md with the YAML header that the Hugging Face hub reads: images by default, or captions alone."""
-    filled = [split for split in SPLITS if any(manifest["counts"][split].values())]
-    licenses = Counter(record["source"]["license"] for record in records)
-    lines = [
-        "---",
-        f"pretty_name: {manifest['name']}",
-        f"language: [{manifest['language']}]",
-        "task_categories: [image-to-text, text-to-image]",
-        "configs:",
-        "- config_name: images",
-        "  default: true",
-        "  data_files:",
-        *(f"  - {{split: {_hub_name(split)}, path: data/{split}/*.parquet}}" for split in filled),
-        "- config_name: captions",
-        "  data_files:",
-        *(f"  - {{split: {_hub_name(split)}, path: captions/{split}.parquet}}" for split in filled),
-        "---",
-        f"# {manifest['name']} {manifest['version']}",
-        "",
-        f"Images of mass gatherings with {manifest['captions_per_image']} captions and one event type each, "
-        f"built with {manifest['tool']}. Content hash `{manifest['content_hash']}`.",
+    title = about.title or manifest["name"]
+    lines = ["---", *_header(manifest, facts, about), "---", f"# {title} {manifest['version']}", ""]
+    lines += [about.description, ""] if about.description else []
+    agreement = facts.agreement()
+    said = f" Their votes agree with Krippendorff's alpha {agreement.alpha:.2f}." if agreement else ""
+    lines += [
+        f"{facts.records} images of mass gatherings with {manifest['captions_per_image']} captions and one event type "
+        f"each, chosen by annotators.{said} Built with {manifest['tool']}; content hash `{manifest['content_hash']}`.",
         "",
         f"| event type | {' | '.join(SPLITS)} |",
         f"|---|{'---:|' * len(SPLITS)}",
         *_counts(manifest),
         "",
-        "| licence of the images | images |",
-        "|---|---:|",
-        *(f"| {license} | {count} |" for license, count in sorted(licenses.items())),
+        "## Read it",
+        "",
+        "```python",
+        "import datasets",
+        'mg = datasets.load_dataset("parquet", data_dir="data")   # in this folder',
+        "```",
         "",
         "Whole records are in the column `record` (JSON); `annotations/` has the forms of Karpathy and COCO, "
         "with images named `<id>.jpg`. Check the files with `sha256sum -c SHA256SUMS`.",
         "",
+        "## Licences of the images",
+        "",
+        "| licence | images |",
+        "|---|---:|",
+        *(f"| {license} | {count} |" for license, count in sorted(facts.all_licenses.items())),
+        "",
+        f"Whom to credit for each image: ATTRIBUTION.md.{_own_license(about)}",
+        "",
+        "## Before you use it",
+        "",
+        "People can be seen in these images, often without having been asked. DATASHEET.md says how they were "
+        "collected and what the dataset is not for; croissant.json says it to programs."
+        + (f" Pictures that should not be here: {about.contact}." if about.contact else ""),
+        "",
     ]
     return "\n".join(lines)
+
+
+def _own_license(about: AboutSettings) -> str:
+    return f" Captions, labels and papers: {about.license}." if about.license else ""
+
+
+def _header(manifest: Mapping[str, Any], facts: Facts, about: AboutSettings) -> Iterator[str]:
+    filled = [split for split in SPLITS if any(manifest["counts"][split].values())]
+    yield f"pretty_name: {json.dumps(about.title or manifest['name'], ensure_ascii=False)}"
+    yield f"language: [{manifest['language']}]"
+    known = about.license in _HUB_LICENSES
+    yield f"license: {about.license.lower() if known else 'other'}"
+    if not known:
+        yield f"license_name: {json.dumps(about.license or 'by-image')}"
+        yield "license_link: ATTRIBUTION.md"
+    yield "task_categories: [image-to-text, text-to-image]"
+    yield "annotations_creators: [expert-generated]"
+    yield f"size_categories: [{next((name for limit, name in _SIZES if facts.records < limit), 'n>1M')}]"
+    yield "tags: [image-captioning, cross-modal-retrieval, mass-gatherings]"
+    yield "configs:"
+    if manifest["images"]:
+        yield from ("- config_name: images", "  default: true", "  data_files:")
+        yield from (f"  - {{split: {_hub_name(split)}, path: data/{split}/*.parquet}}" for split in filled)
+    yield from ("- config_name: captions", "  data_files:")
+    yield from (f"  - {{split: {_hub_name(split)}, path: captions/{split}.parquet}}" for split in filled)
 
 
 def _hub_name(split: str) -> str:
@@ -61,19 +98,66 @@ def _counts(manifest: Mapping[str, Any]) -> list[str]:
     return [*rows, f"| **all** | {' | '.join(totals)} |"]
 
 
-def changes(manifest: Mapping[str, Any], records: Sequence[Record], parent: Release | None) -> str:
-    """CHANGES.md: the record ids that were added, removed, edited or moved since the parent."""
+def changes(manifest: Mapping[str, Any], facts: Facts, comparison: Comparison | None) -> str:
+    """CHANGES.md: what was added, removed, edited or moved since the parent, a line each that names the record."""
     title = f"# {manifest['name']} {manifest['version']}\n\n"
-    if parent is None:
-        return f"{title}The first release: {len(records)} records.\n"
-    since = difference(parent.records(), records)
+    if comparison is None:
+        return f"{title}The first release: {facts.records} records.\n"
+    text = [f"{title}Since {comparison.before.partition('@')[2]}: {comparison.difference}.\n"]
+    listed = comparison.changes[:LISTED_CHANGES]
     sections = {
-        "Added": since.added,
-        "Removed": since.removed,
-        "Edited": since.edited,
-        "Moved to another split": since.moved,
+        "Added": [change for change in listed if change.kinds == ("added",)],
+        "Removed": [change for change in listed if change.kinds == ("removed",)],
+        "Changed": [change for change in listed if change.kinds not in (("added",), ("removed",))],
     }
-    text = "".join(
-        f"\n## {name}\n\n" + "".join(f"- {identity}\n" for identity in ids) for name, ids in sections.items() if ids
-    )
-    return f"{title}Since {parent.version}: {since}.\n{text}"
+    for name, those in sections.items():
+        if those:
+            text.append(f"\n## {name}\n\n" + "".join(f"- {line}\n" for c in those for line in change_lines(c)))
+    if more := len(comparison.changes) - len(listed):
+        text.append(f"\nAnd {more} more: `gatherset release diff` names them.\n")
+    return "".join(text)
+
+
+def citation(manifest: Mapping[str, Any], about: AboutSettings) -> str:
+    """CITATION.cff. Quoted by JSON's rules, which are YAML's as well."""
+    lines = [
+        "cff-version: 1.2.0",
+        "message: If you use this dataset, please cite it.",
+        "type: dataset",
+        f"title: {_quoted(about.title or manifest['name'])}",
+        f"version: {manifest['version']}",
+        f"date-released: {manifest['created'][:10]}",
+        "authors:",
+    ]
+    lines += list(_authors(about)) or [f"- name: {_quoted('The authors of ' + (about.title or manifest['name']))}"]
+    lines += [f"doi: {_quoted(about.doi)}"] if about.doi else []
+    lines += [f"url: {_quoted(about.homepage)}"] if about.homepage else []
+    lines += [f"license: {about.license}"] if about.license in _HUB_LICENSES else []
+    lines += [f"abstract: {_quoted(about.description)}"] if about.description else []
+    return "\n".join(lines) + "\n"
+
+
+def _authors(about: AboutSettings) -> Iterator[str]:
+    for author in about.authors:
+        family, comma, given = author.partition(",")
+        if comma:
+            yield f"- family-names: {_quoted(family.strip())}"
+            yield f"  given-names: {_quoted(given.strip())}"
+        else:
+            yield f"- name: {_quoted(author)}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def attribution(manifest: Mapping[str, Any], facts: Facts, records: Iterable[Record]) -> Iterator[str]:
+    """The lines of ATTRIBUTION.md: the licences, then whom to credit for each image, a line an image."""
+    yield f"# Licences and credits of {manifest['name']} {manifest['version']}\n\n| licence | images |\n|---|---:|\n"
+    yield from (f"| {license} | {count} |\n" for license, count in sorted(facts.all_licenses.items()))
+    yield "\n"
+    for record in records:
+        source = record["source"]
+        credit = source["attribution"] or "no attribution known"
+        link = f", <{source['url']}>" if source["url"] else ""
+        yield f"- {record['id']}: {' '.join(credit.split())} ({source['license']}; {source['dataset']}{link})\n"

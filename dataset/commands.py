@@ -1,4 +1,4 @@
-"""The shell commands of the dataset: init, ingest, validate, split, release, specimens."""
+"""The shell commands of the dataset: init, ingest, validate, split, specimens."""
 
 from __future__ import annotations
 
@@ -182,44 +182,6 @@ def split(workspace: Path | None, as_json: bool) -> None:
         counts = ", ".join(f"{name} {count}" for name, count in plan.counts.items())
         say(f"{len(plan.assigned)} records got a split; now {counts}.")
     finish(errors(plan.findings) > 0)
-
-
-@click.group()
-def release() -> None:
-    """Build and list releases.
-
-    Example: gatherset release build
-    """
-
-
-@release.command()
-@click.option("--version", help="MAJOR.MINOR.PATCH. Default: the least one that the changes ask for.")
-@workspace_option
-@json_option
-def build(version: str | None, workspace: Path | None, as_json: bool) -> None:
-    """Check all records by the rules and build the next release.
-
-    Example: gatherset release build
-    """
-    from gatherset.dataset.release import build_release
-    from gatherset.dataset.workspace import Workspace
-
-    built = build_release(Workspace.open(workspace), version)
-    made = built.release
-    if as_json:
-        named = (
-            {"release": str(made), "path": str(made.path), "content_hash": made.content_hash}
-            if made
-            else {"release": None}
-        )
-        print_json({**named, "findings": findings_json(built.report.findings)})
-    elif made is None:
-        say_report(built.report)
-        say("Nothing was released: mend the errors first.")
-    else:
-        counts = ", ".join(f"{name} {len(split)}" for name, split in made.splits.items())
-        say(f"Built {made} ({counts}; {built.report.warnings} warnings): {made.path}")
-    finish(made is None)
 
 
 @click.command()

@@ -50,3 +50,7 @@ class FeaturesError(GathersetError):
 
 class ModelError(GathersetError):
     """A model that cannot be trained, loaded, or applied."""
+
+
+class RegistryError(ReleaseError):
+    """A registry that cannot be reached or written, or that says what cannot be true."""

@@ -1,20 +1,23 @@
 """The files of a release, in the formats that others read: Parquet, Karpathy's JSON, COCO's JSON.
 
-Every writer is a pure function of the records: the same records give the same bytes.
+Every writer is a pure function of the records: the same records give the same bytes. Those that write a whole split
+take the records one by one, by id, so that a million of them need no room in memory.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gatherset.dataset.images import SUFFIX
-from gatherset.dataset.records import Record, canonical
+from gatherset.dataset.records import SPLITS, Record, canonical
 from gatherset.dataset.store import ImageStore
 from gatherset.dataset.tokens import tokens
 
@@ -45,7 +48,8 @@ DATA_SCHEMA = pa.schema(
     [("id", pa.string()), ("image", _IMAGE), *_TEXT_FIELDS],
     metadata={"huggingface": json.dumps({"info": {"features": _HF_FEATURES}})},
 )
-ROWS_PER_GROUP = 64  # so that a reader can take a part of a bucket
+ROWS_PER_GROUP = 64  # so that a reader of one image takes a small part of its bucket
+CAPTIONS_PER_GROUP = 256  # rows of the captions files, which have no pixels: small enough to read one row quickly
 
 
 def bucket_of(identity: str, buckets: int) -> int:
@@ -66,20 +70,26 @@ def image_name(record: Record) -> str:
     return f"{record['id']}{SUFFIX[record['image']['format']]}"
 
 
-def write_captions(path: Path, records: Sequence[Record]) -> None:
-    """Everything but the pixels of the records of one split."""
-    rows = [_row(record) for record in records]
-    pq.write_table(pa.Table.from_pylist(rows, CAPTIONS_SCHEMA), path, compression="zstd")
-
-
 def write_bucket(path: Path, records: Sequence[Record], store: ImageStore) -> None:
     """The records of one bucket with their image files."""
-    with pq.ParquetWriter(path, DATA_SCHEMA, compression={"image.bytes": "NONE", "record": "ZSTD"}) as writer:
+    with _bucket_writer(path) as writer:
         for start in range(0, len(records), ROWS_PER_GROUP):
             rows = [
                 _row(record) | {"image": _image(record, store)} for record in records[start : start + ROWS_PER_GROUP]
             ]
             writer.write_table(pa.Table.from_pylist(rows, DATA_SCHEMA))
+
+
+def write_bucket_table(path: Path, table: pa.Table) -> None:
+    """The rows of one bucket, as they were read from such a file."""
+    with _bucket_writer(path) as writer:
+        for start in range(0, table.num_rows, ROWS_PER_GROUP):
+            writer.write_table(table.slice(start, ROWS_PER_GROUP))
+
+
+def _bucket_writer(path: Path) -> pq.ParquetWriter:
+    # Image files are compressed already; left as they are, a reader maps them into memory.
+    return pq.ParquetWriter(path, DATA_SCHEMA, compression={"image.bytes": "NONE", "record": "ZSTD"})
 
 
 def _image(record: Record, store: ImageStore) -> dict[str, Any]:
@@ -101,55 +111,134 @@ def _row(record: Record) -> dict[str, Any]:
     }
 
 
-def karpathy(name: str, records: Iterable[Record]) -> dict[str, Any]:
+class CaptionsFile:
+    """Everything but the pixels of the records of one split, as Parquet."""
+
+    def __init__(self, path: Path) -> None:
+        self._writer = pq.ParquetWriter(path, CAPTIONS_SCHEMA, compression="zstd")
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, record: Record) -> None:
+        self._rows.append(_row(record))
+        if len(self._rows) == CAPTIONS_PER_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._writer.write_table(pa.Table.from_pylist(self._rows, CAPTIONS_SCHEMA))
+        self._rows = []
+
+    def close(self) -> None:
+        if self._rows:
+            self._flush()
+        self._writer.close()
+
+
+class KarpathyFile:
     """The dataset as one JSON in the form of Karpathy and Li (2015), which VSE++, SCAN and others read."""
-    images: list[dict[str, Any]] = []
-    sentence = 0
-    for number, record in enumerate(records):
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._file = path.open("w", encoding="utf-8")
+        self._file.write(f'{{"dataset": {json.dumps(name)}, "images": [')
+        self._images = self._sentences = 0
+
+    def add(self, record: Record) -> None:
         sentences = []
         for entry in record["captions"]:
             text = entry["text"]
-            sentences.append({"raw": text, "tokens": tokens(text), "imgid": number, "sentid": sentence})
-            sentence += 1
-        images.append(
-            {
-                "filename": image_name(record),
-                "imgid": number,
-                "sentids": [entry["sentid"] for entry in sentences],
-                "sentences": sentences,
-                "split": record["split"],
-                "event_type": record["event"]["type"],
-            }
-        )
-    return {"dataset": name, "images": images}
+            number = self._sentences
+            sentences.append({"raw": text, "tokens": tokens(text), "imgid": self._images, "sentid": number})
+            self._sentences += 1
+        image = {
+            "filename": image_name(record),
+            "imgid": self._images,
+            "sentids": [entry["sentid"] for entry in sentences],
+            "sentences": sentences,
+            "split": record["split"],
+            "event_type": record["event"]["type"],
+        }
+        self._file.write(_separator(self._images) + canonical(image))
+        self._images += 1
+
+    def close(self) -> None:
+        self._file.write("\n]}\n")
+        self._file.close()
 
 
-def coco(name: str, version: str, year: int, records: Sequence[Record]) -> dict[str, Any]:
-    """One split in the form of COCO's caption files. Numbers of images and licences count from 1."""
-    licenses = sorted({record["source"]["license"] for record in records})
-    return {
-        "info": {"description": name, "version": version, "year": year},
-        "licenses": [{"id": number, "name": license, "url": ""} for number, license in enumerate(licenses, 1)],
-        "images": [_coco_image(number, record, licenses) for number, record in enumerate(records, 1)],
-        "annotations": list(_coco_annotations(records)),
-    }
+class CocoFile:
+    """One split in the form of COCO's caption files. Numbers of images, captions and licences count from 1."""
 
+    def __init__(self, path: Path, name: str, version: str, year: int, licenses: Sequence[str]) -> None:
+        self._file = path.open("w", encoding="utf-8")
+        # The images come first in the file; the captions wait here until all of them are known.
+        self._captions: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent)  # noqa: SIM115
+        self._licenses = {license: number for number, license in enumerate(licenses, 1)}
+        info = {"description": name, "version": version, "year": year}
+        named = [{"id": number, "name": license, "url": ""} for license, number in self._licenses.items()]
+        self._file.write(f'{{"info": {canonical(info)},\n"licenses": {canonical(named)},\n"images": [')
+        self._images = self._annotations = 0
 
-def _coco_image(number: int, record: Record, licenses: Sequence[str]) -> dict[str, Any]:
-    return {
-        "id": number,
-        "file_name": image_name(record),
-        "width": record["image"]["width"],
-        "height": record["image"]["height"],
-        "license": licenses.index(record["source"]["license"]) + 1,
-        "event_type": record["event"]["type"],
-        "gatherset_id": record["id"],
-    }
-
-
-def _coco_annotations(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
-    number = 0
-    for image, record in enumerate(records, 1):
+    def add(self, record: Record) -> None:
+        self._file.write(_separator(self._images) + canonical(self._image(self._images + 1, record)))
+        self._images += 1
         for entry in record["captions"]:
-            number += 1
-            yield {"id": number, "image_id": image, "caption": entry["text"]}
+            annotation = {"id": self._annotations + 1, "image_id": self._images, "caption": entry["text"]}
+            self._captions.write(_separator(self._annotations) + canonical(annotation))
+            self._annotations += 1
+
+    def _image(self, number: int, record: Record) -> dict[str, Any]:
+        return {
+            "id": number,
+            "file_name": image_name(record),
+            "width": record["image"]["width"],
+            "height": record["image"]["height"],
+            "license": self._licenses[record["source"]["license"]],
+            "event_type": record["event"]["type"],
+            "gatherset_id": record["id"],
+        }
+
+    def close(self) -> None:
+        self._file.write('\n],\n"annotations": [')
+        self._captions.seek(0)
+        while block := self._captions.read(1 << 20):
+            self._file.write(block)
+        self._captions.close()
+        self._file.write("\n]}\n")
+        self._file.close()
+
+
+def _separator(written: int) -> str:
+    """What stands before the next entry of a JSON list with an entry a line."""
+    return ",\n" if written else "\n"
+
+
+class AnnotationFiles:
+    """All files of a release that need no pixels: captions, Karpathy's and COCO's. Records are added by id."""
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any], licenses: Mapping[str, Sequence[str]]) -> None:
+        """`licenses` are those of the images of each split."""
+        (folder / "captions").mkdir(exist_ok=True)
+        (folder / "annotations").mkdir(exist_ok=True)
+        name, version, year = manifest["name"], manifest["version"], int(manifest["created"][:4])
+        self._karpathy = KarpathyFile(folder / "annotations/karpathy.json", name)
+        self._splits: dict[str, list[CaptionsFile | CocoFile]] = {}
+        for split in SPLITS:
+            coco = folder / f"annotations/coco_{split}.json"
+            self._splits[split] = [CocoFile(coco, name, version, year, licenses[split])]
+            if any(manifest["counts"][split].values()):  # Parquet readers of other tools stumble over empty files
+                self._splits[split].append(CaptionsFile(folder / captions_file(split)))
+
+    def add(self, record: Record) -> None:
+        self._karpathy.add(record)
+        for file in self._splits[record["split"]]:
+            file.add(record)
+
+    def __enter__(self) -> AnnotationFiles:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._karpathy.close()
+        for files in self._splits.values():
+            for file in files:
+                file.close()

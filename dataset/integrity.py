@@ -2,51 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.loading import Release
 from gatherset.dataset.progress import progress
-from gatherset.dataset.records import content_hash
-from gatherset.dataset.release import CHECKSUMS, MANIFEST, file_sha256, release_files
+from gatherset.dataset.records import ordered_content_hash
+from gatherset.dataset.release_folder import CHECKSUMS, MANIFEST, file_sha256, release_files, stays_inside
+from gatherset.dataset.retractions import Applied, applied_in
 
 AGAIN = "Get the release again"
 
 
 def integrity_findings(release: Release) -> Iterator[Finding]:
-    """What is missing from, was added to, or was changed in the folder of a release."""
+    """What is missing from, was added to, or was changed in the folder of a release.
+
+    Of a release that was not pulled whole only the files that are there are looked at; files that a retraction wrote
+    anew must be those that it wrote.
+    """
     folder, listed = release.path, release.manifest["files"]
+    applied = applied_in(folder)
     for entry in progress(listed, total=len(listed), label="checksums"):
-        relative = PurePosixPath(entry["path"])
-        path = folder / relative
-        if relative.is_absolute() or ".." in relative.parts or path.is_symlink():
-            yield _finding(
-                "GS704", entry["path"], "the manifest points outside the release", "Do not trust this release"
-            )
-        elif not path.is_file():
-            yield _finding("GS702", str(path), "the file is missing", AGAIN)
-        elif path.stat().st_size != entry["bytes"] or file_sha256(path) != entry["sha256"]:
-            message = f"the file was changed: {path.stat().st_size} bytes, {entry['bytes']} expected, or another sha256"
-            yield _finding("GS701", str(path), message, AGAIN)
+        if finding := _file_finding(folder, entry, applied, release.whole):
+            yield finding
     known = {entry["path"] for entry in listed}
     for path in release_files(folder):
         if path.relative_to(folder).as_posix() not in known:
             yield _finding("GS703", str(path), "the file is not in the manifest", "Remove it")
+    yield from _sums_findings(release, applied)
+
+
+def _file_finding(folder: Path, entry: Mapping[str, Any], applied: Applied, whole: bool) -> Finding | None:
+    path = folder / entry["path"]
+    if not stays_inside(entry["path"]) or _through_a_link(folder, path):
+        message = "the manifest points outside the release"
+        return _finding("GS704", entry["path"], message, "Do not trust this release")
+    if not path.is_file():
+        return _finding("GS702", str(path), "the file is missing", AGAIN) if whole else None
+    size, sha256 = applied.expected_file(entry)
+    found = path.stat().st_size
+    if found != size or file_sha256(path) != sha256:
+        message = f"the file was changed: {found} bytes, {size} expected"
+        return _finding("GS701", str(path), message + (", or another sha256" if found == size else ""), AGAIN)
+    return None
+
+
+def _through_a_link(folder: Path, path: Path) -> bool:
+    return any(part.is_symlink() for part in (path, *path.parents) if folder in part.parents)
+
+
+def _sums_findings(release: Release, applied: Applied) -> Iterator[Finding]:
+    folder = release.path
     if not (folder / CHECKSUMS).is_file():
         yield _finding("GS702", str(folder / CHECKSUMS), "the file is missing", AGAIN)
         return
     text = (folder / CHECKSUMS).read_text(encoding="utf-8", errors="replace")
     sums = {line[66:]: line[:64] for line in text.splitlines()}
+    expected = {path: sha256 for path, (_, sha256) in applied.expected(release.manifest).items()}
     if sums.pop(MANIFEST, None) != file_sha256(folder / MANIFEST):
         yield _finding("GS701", str(folder / MANIFEST), f"the file is not the one in {CHECKSUMS}", AGAIN)
-    elif sums != {entry["path"]: entry["sha256"] for entry in listed}:
+    elif sums != expected:
         yield _finding("GS701", str(folder / CHECKSUMS), f"the file does not agree with {MANIFEST}", AGAIN)
 
 
 def content_finding(release: Release) -> Finding | None:
-    """A finding where the records are not those whose hash the manifest names."""
-    if content_hash(release.records()) == release.content_hash:
+    """A finding where the records are not those whose hash the manifest, or a retraction, names."""
+    wanted = applied_in(release.path).content_hash or release.content_hash
+    if not release.whole or ordered_content_hash(release.records_by_id()) == wanted:
         return None
     return _finding("GS705", str(release.path), "the records do not have the manifest's content hash", AGAIN)
 

@@ -1,15 +1,20 @@
-"""Reading a release: `gatherset.load("releases/mg-1.0.0")["test"][0].captions`."""
+"""Reading a release: `gatherset.load("mg@1.2")["test"][0].captions`, or a folder in the place of the name."""
 
 from __future__ import annotations
 
+import heapq
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+import threading
+import warnings
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import jsonschema
 import pyarrow as pa
@@ -18,10 +23,18 @@ from PIL import Image
 
 from gatherset import schemas
 from gatherset.dataset.errors import ReleaseError
-from gatherset.dataset.formats import bucket_file, bucket_of, captions_file
+from gatherset.dataset.formats import CAPTIONS_SCHEMA, bucket_file, bucket_of, captions_file
 from gatherset.dataset.records import SPLITS, Record
+from gatherset.dataset.release_folder import MANIFEST, PULLED
+from gatherset.dataset.retractions import RetractionWarning, folder_retractions
+from gatherset.dataset.versions import parse_wanted
+
+if TYPE_CHECKING:
+    import pandas
 
 _FOLDER = re.compile(r".+-(\d+)\.(\d+)\.(\d+)")
+_ONE_READER = threading.Lock()  # an open Parquet file serves one thread at a time
+_GROUPS_KEPT = 8  # row groups in memory, for readers that go through a split in order
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,7 @@ class Example:
     """One image of a release with what the dataset says of it."""
 
     record: Record  # all of it, as in schemas/record.schema.json
-    image_bytes: bytes  # the image file
+    image_bytes: bytes  # the image file; empty where the release was made or pulled without images
 
     @property
     def id(self) -> str:
@@ -45,49 +58,82 @@ class Example:
 
     @property
     def image(self) -> Image.Image:
+        """The picture. Raises ReleaseError where there is none."""
+        if not self.image_bytes:
+            raise ReleaseError(f"{self.id} is here without its image", "Pull the release without --captions-only")
         return Image.open(io.BytesIO(self.image_bytes))
 
 
 class Split(Sequence[Example]):
-    """The examples of one split, by id. Captions are in memory, pixels are read when asked for."""
+    """The examples of one split, by id. What is not asked for is not read."""
 
     def __init__(self, release: Release, name: str) -> None:
         self.release = release
         self.name = name
 
     @cached_property
-    def _table(self) -> pa.Table:
-        path = self.release.path / captions_file(self.name)
-        # A split without records has no file: Parquet readers of other tools stumble over empty ones.
+    def _path(self) -> Path | None:
+        """The captions file; None for a split without records, which has no file."""
+        if self.name not in self.release.pulled_splits:
+            step = f"Get it: gatherset pull {self.release} --split {self.name}"
+            raise ReleaseError(f"{self.release} was pulled without its split '{self.name}'", step)
         if not any(self.release.manifest["counts"].get(self.name, {}).values()):
             return None
-        return _read(path)
+        return self.release.path / captions_file(self.name)
 
     def _column(self, name: str) -> list[Any]:
-        return [] if self._table is None else list(self._table[name].to_pylist())
+        """A column of all rows of the captions file, retracted ones as well."""
+        return [] if self._path is None else list(_read(self._path, [name])[name].to_pylist())
 
     @cached_property
-    def ids(self) -> list[str]:
+    def _all_ids(self) -> list[str]:
         return self._column("id")
 
     @cached_property
+    def _rows(self) -> Sequence[int]:
+        """The rows that are shown."""
+        hidden = self.release.retracted
+        if not hidden:
+            return range(len(self._all_ids))
+        return [row for row, identity in enumerate(self._all_ids) if identity not in hidden]
+
+    def _shown(self, name: str) -> list[Any]:
+        values = self._column(name)
+        return values if len(self._rows) == len(values) else [values[row] for row in self._rows]
+
+    @cached_property
+    def ids(self) -> list[str]:
+        return [self._all_ids[row] for row in self._rows]
+
+    @cached_property
     def captions(self) -> list[list[str]]:
-        return self._column("captions")
+        return self._shown("captions")
 
     @cached_property
     def event_types(self) -> list[str]:
-        return self._column("event_type")
+        return self._shown("event_type")
 
     def records(self) -> Iterator[Record]:
-        return (json.loads(text) for text in self._column("record"))
+        """The records one after the other, in little memory."""
+        if self._path is None:
+            return
+        for table in _row_groups(self._path, ["id", "record"]):
+            for identity, text in zip(table["id"].to_pylist(), table["record"].to_pylist(), strict=True):
+                if identity not in self.release.retracted:
+                    yield json.loads(text)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A table of everything but the pixels, a row an image, in the order of `ids`."""
+        table = CAPTIONS_SCHEMA.empty_table() if self._path is None else _read(self._path)
+        frame: pandas.DataFrame = table.take(pa.array(self._rows, pa.int64())).drop_columns(["record"]).to_pandas()
+        return frame
 
     def image_bytes(self, index: int) -> bytes:
-        identity = self.ids[index]
-        bucket = bucket_of(identity, self.release.manifest["buckets"])
-        return _bucket(self.release.path / bucket_file(self.name, bucket))[identity]
+        """The image file of one example; empty where the release was made or pulled without images."""
+        return self[index].image_bytes
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._rows)
 
     @overload
     def __getitem__(self, index: int) -> Example: ...
@@ -96,17 +142,47 @@ class Split(Sequence[Example]):
     def __getitem__(self, index: int | slice) -> Example | list[Example]:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
-        position = range(len(self))[index]  # negative ones count from the end; raises IndexError
-        return Example(json.loads(self._table["record"][position].as_py()), self.image_bytes(position))
+        row = self._rows[range(len(self))[index]]  # negative ones count from the end; raises IndexError
+        path, place = self._place(row)
+        table, start = _group_at(path, place)
+        values = table.slice(place - start, 1).to_pylist()
+        if not values or values[0]["id"] != self._all_ids[row]:
+            message = f"{path} does not hold {self._all_ids[row]} where it should"
+            raise ReleaseError(message, "Check it: gatherset validate FOLDER")
+        image = values[0].get("image") or {"bytes": b""}
+        return Example(json.loads(values[0]["record"]), image["bytes"])
+
+    def _place(self, row: int) -> tuple[Path, int]:
+        """The file that holds a row, and the row's number in it."""
+        if not self.release.has_images:
+            assert self._path is not None
+            return self._path, row
+        buckets = self.release.manifest["buckets"]
+        bucket = bucket_of(self._all_ids[row], buckets)
+        return self.release.path / bucket_file(self.name, bucket), row - self._bucket_starts[bucket]
+
+    @cached_property
+    def _bucket_starts(self) -> list[int]:
+        """The row with which each bucket begins: rows are in the order of ids, and so are buckets."""
+        buckets = self.release.manifest["buckets"]
+        return [bisect_left(self._all_ids, f"gs-{-(-bucket * 256 // buckets):02x}") for bucket in range(buckets)]
 
 
 class Release:
     """An opened, immutable release folder."""
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, path: Path, manifest: dict[str, Any], pulled: Mapping[str, Any], retracted: frozenset[str]):
         self.path = path
         self.manifest = manifest
+        self.pulled_splits: tuple[str, ...] = tuple(pulled.get("splits", SPLITS))
+        self.has_images: bool = manifest.get("images", True) and not pulled.get("captions_only", False)
+        self.retracted = retracted  # ids that are hidden
         self.splits = {name: Split(self, name) for name in SPLITS}
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of its files are here."""
+        return self.pulled_splits == SPLITS and self.has_images == self.manifest.get("images", True)
 
     @property
     def name(self) -> str:
@@ -129,50 +205,134 @@ class Release:
             raise ReleaseError(f"{self} has no split '{split}'", f"There is: {', '.join(SPLITS)}")
         return self.splits[split]
 
+    def __iter__(self) -> Iterator[Record]:
+        return self.records()
+
     def records(self) -> Iterator[Record]:
-        for split in self.splits.values():
-            yield from split.records()
+        """The records of the splits that are here, train first."""
+        for split in self.pulled_splits:
+            yield from self.splits[split].records()
+
+    def records_by_id(self) -> Iterator[Record]:
+        """The records of the splits that are here, whatever their split."""
+        return heapq.merge(*(self.splits[split].records() for split in self.pulled_splits), key=lambda r: str(r["id"]))
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A table of everything but the pixels, with a column `split`."""
+        import pandas
+
+        return pandas.concat(
+            [self.splits[name].to_pandas().assign(split=name) for name in self.pulled_splits], ignore_index=True
+        )
 
     def __repr__(self) -> str:
         return f"{self.name}@{self.version}"
 
 
-def load(reference: str | Path) -> Release:
-    """Open the release in the folder `reference`. Raises ReleaseError for a missing or damaged manifest."""
-    path = Path(reference)
+def load(reference: str | Path, *, registry: str | None = None) -> Release:
+    """Open a release: the folder `reference`, or the one that "mg@1.2" stands for.
+
+    By name it is pulled from `registry` (default: $GATHERSET_REGISTRY) into the cache; where there is no registry, the
+    newest fitting one that was pulled before is taken. Retracted records are left out, with a RetractionWarning.
+    Raises ReleaseError for a missing or damaged release.
+    """
+    if isinstance(reference, Path) or Path(reference).is_dir() or "/" in reference:
+        release = open_release(Path(reference))
+    else:
+        from gatherset.dataset.pull import pulled_release
+
+        release = pulled_release(parse_wanted(reference), registry)
+    known = folder_retractions(release.path)
+    if known:
+        named = ", ".join(f"{entry.id} ({entry.reason})" for entry in known[:5]) + (", …" if len(known) > 5 else "")
+        warnings.warn(f"{release}: {len(known)} retracted records are left out: {named}", RetractionWarning, 2)
+    return release
+
+
+def open_release(path: Path) -> Release:
+    """The release in the folder `path`. Raises ReleaseError for a missing or damaged manifest."""
     try:
-        manifest = json.loads((path / "release.json").read_text(encoding="utf-8"))
-        jsonschema.validate(manifest, schemas.read("release_manifest.schema.json"), jsonschema.Draft202012Validator)
+        manifest = read_manifest((path / MANIFEST).read_bytes(), f"{path}/{MANIFEST}")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ReleaseError(f"{path} is not a release: it has no release.json", "Name the folder of one") from error
-    except (OSError, ValueError) as error:
-        raise ReleaseError(f"{path}/release.json cannot be read: {error}", "Get the release again") from error
+        raise ReleaseError(f"{path} is not a release: it has no {MANIFEST}", "Name the folder of one") from error
+    except OSError as error:
+        raise ReleaseError(f"{path}/{MANIFEST} cannot be read: {error}", "Get the release again") from error
+    pulled = json.loads((path / PULLED).read_text(encoding="utf-8")) if (path / PULLED).is_file() else {}
+    return Release(path, manifest, pulled, frozenset(entry.id for entry in folder_retractions(path)))
+
+
+def read_manifest(data: bytes, where: str) -> dict[str, Any]:
+    """The manifest in `data`. Raises ReleaseError, which names `where`, for one that is damaged or of a newer form."""
+    try:
+        manifest = json.loads(data.decode("utf-8"))
+        jsonschema.validate(manifest, schemas.read("release_manifest.schema.json"), jsonschema.Draft202012Validator)
+    except (ValueError, RecursionError) as error:
+        raise ReleaseError(f"{where} cannot be read: {error}", "Get the release again") from error
     except jsonschema.ValidationError as error:
-        where = f"{path}/release.json: {error.json_path}: {error.message}"
-        raise ReleaseError(where, "Upgrade Gatherset, or get the release again") from error
-    return Release(path, manifest)
+        message = error.message if len(error.message) < 200 else error.message[:200] + "…"
+        text = f"{where}: {error.json_path}: {message}"
+        raise ReleaseError(text, "Upgrade Gatherset, or get the release again") from error
+    return dict(manifest)
 
 
 def releases_in(folder: Path) -> dict[tuple[int, int, int], Path]:
     """The release folders in `folder` by version."""
     found = {}
     for path in folder.glob("*") if folder.is_dir() else ():
-        if (match := _FOLDER.fullmatch(path.name)) and (path / "release.json").is_file():
+        if (match := _FOLDER.fullmatch(path.name)) and (path / MANIFEST).is_file():
             major, minor, patch = map(int, match.groups())
             found[major, minor, patch] = path
     return found
+
+
+def _unreadable(path: Path, error: Exception) -> ReleaseError:
+    return ReleaseError(f"{path} cannot be read: {error}", "Check it: gatherset validate FOLDER")
 
 
 def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         return pq.read_table(path, columns=columns)
     except (OSError, pa.ArrowException) as error:
-        raise ReleaseError(f"{path} cannot be read: {error}", "Check it: gatherset validate FOLDER") from error
+        raise _unreadable(path, error) from error
 
 
-@lru_cache(maxsize=32)
-def _bucket(path: Path) -> dict[str, bytes]:
-    """The image files of one bucket by id. A release never changes, so what was read stays true."""
-    table = _read(path, ["id", "image"])
-    images = table["image"].combine_chunks().field("bytes")
-    return dict(zip(table["id"].to_pylist(), images.to_pylist(), strict=True))
+def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
+    try:
+        with pq.ParquetFile(path) as file:
+            for number in range(file.num_row_groups):
+                yield file.read_row_group(number, columns)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+
+_Stamp = tuple[int, int]  # inode and time of change: a file that a retraction wrote anew is opened anew
+
+
+@lru_cache(maxsize=64)
+def _opened(path: Path, stamp: _Stamp) -> tuple[pq.ParquetFile, list[int]]:
+    """The file, and the row with which each of its row groups begins."""
+    file = pq.ParquetFile(path, memory_map=True)
+    lengths = (file.metadata.row_group(number).num_rows for number in range(file.num_row_groups))
+    return file, [0, *accumulate(lengths)]
+
+
+@lru_cache(maxsize=_GROUPS_KEPT)
+def _group(path: Path, stamp: _Stamp, number: int) -> pa.Table:
+    file, _ = _opened(path, stamp)
+    wanted = [name for name in ("id", "image", "record") if name in file.schema_arrow.names]
+    return file.read_row_group(number, wanted, use_threads=False)
+
+
+def _group_at(path: Path, place: int) -> tuple[pa.Table, int]:
+    """The row group that holds row `place` of a file, and the row with which it begins."""
+    try:
+        status = path.stat()
+        stamp = (status.st_ino, status.st_mtime_ns)
+        with _ONE_READER:
+            starts = _opened(path, stamp)[1]
+            number = bisect_left(starts, place + 1) - 1
+            if number >= len(starts) - 1:
+                return pa.table({"id": []}), place
+            return _group(path, stamp, number), starts[number]
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error

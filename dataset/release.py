@@ -2,74 +2,148 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import secrets
-import shutil
-import time
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version as library_version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
 import gatherset
 from gatherset.dataset import formats
-from gatherset.dataset.card import changes, dataset_card
-from gatherset.dataset.diff import Version, difference
+from gatherset.dataset.catalog.tables import records as records_table
+from gatherset.dataset.diff import Comparison, compare
 from gatherset.dataset.errors import ReleaseError
-from gatherset.dataset.loading import Release, load, releases_in
+from gatherset.dataset.faces import Blurred, FaceBlurring
+from gatherset.dataset.facts import Facts
+from gatherset.dataset.findings import Finding
+from gatherset.dataset.loading import Release, open_release, releases_in
+from gatherset.dataset.papers import About, write_papers
 from gatherset.dataset.progress import progress
-from gatherset.dataset.records import SPLITS, Record, content_hash, current_records, newest_change
+from gatherset.dataset.records import SPLITS, Record, current_records, newest_change
+from gatherset.dataset.release_folder import assembled, write_checksums
 from gatherset.dataset.rules.rule import Context
-from gatherset.dataset.timestamps import FORMAT, from_epoch
+from gatherset.dataset.splits import plan_splits
+from gatherset.dataset.store import ImageStore
+from gatherset.dataset.timestamps import from_epoch
 from gatherset.dataset.validation import validate
 from gatherset.dataset.validation_report import Report
+from gatherset.dataset.versions import Version, parse_version, version_text
 from gatherset.dataset.workspace import Workspace
 
-CHECKSUMS = "SHA256SUMS"
-MANIFEST = "release.json"
-SECONDS_UNTIL_ABANDONED = 86_400  # a build that was killed leaves a hidden folder; a running one must not lose its own
 LIBRARIES = ("numpy", "pillow", "pyarrow", "imagehash")  # those that decide what the bytes of a release are
+ROWS_AT_ONCE = 1_000  # from the catalog
 
 
 @dataclass(frozen=True)
 class Built:
-    release: Release | None  # None: rules were broken, nothing was written
+    release: Release | None  # None: rules were broken, or it was a dry run; nothing was written
     report: Report
+    version: Version | None = None  # the one that was built, or would be
+    comparison: Comparison | None = None  # with the release before it; None where there is none
+    unanswered: tuple[str, ...] = ()  # questions of the datasheet that wait for a person
 
 
-def build_release(workspace: Workspace, wanted: str | None = None) -> Built:
-    """Build the next release of the workspace: all rules first, then the folder, in one move.
+@dataclass
+class _Draft:
+    """A release that is being built: what is read from one state of the catalog, however often it is read."""
+
+    workspace: Workspace
+    connection: Connection
+    assigned: Mapping[str, str]  # splits of records that have none in the catalog
+    blurred: Blurred | None
+    facts: Facts = field(default_factory=Facts)
+
+    def __iter__(self) -> Iterator[Record]:
+        for record in current_records(self.connection):
+            if record["split"] is None:
+                record["split"] = self.assigned.get(record["id"])
+            yield self.blurred.record(record) if self.blurred else record
+
+    @property
+    def store(self) -> ImageStore:
+        return self.blurred.store if self.blurred else self.workspace.store
+
+    def validate(self) -> Report:
+        """All rules, and on the way the facts."""
+        workspace = self.workspace
+        # Without images in the release, whether they can be read is no question of the release.
+        store = self.store if workspace.settings.release.images else None
+        context = Context(workspace.settings, workspace.taxonomy, store)
+        total = self.connection.execute(sa.select(sa.func.count()).select_from(records_table)).scalar_one()
+        return validate(self._looked_at(progress(self, total=total, label="validate")), context)
+
+    def _looked_at(self, records: Iterator[Record]) -> Iterator[tuple[str, Record]]:
+        damaged = False
+        for record in records:
+            yield str(record["id"]), record
+            try:
+                if not damaged:
+                    self.facts.add(record)
+            except (KeyError, TypeError, AttributeError):  # of no shape: the rules have said so, nothing is built
+                damaged = True
+
+
+def build_release(
+    workspace: Workspace, wanted: str | None = None, *, dry_run: bool = False, blur_faces: FaceBlurring | None = None
+) -> Built:
+    """Build the next release of the workspace: splits where they are missing, all rules, then the folder, in one move.
 
     `wanted` is a version, at least as high as the changes since the newest release ask for (see `diff`); None takes
-    that one. Raises ReleaseError where there is nothing to release or the version is too low or taken.
+    that one. `dry_run` writes nothing. Raises ReleaseError where there is nothing to release or the version is too low
+    or taken.
     """
-    with workspace.catalog.read() as connection:
-        records = list(current_records(connection))
+    with workspace.catalog.read() as opened:
+        connection = opened.execution_options(yield_per=ROWS_AT_ONCE)
         changed = newest_change(connection)
-    if not records or changed is None:
-        raise ReleaseError(
-            "the catalog has no records", "Annotate first: gatherset app, or gatherset submissions import"
-        )
-    context = Context(workspace.settings, workspace.taxonomy, workspace.store)
-    checked = progress(records, total=len(records), label="validate")
-    report = validate(((record["id"], record) for record in checked), context)
-    if report.errors:
-        return Built(None, report)
-    built = releases_in(workspace.releases_folder)
-    parent = load(built[max(built)]) if built else None
-    version = _next_version(parent, records, wanted)
-    if version in built:
-        raise ReleaseError(f"{built[version]} is there already", "A release never changes; name a higher version")
-    text = ".".join(map(str, version))
-    folder = workspace.releases_folder / f"{workspace.settings.name}-{text}"
-    manifest = _manifest(workspace, records, text, parent, _created(changed), report)
-    _write_atomically(folder, workspace, records, manifest, parent)
-    return Built(load(folder), report)
+        if changed is None:
+            raise ReleaseError(
+                "the catalog has no records", "Annotate first: gatherset app, or gatherset submissions import"
+            )
+        assigned, held_back = _missing_splits(workspace, connection)
+        blurred = blur_faces.apply(workspace, current_records(connection)) if blur_faces else None
+        draft = _Draft(workspace, connection, assigned, blurred)
+        report = draft.validate()
+        for finding in held_back:
+            report.add(finding)
+        if report.errors:
+            return Built(None, report)
+        parent = _parent(workspace)
+        comparison = compare(str(parent), parent, workspace.settings.name, draft) if parent else None
+        version = _next_version(workspace, parent, comparison, wanted)
+        about = About.of(workspace)
+        if dry_run:
+            return Built(None, report, version, comparison, about.unanswered)
+        manifest = _manifest(draft, version_text(version), parent, _created(changed), report)
+        folder = workspace.releases_folder / f"{workspace.settings.name}-{manifest['version']}"
+        _write_atomically(folder, lambda partial: _write_all(partial, draft, manifest, comparison, about))
+    _keep_splits(workspace, assigned, changed)
+    return Built(open_release(folder), report, version, comparison, about.unanswered)
+
+
+def _missing_splits(workspace: Workspace, connection: Connection) -> tuple[dict[str, str], list[Finding]]:
+    """Splits for the records that have none, and what kept some from getting one."""
+    missing = sa.select(records_table.c.id).where(records_table.c.split.is_(None)).limit(1)
+    if connection.execute(missing).first() is None:
+        return {}, []
+    plan = plan_splits(list(current_records(connection)), workspace.settings)
+    return plan.assigned, [finding for finding in plan.findings if finding.level == "error"]
+
+
+def _keep_splits(workspace: Workspace, assigned: Mapping[str, str], at: str) -> None:
+    """Write the splits that the release has fixed. Their time is that of the newest change before them: the same
+    catalog gives the same release, whenever it is built.
+    """
+    if assigned:
+        rows = [{"record": identity, "chosen": split, "at": at} for identity, split in assigned.items()]
+        table = records_table
+        update = sa.update(table).where(table.c.id == sa.bindparam("record"), table.c.split.is_(None))
+        with workspace.catalog.write() as connection:
+            connection.execute(update.values(split=sa.bindparam("chosen"), split_at=sa.bindparam("at")), rows)
 
 
 def _created(changed: str) -> str:
@@ -81,38 +155,34 @@ def _created(changed: str) -> str:
     return from_epoch(int(epoch))
 
 
-def _next_version(parent: Release | None, records: Sequence[Record], wanted: str | None) -> Version:
+def _parent(workspace: Workspace) -> Release | None:
+    built = releases_in(workspace.releases_folder)
+    return open_release(built[max(built)]) if built else None
+
+
+def _next_version(
+    workspace: Workspace, parent: Release | None, comparison: Comparison | None, wanted: str | None
+) -> Version:
     chosen = parse_version(wanted) if wanted else None
-    if parent is None:
+    if parent is None or comparison is None:
         return chosen or (1, 0, 0)
-    difference_ = difference(parent.records(), records)
-    least = difference_.least_version(parse_version(parent.version))
-    if chosen is None and not difference_:
+    difference = comparison.difference
+    least = difference.least_version(parse_version(parent.version))
+    if chosen is None and not difference:
         raise ReleaseError(
             f"nothing has changed since {parent}", "To package it again, name a version: --version X.Y.Z"
         )
+    built = releases_in(workspace.releases_folder)
+    if chosen in built:
+        raise ReleaseError(f"{built[chosen]} is there already", "A release never changes; name a higher version")
     if chosen is not None and chosen < least:
-        text = ".".join(map(str, least))
-        raise ReleaseError(f"version {wanted} is too low: {difference_}", f"The changes ask for at least {text}")
+        message = f"version {wanted} is too low: {difference}"
+        raise ReleaseError(message, f"The changes ask for at least {version_text(least)}")
     return chosen or least
 
 
-def parse_version(text: str) -> Version:
-    """ "1.2.0" as numbers. Raises ReleaseError."""
-    parts = text.split(".")
-    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and str(int(part)) == part for part in parts):
-        raise ReleaseError(f"'{text}' is not a version", "Write it as MAJOR.MINOR.PATCH, e.g. 1.2.0")
-    major, minor, patch = map(int, parts)
-    return major, minor, patch
-
-
-def _manifest(
-    workspace: Workspace, records: Sequence[Record], version: str, parent: Release | None, created: str, report: Report
-) -> dict[str, Any]:
-    settings = workspace.settings
-    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for record in records:
-        counts[record["split"]][record["event"]["type"]] += 1
+def _manifest(draft: _Draft, version: str, parent: Release | None, created: str, report: Report) -> dict[str, Any]:
+    settings = draft.workspace.settings
     return {
         "schema_version": "1.0",
         "name": settings.name,
@@ -121,88 +191,53 @@ def _manifest(
         "created": created,
         "language": settings.language,
         "captions_per_image": settings.captions_per_image,
-        "event_types": list(workspace.taxonomy.names),
-        "counts": {split: dict(sorted(counts[split].items())) for split in SPLITS},
+        "event_types": list(draft.workspace.taxonomy.names),
+        "counts": draft.facts.count_table(),
+        "images": settings.release.images,
+        "faces": draft.blurred and draft.blurred.summary(),
         "buckets": settings.release.buckets,
         "splits": {"seed": settings.splits.seed, "ratios": list(settings.splits.ratios)},
         "rules": report.per_rule(),
         "tool": f"gatherset {gatherset.__version__}",
         "libraries": {name: library_version(name) for name in LIBRARIES},
-        "content_hash": content_hash(records),
+        "content_hash": draft.facts.content_hash,
         "files": [],
     }
 
 
-def _write_atomically(
-    folder: Path, workspace: Workspace, records: Sequence[Record], manifest: dict[str, Any], parent: Release | None
-) -> None:
-    for leftover in folder.parent.glob(".*.partial"):
-        if time.time() - leftover.stat().st_mtime > SECONDS_UNTIL_ABANDONED:
-            shutil.rmtree(leftover, ignore_errors=True)
-    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
+def _write_atomically(folder: Path, write: Callable[[Path], None]) -> None:
     try:
-        partial.mkdir(parents=True)
-        _write_data(partial, workspace, records, manifest)
-        (partial / "README.md").write_text(dataset_card(manifest, records), encoding="utf-8")
-        (partial / "CHANGES.md").write_text(changes(manifest, records, parent), encoding="utf-8")
-        _write_checksums(partial, manifest)
-        os.rename(partial, folder)
+        with assembled(folder) as partial:
+            write(partial)
     except OSError as error:
         if folder.exists():
             raise ReleaseError(f"{folder} was built meanwhile by somebody else", "Look at it first") from error
         raise ReleaseError(
             f"cannot write {folder}: {error.strerror or error}", "Nothing was released; make room and try again"
         ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write_data(folder: Path, workspace: Workspace, records: Sequence[Record], manifest: dict[str, Any]) -> None:
-    buckets: defaultdict[str, list[Record]] = defaultdict(list)
-    splits: defaultdict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        bucket = formats.bucket_of(record["id"], manifest["buckets"])
-        buckets[formats.bucket_file(record["split"], bucket)].append(record)
-        splits[record["split"]].append(record)
-    for name in ("captions", "annotations", *(f"data/{split}" for split in SPLITS)):
-        (folder / name).mkdir(parents=True)
-    for path, members in progress(sorted(buckets.items()), total=len(buckets), label="release"):
-        formats.write_bucket(folder / path, members, workspace.store)
-    _write_json(folder / "annotations/karpathy.json", formats.karpathy(manifest["name"], records))
-    year = datetime.strptime(manifest["created"], FORMAT).year
-    for split in SPLITS:
-        if splits[split]:
-            formats.write_captions(folder / formats.captions_file(split), splits[split])
-        document = formats.coco(manifest["name"], manifest["version"], year, splits[split])
-        _write_json(folder / f"annotations/coco_{split}.json", document)
+def _write_all(
+    folder: Path, draft: _Draft, manifest: dict[str, Any], comparison: Comparison | None, about: About
+) -> None:
+    _write_data(folder, draft, manifest)
+    write_papers(folder, manifest, draft.facts, comparison, about, draft, draft.store)
+    write_checksums(folder, manifest)
 
 
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _write_checksums(folder: Path, manifest: dict[str, Any]) -> None:
-    manifest["files"] = [_entry(folder, path) for path in release_files(folder)]
-    _write_json(folder / MANIFEST, manifest)
-    lines = [
-        f"{entry['sha256']}  {entry['path']}\n" for entry in [*manifest["files"], _entry(folder, folder / MANIFEST)]
-    ]
-    (folder / CHECKSUMS).write_text("".join(sorted(lines, key=lambda line: line[66:])), encoding="utf-8")
-    for path in (*release_files(folder), folder / MANIFEST, folder / CHECKSUMS):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-
-
-def release_files(folder: Path) -> list[Path]:
-    """The files of a release that its manifest lists: all but the manifest itself and the checksums."""
-    own = {folder / MANIFEST, folder / CHECKSUMS}
-    return sorted(path for path in folder.rglob("*") if not path.is_dir() and path not in own)
-
-
-def _entry(folder: Path, path: Path) -> dict[str, Any]:
-    return {"path": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": file_sha256(path)}
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _write_data(folder: Path, draft: _Draft, manifest: dict[str, Any]) -> None:
+    """All files that hold records, in one pass over them: by id, so that one bucket comes after the other."""
+    licenses = {split: sorted(draft.facts.licenses[split]) for split in SPLITS}
+    records = progress(draft, total=draft.facts.records, label="release")
+    with formats.AnnotationFiles(folder, manifest, licenses) as annotations:
+        for bucket, members in groupby(records, lambda record: formats.bucket_of(record["id"], manifest["buckets"])):
+            kept: dict[str, list[Record]] = {split: [] for split in SPLITS}
+            for record in members:
+                annotations.add(record)
+                if manifest["images"]:
+                    kept[record["split"]].append(record)
+            for split, those in kept.items():
+                if those:
+                    path = folder / formats.bucket_file(split, bucket)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    formats.write_bucket(path, those, draft.store)

@@ -59,6 +59,20 @@ class RuleSettings:
 @dataclass(frozen=True)
 class ReleaseSettings:
     buckets: int = 16  # data files a split; a record's bucket follows from its id
+    images: bool = True  # false: captions alone, where the images may not be handed on
+
+
+@dataclass(frozen=True)
+class AboutSettings:
+    """What only a person can say of the dataset; its papers repeat it. See datasheet.toml for the rest."""
+
+    title: str = ""  # as people call it; the name where it is empty
+    description: str = ""  # a sentence or two
+    authors: tuple[str, ...] = ()  # who to cite, as "Family, Given"
+    contact: str = ""  # whom to write to, also about a picture that should not be in it
+    homepage: str = ""  # where it is published
+    doi: str = ""  # "10.5281/zenodo.…"
+    license: str = ""  # SPDX id of the captions, labels and papers; each image has a licence of its own
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,7 @@ class Settings:
     splits: SplitSettings = SplitSettings()
     rules: RuleSettings = field(default_factory=RuleSettings)
     release: ReleaseSettings = ReleaseSettings()
+    about: AboutSettings = AboutSettings()
 
 
 def read_settings(path: Path) -> Settings:
@@ -113,6 +128,7 @@ _KINDS: dict[Any, tuple[Callable[[Any], bool], str]] = {
     int: (lambda value: type(value) is int, "a whole number"),
     float: (lambda value: type(value) in (int, float), "a number"),
     str: (lambda value: type(value) is str, "a text in quotes"),
+    bool: (lambda value: type(value) is bool, "true or false"),
     tuple[int, ...]: (lambda value: type(value) is list and all(type(v) is int for v in value), "a list like [8, 1]"),
     tuple[str, ...]: (
         lambda value: type(value) is list and all(type(v) is str for v in value),

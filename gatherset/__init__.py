@@ -17,4 +17,9 @@ def __getattr__(name: str) -> Any:
         from gatherset.dataset.loading import load
 
         return load
+    if name == "baselines":
+        from importlib import import_module
+
+        import_module("gatherset.baselines.loader")
+        return import_module("gatherset.baselines")
     raise AttributeError(f"module 'gatherset' has no attribute {name!r}")

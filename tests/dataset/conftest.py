@@ -13,7 +13,10 @@ from PIL import Image
 
 from gatherset.dataset.catalog.tables import images
 from gatherset.dataset.ingest import Provenance, ingest
-from gatherset.dataset.records import add_revision, make_record
+from gatherset.dataset.loading import Release
+from gatherset.dataset.records import add_revision, current_records, make_record
+from gatherset.dataset.registry import Registry
+from gatherset.dataset.release import build_release
 from gatherset.dataset.splits import assign_splits
 from gatherset.dataset.workspace import Workspace
 
@@ -59,3 +62,33 @@ def make_all(workspace: Workspace, types: Sequence[str] = ("protest",)) -> None:
             known = sa.text("SELECT 1 FROM records WHERE id = :id")
             if connection.execute(known, {"id": row["id"]}).scalar() is None:
                 add_revision(connection, record, submissions=[], reason="a test", decided_by="agreement")
+
+
+@pytest.fixture
+def released(workspace: Workspace, fill: Callable[..., None]) -> Release:
+    """mg@1.0.0 with 24 records of two types."""
+    fill(workspace, 24, types=("protest", "sports_event"))
+    return next_release(workspace)
+
+
+def next_release(workspace: Workspace, version: str | None = None) -> Release:
+    made = build_release(workspace, version).release
+    assert made is not None
+    return made
+
+
+def correct(workspace: Workspace, text: str = "A corrected caption of the crowd.", number: int = 0) -> str:
+    """A new revision of one record, with another first caption; its id."""
+    with workspace.catalog.write() as connection:
+        record = list(current_records(connection))[number]
+        record["captions"][0]["text"] = text
+        add_revision(connection, record, submissions=[], reason="a slip", decided_by="eva")
+    return str(record["id"])
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """An empty registry in a folder, and a cache of its own for what is pulled."""
+    monkeypatch.setenv("GATHERSET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("GATHERSET_REGISTRY", raising=False)
+    return Registry(str(tmp_path / "registry"))

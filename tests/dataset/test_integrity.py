@@ -7,7 +7,8 @@ import pytest
 
 from gatherset.dataset.integrity import content_finding, integrity_findings
 from gatherset.dataset.loading import load
-from gatherset.dataset.release import build_release, file_sha256
+from gatherset.dataset.release import build_release
+from gatherset.dataset.release_folder import file_sha256
 from gatherset.dataset.targets import validate_target
 from gatherset.dataset.workspace import Workspace
 

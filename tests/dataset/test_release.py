@@ -20,8 +20,9 @@ from gatherset.dataset.formats import bucket_of
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.loading import Release
 from gatherset.dataset.records import SPLITS, add_revision, content_hash, current_records
-from gatherset.dataset.release import build_release, parse_version
+from gatherset.dataset.release import build_release
 from gatherset.dataset.splits import assign_splits
+from gatherset.dataset.versions import parse_version
 from gatherset.dataset.workspace import Workspace
 from tests.conftest import must_not_skip_in_ci
 from tests.dataset.conftest import Photos, make_all
@@ -106,7 +107,7 @@ def test_what_fails_in_the_middle_leaves_nothing(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(release_module, "dataset_card", fail)
+        patched.setattr(release_module, "write_papers", fail)
         with pytest.raises((ReleaseError, type(error))):
             build_release(filled)
     assert list(filled.releases_folder.iterdir()) == []
@@ -123,11 +124,34 @@ def test_what_a_killed_build_left_is_swept_away(filled: Workspace) -> None:
 
 def test_broken_rules_stop_the_build_and_write_nothing(filled: Workspace, make_photos: Photos) -> None:
     ingest(filled, make_photos(21), Provenance(license="CC-BY-4.0"))
-    make_all(filled)
+    make_all(filled, types=["a_picnic"])
     result = build_release(filled)
     assert result.release is None
-    assert {finding.rule for finding in result.report.findings if finding.level == "error"} == {"GS501"}
+    assert "GS401" in {finding.rule for finding in result.report.findings if finding.level == "error"}
     assert not filled.releases_folder.exists()
+    with filled.catalog.read() as connection:
+        assert [record["split"] for record in current_records(connection)].count(None) == 1
+
+
+def test_records_without_a_split_get_one(workspace: Workspace, fill: Callable[..., None]) -> None:
+    fill(workspace, 10, split=False)
+    release = built(workspace)
+    assert {name: len(split) for name, split in release.splits.items()} == {"train": 8, "val": 1, "test": 1}
+    with workspace.catalog.read() as connection:
+        assert {record["id"]: record["split"] for record in current_records(connection)} == {
+            record["id"]: record["split"] for record in release
+        }
+    assert build_release(workspace, "1.0.1").report.errors == 0
+
+
+def test_a_dry_run_says_what_would_come_and_writes_nothing(filled: Workspace) -> None:
+    built(filled)
+    identity = correct(filled)
+    outcome = build_release(filled, dry_run=True)
+    assert (outcome.release, outcome.version) == (None, (2, 0, 0))
+    assert outcome.comparison is not None
+    assert [change.id for change in outcome.comparison.changes] == [identity]
+    assert [path.name for path in filled.releases_folder.iterdir()] == ["mg-1.0.0"]
 
 
 def test_a_catalog_without_records_is_refused(workspace: Workspace) -> None:
@@ -159,7 +183,7 @@ def test_a_corrected_record_asks_for_a_major_version_and_is_listed(filled: Works
         build_release(filled, "1.9.0")
     release = built(filled)
     assert release.version == "2.0.0"
-    assert f"## Edited\n\n- {identity}\n" in (release.path / "CHANGES.md").read_text()
+    assert f"## Changed\n\n- {identity} caption 1: [-" in (release.path / "CHANGES.md").read_text()
 
 
 def test_a_corrected_caption_touches_one_bucket(filled: Workspace) -> None:

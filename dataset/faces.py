@@ -1,0 +1,151 @@
+"""Blurring faces: a detector given as a file finds them, and the release gets pictures in which they are blurred.
+
+The detector is a YuNet model in ONNX form (Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", 2023), run
+by OpenCV. It misses faces, small, turned and covered ones above all: a blurred release still shows people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import imagehash
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from gatherset.dataset.errors import InputError
+from gatherset.dataset.images import decode
+from gatherset.dataset.progress import progress
+from gatherset.dataset.records import Record
+from gatherset.dataset.store import ImageStore, write_whole
+
+if TYPE_CHECKING:
+    from gatherset.dataset.workspace import Workspace
+
+MARGIN = 0.2  # of a face's size, on each side: hair and chin tell people apart too
+LEAST_SIDE = 640  # pixels; smaller pictures are enlarged before they are searched, so that small faces are found
+QUALITY = 92  # of a JPEG or WebP that is encoded anew
+Boxes = NDArray[np.float32]  # [F, 4] x, y, width, height in pixels
+
+
+@dataclass(frozen=True)
+class FaceBlurring:
+    """How to blur."""
+
+    detector: Path  # a YuNet model, such as face_detection_yunet_2023mar.onnx
+    threshold: float = 0.5  # of the detector's score; low, because a face that is missed costs more than a blurred sign
+
+    def apply(self, workspace: Workspace, records: Iterable[Record]) -> Blurred:
+        """Blur the images of the records; what was blurred before is taken from the workspace. Raises InputError."""
+        detector = _Detector(self.detector, self.threshold)
+        folder = workspace.root / "blurred" / f"{detector.sha256[:16]}-{self.threshold:g}"
+        blurred = Blurred(folder, self.detector.name, detector.sha256, self.threshold, {})
+        kept = list(records)
+        for record in progress(kept, total=len(kept), label="faces"):
+            sha256 = record["image"]["sha256"]
+            note = folder / "found" / sha256[:2] / f"{sha256}.json"
+            if not note.is_file():
+                result = self._blur(workspace, record, detector, blurred.store)
+                write_whole(note, json.dumps(result, sort_keys=True).encode())
+            blurred.images[sha256] = json.loads(note.read_text(encoding="utf-8"))
+        return blurred
+
+    def _blur(self, workspace: Workspace, record: Record, detector: _Detector, store: ImageStore) -> dict[str, Any]:
+        """What a record says of the blurred image, and how many faces were found; the image is in `store`."""
+        image = record["image"]
+        data = workspace.store.read(image["sha256"], image["format"])
+        picture, image_format = decode(data, max_pixels=workspace.settings.images.max_pixels)
+        boxes = detector.find(np.asarray(picture.convert("RGB")))
+        if len(boxes):
+            picture = blur(picture, boxes)
+            data = _encoded(picture, image_format)
+        sha256 = hashlib.sha256(data).hexdigest()
+        store.add(sha256, image_format, data)
+        new = {**image, "sha256": sha256, "bytes": len(data)}
+        if len(boxes):
+            new["phash"] = str(imagehash.phash(picture))
+        return {"faces": len(boxes), "image": new}
+
+
+@dataclass
+class Blurred:
+    """Blurred images, and the records that go with them."""
+
+    folder: Path
+    detector: str
+    detector_sha256: str
+    threshold: float
+    images: dict[str, Mapping[str, Any]]  # by the sha256 of the image as it was
+
+    @property
+    def store(self) -> ImageStore:
+        return ImageStore(self.folder / "images", self.folder / "thumbnails")
+
+    def record(self, record: Record) -> Record:
+        return {**record, "image": dict(self.images[record["image"]["sha256"]]["image"])}
+
+    def summary(self) -> dict[str, Any]:
+        """What the manifest says."""
+        faces = [int(entry["faces"]) for entry in self.images.values()]
+        return {
+            "detector": self.detector,
+            "detector_sha256": self.detector_sha256,
+            "threshold": self.threshold,
+            "faces": sum(faces),
+            "images": sum(count > 0 for count in faces),
+        }
+
+
+def blur(picture: Image.Image, boxes: Boxes) -> Image.Image:
+    """The picture with each box, and MARGIN around it, blurred beyond recognition."""
+    result = picture.convert("RGB") if picture.mode not in ("RGB", "L") else picture.copy()
+    for x, y, width, height in boxes.tolist():
+        left, top = max(0, int(x - MARGIN * width)), max(0, int(y - MARGIN * height))
+        right, bottom = int(x + (1 + MARGIN) * width) + 1, int(y + (1 + MARGIN) * height) + 1
+        area = result.crop((left, top, min(right, result.width), min(bottom, result.height)))
+        if not area.width or not area.height:
+            continue
+        # First to a few pixels, which cannot be undone; then smoothed, so that the blocks do not catch the eye.
+        tiny = area.resize((min(6, area.width), min(6, area.height)), Image.Resampling.BOX)
+        smooth = tiny.resize(area.size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(max(area.size) / 12))
+        mask = Image.new("L", area.size, 0)
+        ImageDraw.Draw(mask).ellipse((0, 0, area.width - 1, area.height - 1), fill=255)
+        result.paste(smooth, (left, top), mask)
+    return result
+
+
+def _encoded(picture: Image.Image, image_format: str) -> bytes:
+    buffer = io.BytesIO()
+    options = {} if image_format == "png" else {"quality": QUALITY}
+    picture.save(buffer, image_format.upper(), exif=b"", icc_profile=picture.info.get("icc_profile"), **options)
+    return buffer.getvalue()
+
+
+class _Detector:
+    def __init__(self, path: Path, threshold: float) -> None:
+        import cv2
+
+        try:
+            self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            self._net = cv2.FaceDetectorYN.create(str(path), "", (320, 320), threshold)
+        except (OSError, cv2.error) as error:
+            raise InputError(f"{path} is not a YuNet face detector: {error}", "See docs/releases.md, Faces") from error
+
+    def find(self, pixels: NDArray[np.uint8]) -> Boxes:
+        """The faces in an RGB picture [H, W, 3]."""
+        import cv2
+
+        height, width = pixels.shape[:2]
+        scale = max(1.0, LEAST_SIDE / max(height, width))
+        size = (round(width * scale), round(height * scale))
+        self._net.setInputSize(size)
+        _, found = self._net.detect(cv2.resize(np.ascontiguousarray(pixels[:, :, ::-1]), size))
+        if found is None:
+            return np.zeros((0, 4), np.float32)
+        return np.asarray(found[:, :4] / scale, np.float32)

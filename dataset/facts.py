@@ -1,0 +1,107 @@
+"""What a release says about itself: gathered in one pass over its records, for its papers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gatherset.dataset.records import SPLITS, Record, canonical
+from gatherset.dataset.tokens import tokens
+
+SAMPLES_PER_TYPE = 3
+
+
+@dataclass
+class Facts:
+    """Counts over records that were added in the order of their ids."""
+
+    records: int = 0
+    counts: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # split: type: records
+    licenses: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # split: licence
+    parts: Counter[str] = field(default_factory=Counter)
+    datasets: Counter[str] = field(default_factory=Counter)  # the collections that the images come from
+    origins: Counter[str] = field(default_factory=Counter)  # of captions: human, imported, model, llm
+    verified: int = 0  # captions
+    authors: set[str] = field(default_factory=set)  # pseudonyms
+    caption_words: Counter[int] = field(default_factory=Counter)  # words in a caption: captions
+    vocabulary: set[str] = field(default_factory=set)
+    votes: Counter[tuple[tuple[str, int], ...]] = field(default_factory=Counter)  # votes on the type: records
+    flags: Counter[str] = field(default_factory=Counter)
+    attributions: int = 0  # records that name whom to credit
+    urls: int = 0
+    samples: defaultdict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))  # type: the first by id
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)  # the content hash so far
+
+    def add(self, record: Record) -> None:
+        self.digest.update(canonical(record).encode() + b"\n")
+        self.records += 1
+        split, kind, source = record["split"], record["event"]["type"], record["source"]
+        self.counts[split][kind] += 1
+        self.licenses[split][source["license"]] += 1
+        self.parts[source["part"]] += 1
+        self.datasets[source["dataset"]] += 1
+        self.attributions += source["attribution"] is not None
+        self.urls += source["url"] is not None
+        self.votes[tuple(sorted(record["event"]["votes"].items()))] += 1
+        self.flags.update(record["flags"])
+        for entry in record["captions"]:
+            words = tokens(entry["text"])
+            self.origins[entry["origin"]] += 1
+            self.verified += entry["verified"]
+            if entry["author"]:
+                self.authors.add(entry["author"])
+            self.caption_words[len(words)] += 1
+            self.vocabulary.update(words)
+        # An id is a hash, so that the first few are as good as drawn by lot, and stay the same from version to version.
+        if len(self.samples[kind]) < SAMPLES_PER_TYPE:
+            self.samples[kind].append(record)
+
+    @property
+    def content_hash(self) -> str:
+        return self.digest.hexdigest()
+
+    @property
+    def all_licenses(self) -> Counter[str]:
+        return sum(self.licenses.values(), Counter[str]())
+
+    def agreement(self) -> Agreement | None:
+        return vote_agreement(self.votes)
+
+    def count_table(self) -> dict[str, dict[str, int]]:
+        return {split: dict(sorted(self.counts[split].items())) for split in SPLITS}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far the votes on the event type of the same image agree."""
+
+    images: int  # with two votes or more
+    votes: int
+    observed: float  # share of pairs of votes on one image that name the same type
+    alpha: float  # Krippendorff's alpha for nominal data; 1 where only one type was ever named
+
+
+def vote_agreement(votes: Mapping[tuple[tuple[str, int], ...], int]) -> Agreement | None:
+    """Of the votes ((type, votes), …) on an image, each counted as often as it occurs; None without two on one image.
+
+    Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", for nominal data and any number of coders.
+    """
+    same = pairs = 0.0
+    images, totals = 0, Counter[str]()
+    for ballot, times in votes.items():
+        size = sum(count for _, count in ballot)
+        if size < 2:
+            continue
+        images += times
+        same += times * sum(count * (count - 1) for _, count in ballot) / (size - 1)
+        pairs += times * size
+        totals.update({name: times * count for name, count in ballot})
+    if not images:
+        return None
+    total = totals.total()
+    expected = sum(count * (count - 1) for count in totals.values()) / (total - 1)
+    observed = same / pairs
+    alpha = 1.0 if expected == total else 1 - (1 - observed) / (1 - expected / total)
+    return Agreement(images, total, observed, alpha)

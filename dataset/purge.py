@@ -1,0 +1,143 @@
+"""Taking retracted records out of the files of a release folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gatherset.dataset import formats
+from gatherset.dataset.loading import Release, open_release
+from gatherset.dataset.records import SPLITS, ordered_content_hash
+from gatherset.dataset.release_folder import (
+    MANIFEST,
+    RETRACTIONS,
+    file_entry,
+    file_sha256,
+    write_json,
+    write_sums,
+)
+from gatherset.dataset.retractions import Applied, Replaced, Retraction, applied_in
+from gatherset.dataset.store import write_whole
+
+_TEXTS = ("CHANGES.md", "ATTRIBUTION.md", "report.html")  # what names records besides the data
+
+
+def purge(folder: Path, retractions: Sequence[Retraction]) -> Applied:
+    """Write the files of a release folder that hold these records anew without them; images and captions are gone.
+
+    The new checksums are written to `retractions.json` before the first file is replaced: what is interrupted is seen,
+    and calling it again finishes it. Returns what has been applied to the folder altogether.
+    """
+    release, before = open_release(folder), applied_in(folder)
+    known = {entry.id for entry in before.retractions}
+    here = {identity for split in release.pulled_splits for identity in _ids(release, split)}
+    new = tuple(entry for entry in retractions if entry.id not in known and entry.id in here)
+    if not new and all(file_sha256(folder / file.path) == file.now[1] for file in before.replaced):
+        return before
+    gone = frozenset(known | {entry.id for entry in new})
+    rest = Release(folder, release.manifest, {"splits": release.pulled_splits}, gone)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".purge-") as name:
+        staging = Path(name)
+        _stage(rest, {file.path for file in before.replaced}, staging)
+        applied = _applied(rest, before, new, staging)
+        write_whole(folder / RETRACTIONS, json.dumps(applied.document(), indent=1).encode())
+        for path in sorted(filter(Path.is_file, staging.rglob("*"))):
+            os.replace(path, folder / path.relative_to(staging))
+    sums = {path: sha256 for path, (_, sha256) in applied.expected(release.manifest).items()}
+    write_sums(folder, {**sums, MANIFEST: file_sha256(folder / MANIFEST)})
+    return applied
+
+
+def _ids(release: Release, split: str) -> list[str]:
+    path = release.path / formats.captions_file(split)
+    return list(pq.read_table(path, columns=["id"])["id"].to_pylist()) if path.is_file() else []
+
+
+def _applied(rest: Release, before: Applied, new: Sequence[Retraction], staging: Path) -> Applied:
+    listed = {entry["path"]: (entry["bytes"], entry["sha256"]) for entry in rest.manifest["files"]}
+    replaced = {file.path: file for file in before.replaced}
+    for path in filter(Path.is_file, staging.rglob("*")):
+        entry = file_entry(staging, path)
+        replaced[entry["path"]] = Replaced(entry["path"], listed[entry["path"]], (entry["bytes"], entry["sha256"]))
+    retractions = sorted((*before.retractions, *new), key=lambda entry: (entry.date, entry.id))
+    files = (replaced[path] for path in sorted(replaced))
+    return Applied(tuple(retractions), tuple(files), ordered_content_hash(rest.records_by_id()))
+
+
+def _stage(rest: Release, touched_before: Collection[str], staging: Path) -> None:
+    """Write into `staging` all files that change where the hidden records of `rest` are left out."""
+    buckets = rest.manifest["buckets"]
+    touched = set(touched_before)
+    for split in rest.pulled_splits:
+        if hit := rest.retracted & set(_ids(rest, split)):
+            touched |= {formats.captions_file(split), f"annotations/coco_{split}.json", "annotations/karpathy.json"}
+            touched |= {formats.bucket_file(split, formats.bucket_of(identity, buckets)) for identity in hit}
+    _stage_annotations(rest, touched, staging)
+    for path in sorted(touched):
+        if path.startswith("data/") and (rest.path / path).is_file():
+            _stage_bucket(rest.path / path, rest.retracted, staging / path)
+    for name in _TEXTS:
+        if (rest.path / name).is_file():
+            text = (rest.path / name).read_text(encoding="utf-8")
+            kept = without_mentions(text, rest.retracted)
+            if kept != text or name in touched:
+                (staging / name).write_text(kept, encoding="utf-8")
+    if (rest.path / "croissant.json").is_file():
+        document = json.loads((rest.path / "croissant.json").read_text(encoding="utf-8"))
+        write_json(staging / "croissant.json", _with_checksums(document, staging))
+
+
+def _stage_annotations(rest: Release, touched: Collection[str], staging: Path) -> None:
+    licenses: defaultdict[str, set[str]] = defaultdict(set)
+    for record in rest.records():
+        licenses[record["split"]].add(record["source"]["license"])
+    with formats.AnnotationFiles(
+        staging, rest.manifest, {split: sorted(licenses[split]) for split in SPLITS}
+    ) as annotations:
+        for record in rest.records_by_id():
+            annotations.add(record)
+    for path in list(filter(Path.is_file, staging.rglob("*"))):
+        name = path.relative_to(staging).as_posix()
+        if name not in touched or not (rest.path / name).is_file():
+            path.unlink()
+
+
+def _stage_bucket(source: Path, gone: Collection[str], target: Path) -> None:
+    table = pq.read_table(source)
+    kept = table.filter(pc.invert(pc.is_in(table["id"], pa.array(sorted(gone)))))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    formats.write_bucket_table(target, kept)
+
+
+def without_mentions(text: str, gone: Collection[str]) -> str:
+    """`text` without the lines, and of a page without the figures, that name one of these records."""
+    names = "|".join(map(re.escape, sorted(gone)))
+    text = re.sub(rf'\n<figure data-id="(?:{names})">.*?</figure>', "", text, flags=re.S)
+    return "".join(_lines_without(text, re.compile(names)))
+
+
+def _lines_without(text: str, names: re.Pattern[str]) -> Iterator[str]:
+    return (line for line in text.splitlines(keepends=True) if not names.search(line))
+
+
+def _with_checksums(document: dict[str, Any], staging: Path) -> dict[str, Any]:
+    """croissant.json with the checksums of the files in `staging`."""
+    for part in document["distribution"]:
+        path = staging / part["@id"]
+        if "sha256" in part and path.is_file():
+            part.update(_checksum(file_entry(staging, path)))
+    return document
+
+
+def _checksum(entry: Mapping[str, Any]) -> dict[str, str]:
+    return {"sha256": entry["sha256"], "contentSize": f"{entry['bytes']} B"}

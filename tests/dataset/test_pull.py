@@ -1,0 +1,245 @@
+import json
+import random
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import gatherset
+from gatherset.dataset.errors import RegistryError, ReleaseError
+from gatherset.dataset.integrity import content_finding, integrity_findings
+from gatherset.dataset.loading import Release
+from gatherset.dataset.pull import Pulled, YankWarning, as_selection, cache_folder
+from gatherset.dataset.pull import pull as pull_
+from gatherset.dataset.registry import Registry
+from gatherset.dataset.retractions import Retraction, RetractionWarning
+from gatherset.dataset.versions import parse_wanted
+from gatherset.dataset.workspace import Workspace
+from tests.dataset.conftest import correct, next_release
+from tests.web_server import WebServer
+
+
+@pytest.fixture
+def published(registry: Registry, released: Release) -> Registry:
+    registry.publish(released)
+    return registry
+
+
+@pytest.fixture
+def web(published: Registry) -> Iterator[WebServer]:
+    with WebServer(Path(published.url)).running() as server:
+        yield server
+
+
+def pull(text: str, location: str, to: Path | None = None, *splits: str, captions_only: bool = False) -> Pulled:
+    return pull_(parse_wanted(text), location, to=to, selection=as_selection(splits, captions_only))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def same(first: Path, second: Path) -> bool:
+    return files(first) == files(second)
+
+
+def test_a_pulled_release_is_the_published_one(web: WebServer, released: Release) -> None:
+    pulled = pull("mg", web.url)
+    assert same(pulled.release.path, released.path)
+    assert pulled.fetched == sum(entry["bytes"] for entry in released.manifest["files"])
+    assert list(integrity_findings(pulled.release)) == []
+
+
+def test_pulling_again_fetches_nothing(web: WebServer) -> None:
+    pull("mg", web.url)
+    again = pull("mg@1.0", web.url)
+    assert (again.fetched, web.requests[-2:]) == (0, ["index.json", "retractions.json"])
+
+
+def test_a_folder_and_a_file_url_are_pulled_from_as_well(
+    published: Registry, released: Release, tmp_path: Path
+) -> None:
+    assert same(pull("mg", published.url, tmp_path / "a").release.path, released.path)
+    assert same(pull("mg", Path(published.url).as_uri(), tmp_path / "b").release.path, released.path)
+
+
+def test_another_version_fetches_only_the_files_that_changed(
+    web: WebServer, published: Registry, released: Release, workspace: Workspace
+) -> None:
+    pull("mg", web.url)
+    correct(workspace)
+    published.publish(next_release(workspace))
+    web.requests.clear()
+    pull("mg@2", web.url)
+    buckets = [path for path in web.requests if "/data/" in path]
+    assert len(buckets) == 1
+
+
+def test_a_pull_that_is_cut_off_twenty_times_ends_whole_with_little_fetched_twice(
+    web: WebServer, released: Release
+) -> None:
+    chance = random.Random(7)
+    total = sum(entry["bytes"] for entry in released.manifest["files"])
+    cuts = iter([chance.randrange(total // 40) for _ in range(20)])
+    web.cut_after = lambda: next(cuts, None) if web.requests[-1].count("/") > 1 else None
+    for _ in range(25):
+        try:
+            pulled = pull("mg", web.url)
+            break
+        except RegistryError:
+            assert list(cache_folder().glob("releases/*/mg-*")) == []
+    assert next(cuts, None) is None
+    assert same(pulled.release.path, released.path)
+    listed = {f"mg/1.0.0/{entry['path']}" for entry in released.manifest["files"]}
+    assert total <= sum(length for path, length in web.served if path in listed) <= 1.1 * total
+
+
+def test_a_server_without_ranges_is_asked_for_the_whole_file_again(web: WebServer, released: Release) -> None:
+    web.ranges = False
+    first = iter([3000])
+    web.cut_after = lambda: next(first, None) if "/data/" in web.requests[-1] else None
+    assert same(pull("mg", web.url).release.path, released.path)
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-1] + b"?", lambda data: data + b"more"])
+def test_swapped_bytes_are_refused_and_named(web: WebServer, change: object) -> None:
+    web.change = lambda path, data: change(data) if path.endswith("karpathy.json") else data  # type: ignore[operator]
+    with pytest.raises(RegistryError, match=r"karpathy\.json is not what was published"):
+        pull("mg", web.url)
+    assert list(cache_folder().glob("releases/*/*")) == []
+    web.change = lambda path, data: data
+    pull("mg", web.url)
+
+
+def test_a_swapped_manifest_is_refused(web: WebServer) -> None:
+    web.change = lambda path, data: data.replace(b'"tool"', b'"t00l"') if path.endswith("release.json") else data
+    with pytest.raises(RegistryError, match=r"release\.json is not the one that was published"):
+        pull("mg", web.url)
+
+
+def test_a_version_that_is_another_than_the_one_pulled_before_is_refused(
+    published: Registry, released: Release, workspace: Workspace
+) -> None:
+    pull("mg", published.url)
+    shutil.rmtree(published.url)
+    shutil.rmtree(released.path)
+    correct(workspace)
+    published.publish(next_release(workspace, "1.0.0"))
+    with pytest.raises(RegistryError, match="was pulled before and is not what"):
+        pull("mg@1.0.0", published.url)
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "data/../../outside", "C:\\x", "a\\..\\b", ".."])
+def test_a_manifest_that_points_outside_is_not_followed(published: Registry, path: str) -> None:
+    import hashlib
+
+    where = Path(published.url) / "mg" / "1.0.0" / "release.json"
+    manifest = json.loads(where.read_text())
+    manifest["files"][0]["path"] = path
+    where.write_text(json.dumps(manifest))
+    index = Path(published.url) / "index.json"
+    document = json.loads(index.read_text())
+    document["releases"]["mg"]["1.0.0"]["manifest_sha256"] = hashlib.sha256(where.read_bytes()).hexdigest()
+    index.write_text(json.dumps(document))
+    with pytest.raises(RegistryError, match="points outside its folder"):
+        pull("mg", published.url)
+
+
+@pytest.mark.parametrize("text", [b"", b"<html>", b"\x00" * 1000, b"[" * 100_000])
+@pytest.mark.parametrize("name", ["index.json", "retractions.json", "release.json"])
+def test_a_registry_that_answers_nonsense_is_said(web: WebServer, published: Registry, name: str, text: bytes) -> None:
+    published.retract(Retraction("gs-0000000000000000", "wrong", "2026-11-21"))
+    web.change = lambda path, data: text if path.endswith(name) else data
+    with pytest.raises(ReleaseError, match=name.replace(".", r"\.")):
+        pull("mg", web.url)
+    assert list(cache_folder().glob("releases/*/*")) == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://", "http://[", "nonsense://x", "s4://bucket"])
+def test_an_address_that_leads_nowhere_is_said(registry: Registry, url: str) -> None:
+    with pytest.raises(ReleaseError):
+        pull("mg", url)
+
+
+def test_one_split_is_pulled_alone(web: WebServer, released: Release) -> None:
+    test = pull("mg", web.url, None, "test").release
+    assert [example.id for example in test["test"]] == released["test"].ids
+    assert not [path for path in web.requests if "train" in path or "val" in path]
+    with pytest.raises(ReleaseError, match=r"pulled without its split 'train'.*gatherset pull mg@1\.0\.0"):
+        len(test["train"])
+    assert list(integrity_findings(test)) == []
+    both = pull("mg", web.url, None, "val").release
+    assert (len(both["test"]), len(both["val"])) == (len(released["test"]), len(released["val"]))
+    whole = pull("mg", web.url).release
+    assert len(whole["train"]) == len(released["train"])
+
+
+def test_captions_are_pulled_without_images(web: WebServer, released: Release) -> None:
+    alone = pull("mg", web.url, None, captions_only=True).release
+    assert not [path for path in web.requests if "/data/" in path]
+    assert alone["train"][0].captions == released["train"][0].captions
+    with pytest.raises(ReleaseError, match="without its image"):
+        _ = alone["train"][0].image
+
+
+def test_a_yanked_version_is_pulled_with_a_warning(published: Registry) -> None:
+    published.yank(parse_wanted("mg@1.0.0"), "the wrong licence")
+    with pytest.raises(RegistryError, match="yanked"):
+        pull("mg", published.url)
+    with pytest.warns(YankWarning, match="the wrong licence"):
+        gatherset.load("mg@1.0.0", registry=published.url)
+
+
+def test_retractions_are_applied_on_pull_and_said(published: Registry, released: Release) -> None:
+    gone = released["train"][2]
+    published.retract(Retraction(gone.id, "privacy", "2026-11-21"))
+    pulled = pull("mg", published.url)
+    assert [entry.id for entry in pulled.retracted] == [gone.id]
+    assert gone.id not in pulled.release["train"].ids
+    assert not [name for name, data in files(pulled.release.path).items() if gone.image_bytes[50:] in data]
+    assert not [name for name, data in files(cache_folder()).items() if gone.image_bytes[50:] in data]
+    assert list(integrity_findings(pulled.release)) == []
+    assert content_finding(pulled.release) is None
+    with pytest.warns(RetractionWarning, match=gone.id):
+        assert len(gatherset.load("mg", registry=published.url)["train"]) == len(released["train"]) - 1
+
+
+def test_retractions_reach_what_was_pulled_before(published: Registry, released: Release) -> None:
+    before = pull("mg", published.url).release
+    assert before["train"][2].id == released["train"].ids[2]
+    published.retract(Retraction(released["train"].ids[2], "wrong", "2026-11-21"))
+    after = pull("mg", published.url).release
+    assert (before.path, len(after["train"])) == (after.path, len(released["train"]) - 1)
+    assert after["train"][2].id == released["train"].ids[3]
+    assert after["train"][2].image_bytes == released["train"][3].image_bytes
+
+
+def test_a_purged_version_is_pulled_whole(published: Registry, released: Release) -> None:
+    published.retract(Retraction(released["test"].ids[0], "takedown", "2026-11-21"))
+    published.purge()
+    pulled = pull("mg", published.url)
+    assert len(pulled.release["test"]) == len(released["test"]) - 1
+    assert list(integrity_findings(pulled.release)) == []
+
+
+def test_a_release_is_loaded_by_name_from_the_registry_and_then_without_it(
+    published: Registry, released: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ReleaseError, match="was pulled yet"):
+        gatherset.load("mg")
+    monkeypatch.setenv("GATHERSET_REGISTRY", published.url)
+    assert gatherset.load("mg@1.0")["test"][0].captions == released["test"][0].captions
+    monkeypatch.delenv("GATHERSET_REGISTRY")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert str(gatherset.load("mg@^1.0")) == "mg@1.0.0"
+
+
+def test_a_folder_that_is_no_release_is_not_overwritten(published: Registry, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(ReleaseError, match="is there and is not a release"):
+        pull("mg", published.url, tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"

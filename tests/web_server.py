@@ -1,0 +1,62 @@
+"""A web server on loopback for the tests: it knows ranges, and can break off, swap bytes, or answer nonsense."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote
+
+
+class WebServer:
+    """Serves `root`. What a test sets holds from the next request on."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ranges = True  # whether it answers Range with 206
+        self.cut_after: Callable[[], int | None] = lambda: None  # bytes of a body, then the connection breaks
+        self.change: Callable[[str, bytes], bytes] = lambda path, data: data  # what is sent instead
+        self.served: list[tuple[str, int]] = []  # bytes of bodies, by path
+        self.requests: list[str] = []
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server._answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def _answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
+        path = unquote(handler.path).lstrip("/")
+        self.requests.append(path)
+        if not (self.root / path).is_file():
+            handler.send_error(404)
+            return
+        data = self.change(path, (self.root / path).read_bytes())
+        asked = handler.headers.get("Range")
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.ranges else 0
+        handler.send_response(206 if start else 200)
+        handler.send_header("Content-Length", str(len(data) - start))
+        handler.end_headers()
+        body = memoryview(data)[start:][: self.cut_after()]
+        handler.wfile.write(body)
+        self.served.append((path, len(body)))
+        handler.close_connection = True
+
+    @contextmanager
+    def running(self) -> Iterator[WebServer]:
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join()
