@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.answer import Answer
+from gatherset.annotate.drafts import drop_draft
 from gatherset.dataset.catalog.tables import annotators, gold, leases, practice_answers, submissions, tasks
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.timestamps import now
@@ -68,6 +69,7 @@ def practise(workspace: Workspace, task_id: int, annotator: str, answer: Answer)
         connection.execute(sa.delete(practice_answers).where(*own))
         row = {"answer": answer.document(), "right": right, "answered_at": now()}
         connection.execute(sa.insert(practice_answers).values(task_id=task_id, annotator_id=person, **row))
+        drop_draft(connection, task_id, person)
         connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
         return Feedback(right, known.answer, known.explanation)
 

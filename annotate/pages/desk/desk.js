@@ -155,7 +155,7 @@ class Desk {
         this.on(input, "change", () => this.choose(type.name));
         const label = element("label", { className: "choice" }, input,
           i < 10 ? element("kbd", { textContent: String((i + 1) % 10), ariaHidden: "true" }) : null,
-          element("span", {}, type.title, element("small", { textContent: title })));
+          element("span", {}, element("span", { textContent: type.title }), element("small", { textContent: title })));
         this.on(label, "pointerenter", () => this.define(type.name));
         this.on(label, "pointerleave", () => this.define(this.now?.event_type));
         this.on(input, "focus", () => this.define(type.name));
@@ -333,6 +333,7 @@ class Desk {
       screen: "Is this a mass gathering, and do the captions fit the image?",
     }[task.kind];
     const boxed = this.now.captions.length > 0;
+    this.$("form").classList.toggle("unboxed", !boxed);
     this.$("given").hidden = boxed || !task.captions.length;
     this.$("given").replaceChildren(...task.captions.map((text) => element("li", { textContent: text })));
     this.$("correct").hidden = task.kind !== "event" || boxed;
@@ -499,8 +500,7 @@ class Desk {
     this.keep();
     this.status("…");
     const since = Date.now() - (this.firstChange ??= Date.now());
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.save(), Math.max(0, Math.min(SAVE_AFTER, SAVE_AT_LEAST - since)));
+    this.later(Math.max(0, Math.min(SAVE_AFTER, SAVE_AT_LEAST - since)));
   }
 
   choose(name) {
@@ -533,13 +533,14 @@ class Desk {
   }
 
   async save({ keepalive = false } = {}) {
-    if (!this.now || !this.unsaved || this.saving || this.sending || this.work.practice) return;
+    if (!this.now || !this.unsaved || this.saving || this.sending) return;
     clearTimeout(this.timer);
     const { task, version } = this.work;
     const sent = structuredClone(this.now);
     this.unsaved = false;
     this.firstChange = null;
     this.saving = true;
+    let failed = false;
     try {
       const saved = await this.post("draft", { task: task.id, revision: this.revision, version, answer: sent }, { keepalive });
       if (this.work.task?.id !== task.id || this.sending) return;
@@ -558,13 +559,18 @@ class Desk {
         this.unsaved = false;
         this.refused(error);
       } else {
+        failed = true;
         this.status("Not connected. What you typed is kept in this browser", true);
-        this.timer = setTimeout(() => this.save(), RETRY_AFTER);
       }
     } finally {
       this.saving = false;
     }
-    if (this.unsaved && !this.timerRuns) this.timer = setTimeout(() => this.save(), SAVE_AFTER);
+    if (this.unsaved) this.later(failed ? RETRY_AFTER : SAVE_AFTER);
+  }
+
+  later(wait) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), wait);
   }
 
   // Another tab has saved: its boxes come in, except where something was typed here too.
@@ -631,12 +637,11 @@ class Desk {
       if (next.stored.late) this.notice("Stored. The image has become a record meanwhile, so your answer changes nothing unless a reviewer takes it up.");
       else this.status("Stored");
     } catch (error) {
-      this.sending = false;
       if (error.kind === "refused") this.mend(error.findings);
       else this.refused(error);
     } finally {
       this.locked(false);
-      if (!this.sending || this.now) this.sending = false;
+      this.sending = false;
     }
   }
 
