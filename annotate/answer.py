@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from gatherset.dataset.workspace import Workspace
 
 MAX_CAPTIONS = 20
 MAX_TEXT = 2000  # characters of one text; nobody types more, and a draft is sent at every change
+_LISTS = ("captions", "flags", "suggested", "overruled")
 _NUMBERED = re.compile(r"\bcaption (\d+)")
 
 
@@ -67,7 +68,9 @@ def read_answer(document: Any) -> Answer:
         raise InputError("what the page sent is not an answer", "Reload the page") from error
 
 
-def _read(given: Mapping[str, Any]) -> Answer:
+def _read(given: Any) -> Answer:
+    if type(given) is not dict or any(type(given.get(name, [])) is not list for name in _LISTS):
+        raise TypeError("not an answer")
     captions = tuple(_text(text) for text in given.get("captions", ()))
     suggested = tuple(given.get("suggested", ()))
     overruled = tuple(

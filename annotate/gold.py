@@ -78,6 +78,7 @@ def practice_place(connection: Connection, annotator: str) -> tuple[int, int]:
     """(images of the practice round that `annotator` has answered, images in it)."""
     done = (
         sa.select(sa.func.count())
+        .select_from(practice_answers)
         .join(annotators, annotators.c.id == practice_answers.c.annotator_id)
         .where(annotators.c.name == annotator)
     )

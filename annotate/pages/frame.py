@@ -10,7 +10,7 @@ from gatherset.annotate.server import open_workspace
 from gatherset.dataset.errors import GathersetError
 
 STYLE = """<style>
-[data-testid="stMainBlockContainer"] { padding: 4.25rem 1.75rem 1rem; max-width: 1500px; }
+[data-testid="stMainBlockContainer"] { padding: 3.75rem 1.75rem 1rem; max-width: 1500px; }
 @media (max-width: 820px) { [data-testid="stMainBlockContainer"] { padding: 4rem .9rem 1rem; } }
 </style>"""
 

@@ -48,7 +48,6 @@ tasks = Table(
     Column("note", Text, nullable=False),  # why it is here, for a reviewer
     UniqueConstraint("image_id", "kind"),
 )
-Index("ix_tasks_state_id", tasks.c.state, tasks.c.id)
 # What the queue looks through: tasks that nobody has answered, and those that wait for one more answer. Being partial,
 # they stay as small as the queue is, and the next task is at their beginning.
 FRESH = "state = 'open' AND kind <> 'review' AND answers = 0"

@@ -17,6 +17,7 @@ def upgrade() -> None:
     for name, answers in (("ix_tasks_fresh", "answers = 0"), ("ix_tasks_started", "answers > 0")):
         where = sa.text(f"state = 'open' AND kind <> 'review' AND {answers}")
         op.create_index(name, "tasks", ["id"], sqlite_where=where, postgresql_where=where)
+    op.drop_index("ix_tasks_state_id", "tasks")  # the database would prefer it, and it grows with all tasks ever done
     op.create_index("ix_submissions_annotator_id_id", "submissions", ["annotator_id", "id"])
     _of_task_and_annotator(
         "drafts",

@@ -94,7 +94,7 @@ def test_number_keys_can_be_turned_off(uncaptioned: Served, visit: Visit) -> Non
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     page.get_by_label("Number keys choose the event type").uncheck()
-    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Close", exact=True).click()
     page.locator("#question").click()
     page.keyboard.press("1")
     assert page.locator("input[name=type]:checked").count() == 0
