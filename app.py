@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from starlette.routing import Route
+from starlette.middleware import Middleware
 from streamlit.starlette import App
 
 import gatherset
-from gatherset.annotate import server
+from gatherset.annotate import routes, server
 
 # Not beside this file: as a script it may be reached through a symlink, and the page must be found all the same.
-PAGE = Path(gatherset.__file__).parent / "annotate" / "pages" / "annotate.py"
+PAGE = Path(gatherset.__file__).parent / "annotate" / "pages" / "frame.py"
 
-app = App(str(PAGE.resolve()), routes=[Route("/img/{name}", server.image)])
+app = App(str(PAGE.resolve()), routes=[*server.ROUTES, *routes.ROUTES], middleware=[Middleware(server.Door)])

@@ -18,17 +18,23 @@ MAX_NAME = 100  # characters
 
 def annotator_id(connection: Connection, name: str) -> int:
     """The number of the annotator called `name`, who is entered when seen for the first time."""
-    name = one_name(name)
-    if not name or len(name) > MAX_NAME or not name.isprintable():
-        raise SubmissionError(
-            f"'{name[:MAX_NAME]}' cannot name an annotator", f"Use 1 to {MAX_NAME} printable characters"
-        )
+    name = checked_name(name)
     known = connection.execute(sa.select(annotators.c.id).where(annotators.c.name == name)).scalar()
     if known is not None:
         return int(known)
     key = connection.execute(sa.select(properties.c.value).where(properties.c.key == "pseudonym_key")).scalar_one()
     row = {"name": name, "pseudonym": pseudonym(key, name), "created_at": now()}
     return int(connection.execute(sa.insert(annotators).values(row).returning(annotators.c.id)).scalar_one())
+
+
+def checked_name(name: str) -> str:
+    """`name` as it is stored. Raises SubmissionError for one that cannot be shown."""
+    name = one_name(name)
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise SubmissionError(
+            f"'{name[:MAX_NAME]}' cannot name an annotator", f"Use 1 to {MAX_NAME} printable characters"
+        )
+    return name
 
 
 def one_name(name: str) -> str:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gatherset.dataset import submission
+from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.workspace import Workspace
+
+MAX_CAPTIONS = 20
+MAX_TEXT = 2000  # characters of one text; nobody types more, and a draft is sent at every change
+_LISTS = ("captions", "flags", "suggested", "overruled")
+_NUMBERED = re.compile(r"\bcaption (\d+)")
+
+
+@dataclass(frozen=True)
+class Overruled:
+    """A warning that the annotator has set aside, and why."""
+
+    rule: str
+    caption: int | None  # counted from 1; None: it is about all of them
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -23,9 +39,66 @@ class Answer:
     confidence: int | None = None  # 3 sure, 2 fairly sure, 1 a guess
     flags: tuple[str, ...] = ()
     note: str = ""
+    suggested: tuple[int | None, ...] = ()  # for each caption, the suggestion that was taken over unchanged
+    overruled: tuple[Overruled, ...] = ()
 
     def document(self) -> dict[str, Any]:
-        return {"schema_version": "1.0", **asdict(self), "captions": list(self.captions), "flags": sorted(self.flags)}
+        document: dict[str, Any] = {"schema_version": "1.0", **asdict(self)}
+        document |= {"captions": list(self.captions), "flags": sorted(self.flags)}
+        for name in ("suggested", "overruled"):  # left out where nothing was: most answers say nothing here
+            given = list(document.pop(name))
+            if any(given):
+                document[name] = given
+        return document
+
+    @property
+    def says_no(self) -> bool:
+        return self.is_gathering is False
+
+
+def read_answer(document: Any) -> Answer:
+    """The answer, or the draft of one, that a browser sent. Raises InputError for anything that is none."""
+    try:
+        return _read(document)
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError("what the page sent is not an answer", "Reload the page") from error
+
+
+def _read(given: Any) -> Answer:
+    if type(given) is not dict or any(type(given.get(name, [])) is not list for name in _LISTS):
+        raise TypeError("not an answer")
+    captions = tuple(_text(text) for text in given.get("captions", ()))
+    suggested = tuple(given.get("suggested", ()))
+    overruled = tuple(
+        Overruled(_text(entry["rule"]), entry["caption"], _text(entry["reason"]))
+        for entry in given.get("overruled", ())
+    )
+    numbers = (*suggested, *(entry.caption for entry in overruled), given.get("confidence"))
+    if len(captions) > MAX_CAPTIONS or len(suggested) > len(captions) or len(overruled) > 10 * MAX_CAPTIONS:
+        raise ValueError("too many")
+    if any(number is not None and type(number) is not int for number in numbers):
+        raise TypeError("not a number")
+    said = given.get("is_gathering")
+    if said is not None and type(said) is not bool:
+        raise TypeError("not yes or no")
+    return Answer(
+        kind=_text(given["kind"]),
+        is_gathering=said,
+        event_type=None if given.get("event_type") is None else _text(given["event_type"]),
+        captions=captions,
+        confidence=given.get("confidence"),
+        flags=tuple(sorted({_text(flag) for flag in given.get("flags", ())})),
+        note=_text(given.get("note", "")),
+        suggested=suggested,
+        overruled=overruled,
+    )
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str or len(value) > MAX_TEXT:
+        raise TypeError("not a text")
+    value.encode()  # half a surrogate pair cannot be stored; the UnicodeEncodeError is a ValueError
+    return value
 
 
 def check_answer(workspace: Workspace, answer: Answer) -> list[Finding]:
@@ -33,9 +106,31 @@ def check_answer(workspace: Workspace, answer: Answer) -> list[Finding]:
     return submission.submission_findings(answer.document(), _context(workspace), f"the {answer.kind} answer")
 
 
-def caption_findings(workspace: Workspace, texts: Sequence[str]) -> list[Finding]:
-    """The rules for captions on these texts, while they are being written."""
-    return submission.caption_findings(texts, _context(workspace), "your answer")
+def findings_so_far(workspace: Workspace, texts: Sequence[str]) -> list[Finding]:
+    """What the rules say about those of the texts that are begun: an empty box is not wrong yet."""
+    begun = [number for number, text in enumerate(texts, 1) if text.strip()]
+    if not begun:
+        return []
+    given = [texts[number - 1] for number in begun]
+    found = submission.caption_findings(given, _context(workspace), "your answer", wanted=len(begun))
+
+    def own_number(match: re.Match[str]) -> str:
+        number = int(match[1])
+        return f"caption {begun[number - 1]}" if 0 < number <= len(begun) else match[0]
+
+    return [replace(finding, message=_NUMBERED.sub(own_number, finding.message)) for finding in found]
+
+
+def box_of(finding: Finding) -> int | None:
+    """The number of the caption that a finding is about; None where it is about all of them."""
+    match = _NUMBERED.search(finding.message)
+    return int(match[1]) if match else None
+
+
+def not_overruled(answer: Answer, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """The findings that stand: all errors, and the warnings for which the annotator has given no reason."""
+    given = {(entry.rule, entry.caption) for entry in answer.overruled if entry.reason.strip()}
+    return (f for f in findings if f.level == "error" or (f.rule, box_of(f)) not in given)
 
 
 def _context(workspace: Workspace) -> Context:

@@ -9,13 +9,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, RowMapping
 
+from gatherset.annotate.suggestions import MODEL
 from gatherset.dataset.catalog.tables import annotators, images, records, submissions, tasks
-from gatherset.dataset.records import add_revision, caption, make_record
+from gatherset.dataset.records import Record, add_revision, caption, make_record
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.validation import record_errors
 from gatherset.dataset.workspace import Workspace
 
+# What annotators say about the image itself; "unsure" is about the annotator and stays with the answer.
+IMAGE_FLAGS = frozenset({"sensitive", "wrong_orientation", "personal_data"})
 _newer = submissions.alias()
 # Composed once: putting this statement together costs several times what running it does.
 _CURRENT_ANSWERS = (
@@ -50,13 +53,14 @@ def majority(votes: Mapping[Any, int], needed: int) -> Any:
 def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
     """Bring the tasks of an image up to date with its answers, and make its record when all is agreed.
 
-    A record that exists stays as it is: only a review changes it.
+    A record that exists stays as it is: only a review changes it. What annotators flag holds for the image at once.
     """
+    answers = current_answers(connection, image_id)
+    _take_flags(connection, image_id, answers)
     if connection.execute(sa.select(records.c.id).where(records.c.id == image_id)).scalar() is not None:
         return
     image = connection.execute(sa.select(images).where(images.c.id == image_id)).mappings().one()
     own_tasks = {row.kind: row for row in connection.execute(sa.select(tasks).where(tasks.c.image_id == image_id))}
-    answers = current_answers(connection, image_id)
     needed = workspace.settings.queue.overlap
     screened = "screen" in own_tasks
     gathering = majority(_gathering_votes(answers, screened=screened), needed)
@@ -69,14 +73,24 @@ def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
         connection.execute(sa.update(tasks).where(tasks.c.image_id == image_id).values(state="done"))
         return
     typed = event_type is not None and (screened or gathering is True)
-    settled = {"screen": gathering is True, "event": typed, "caption": typed}
+    captions = _captions(workspace, image, event_type, answers)
+    enough = "caption" not in own_tasks or len(captions) >= workspace.settings.captions_per_image
+    settled = {"screen": gathering is True, "event": typed, "caption": typed and enough}
     for kind, task in own_tasks.items():
         if kind in settled:
             # The type of a screened image is asked once it is known to be a gathering.
             unsettled = "waiting" if kind == "event" and screened and gathering is None else "open"
             _advance(connection, workspace, task, "done" if settled[kind] else unsettled)
-    if gathering is True and event_type is not None:
-        _make_record(connection, workspace, image, event_type, event_votes, answers)
+    if gathering is True and event_type is not None and enough:
+        record = make_record(image, event_type, event_votes, captions)
+        _keep(connection, workspace, record, [row["id"] for row in answers])
+
+
+def _take_flags(connection: Connection, image_id: str, answers: Sequence[RowMapping]) -> None:
+    known = set(connection.execute(sa.select(images.c.flags).where(images.c.id == image_id)).scalar_one())
+    said = {flag for row in answers for flag in row["answer"]["flags"]}
+    if (flags := (known - IMAGE_FLAGS) | (said & IMAGE_FLAGS)) != known:
+        connection.execute(sa.update(images).where(images.c.id == image_id).values(flags=sorted(flags)))
 
 
 def current_answers(connection: Connection, image_id: str) -> Sequence[RowMapping]:
@@ -111,39 +125,56 @@ def _advance(connection: Connection, workspace: Workspace, task: Any, state: str
         if task.overlap < workspace.settings.queue.max_overlap:
             values["overlap"] = task.overlap + 1
         else:
-            _review(connection, task.image_id, f"{task.answers} annotators disagree on the {task.kind} task")
+            send_to_review(connection, task.image_id, f"{task.answers} annotators disagree on the {task.kind} task")
             values["state"] = "done"
     if any(getattr(task, name) != value for name, value in values.items()):
         connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(values))
 
 
-def _make_record(
-    connection: Connection,
-    workspace: Workspace,
-    image: RowMapping,
-    event_type: str,
-    votes: Mapping[str, int],
-    answers: Sequence[RowMapping],
-) -> None:
-    record = make_record(image, event_type, votes, _captions(image, event_type, answers))
+def _keep(connection: Connection, workspace: Workspace, record: Record, ids: Sequence[int]) -> None:
+    """Keep the record that the submissions `ids` make, or send it to review where it breaks a rule."""
     context = Context(workspace.settings, workspace.taxonomy, splits_assigned=False)
     if findings := record_errors(record, context):
-        _review(connection, image["id"], "; ".join(f"{finding.rule}: {finding.message}" for finding in findings))
+        note = "; ".join(f"{finding.rule}: {finding.message}" for finding in findings)
+        send_to_review(connection, record["id"], note)
         return
-    ids = [row["id"] for row in answers]
     add_revision(connection, record, submissions=ids, reason="the annotators agree", decided_by="agreement")
 
 
-def _captions(image: RowMapping, event_type: str, answers: Sequence[RowMapping]) -> list[dict[str, Any]]:
-    """The captions of the first annotator who wrote some and chose the agreed type; else the imported ones."""
-    for row in answers:
-        if row["answer"]["captions"] and row["answer"]["event_type"] == event_type:
-            texts, author = row["answer"]["captions"], row["pseudonym"]
-            return [caption(text, origin="human", author=author, verified=True) for text in texts]
+def _captions(
+    workspace: Workspace, image: RowMapping, event_type: str | None, answers: Sequence[RowMapping]
+) -> list[dict[str, Any]]:
+    """The captions that the answers give the image; the imported ones where nobody wrote or corrected any.
+
+    Where an annotator writes all of them, those of the first who chose the agreed type; where each writes one, the
+    first of each until there are enough.
+    """
+    written = [row for row in answers if row["answer"]["captions"] and row["answer"]["is_gathering"] is not False]
+    if workspace.settings.captions_per_submission == 1 and any(row["kind"] == "caption" for row in written):
+        singles = [_written(row, image)[0] for row in written if row["kind"] == "caption"]
+        return singles[: workspace.settings.captions_per_image]
+    for row in written:
+        if row["answer"]["event_type"] == event_type:
+            return _written(row, image)
     return [dict(entry) for entry in image["captions"]]
 
 
-def _review(connection: Connection, image_id: str, note: str) -> None:
+def _written(row: RowMapping, image: RowMapping) -> list[dict[str, Any]]:
+    """The captions of an answer with their origins: own words, a suggestion taken over, or imported and kept."""
+    imported = {entry["text"]: entry for entry in image["captions"]} if row["kind"] == "event" else {}
+    taken = row["answer"].get("suggested", [])
+    entries = []
+    for number, text in enumerate(row["answer"]["captions"]):
+        if text in imported:
+            entries.append({**imported[text], "verified": True})  # read, and kept, by the one who corrected the others
+        elif number < len(taken) and taken[number] is not None:
+            entries.append(caption(text, origin=MODEL, author=None, verified=True))
+        else:
+            entries.append(caption(text, origin="human", author=row["pseudonym"], verified=True))
+    return entries
+
+
+def send_to_review(connection: Connection, image_id: str, note: str) -> None:
     """Put the image before a reviewer, with the reason; one that was closed meanwhile is opened again."""
     there = sa.select(tasks.c.id).where(tasks.c.image_id == image_id, tasks.c.kind == "review")
     review = connection.execute(there).scalar()

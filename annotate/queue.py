@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id
-from gatherset.dataset.catalog.tables import images, leases, submissions, tasks
+from gatherset.annotate.consensus import send_to_review
+from gatherset.dataset.catalog.tables import (
+    FRESH,
+    STARTED,
+    annotators,
+    drafts,
+    gold,
+    images,
+    leases,
+    practice_answers,
+    skips,
+    submissions,
+    tasks,
+)
+from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 ANNOTATED = ("screen", "event", "caption")  # the kinds that the queue hands out; reviews wait for a reviewer
+WINDOW = 500  # started tasks that are looked through before a fresh one is taken instead
+SENSITIVE = "sensitive"  # the flag of an image that starts blurred
 
 
 @dataclass(frozen=True)
@@ -24,52 +42,253 @@ class Task:
     image_id: str
     sha256: str  # of the stored image
     format: str
+    width: int  # pixels, of the stored image
+    height: int
     captions: tuple[str, ...]  # the imported ones
+    sensitive: bool  # to be shown blurred until the annotator agrees
+    practice: bool  # its answer is known, and told after answering
 
 
 def next_task(workspace: Workspace, annotator: str) -> Task | None:
     """The task that `annotator` holds, else the next one for them, leased; None where nothing is left for them.
 
-    Nobody gets an image's task twice, and no more than `overlap` annotators hold or have answered it at once.
+    First the practice round, then whatever they have begun and could not finish, then images that wait for one more
+    answer, then fresh ones; images with a known answer are mixed in at the workspace's rate. Nobody gets an image's
+    task twice, and no more than `overlap` annotators hold or have answered it at once.
     """
     with workspace.catalog.write() as connection:
         person = annotator_id(connection, annotator)
         connection.execute(sa.delete(leases).where(leases.c.expires_at < now()))
-        chosen = _held(connection, person) or _free(connection, person)
+        chosen = _practice(connection, person) or _held(connection, person) or _choose(connection, workspace, person)
         if chosen is None:
             return None
-        until = now(plus_minutes=workspace.settings.queue.lease_minutes)
-        connection.execute(sa.delete(leases).where(leases.c.task_id == chosen, leases.c.annotator_id == person))
-        connection.execute(sa.insert(leases).values(task_id=chosen, annotator_id=person, expires_at=until))
-        return _task(connection, chosen)
+        lease(connection, workspace, chosen, person)
+        return read_task(connection, chosen)
+
+
+def task_after(workspace: Workspace, annotator: str, current: int) -> Task | None:
+    """The task that `annotator` would get after `current`, not held for them: its image can be fetched ahead."""
+    with workspace.catalog.read() as connection:
+        person = connection.execute(sa.select(annotators.c.id).where(annotators.c.name == annotator)).scalar()
+        if person is None:
+            return None
+        chosen = _practice(connection, person, but=current) or _fresh(connection, person, but=current)
+        return None if chosen is None else read_task(connection, chosen)
+
+
+def has_place(connection: Connection, workspace: Workspace, task_id: int, person: int) -> bool:
+    """Whether `person` may answer the task: it is open, and they hold a place in it or one is free.
+
+    A known answer is asked of everybody, and whoever has answered may correct it.
+    """
+    task = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
+    if task is None:
+        raise SubmissionError(f"there is no task {task_id}", "Take the next one")
+    if connection.execute(sa.select(gold.c.task_id).where(gold.c.task_id == task_id)).scalar() is not None:
+        return True
+    mine = sa.exists().where(submissions.c.task_id == task_id, submissions.c.annotator_id == person)
+    if connection.execute(sa.select(mine)).scalar():
+        return True
+    others = sa.select(sa.func.count()).where(
+        leases.c.task_id == task_id, leases.c.annotator_id != person, leases.c.expires_at >= now()
+    )
+    held_by_others = int(connection.execute(others).scalar_one())
+    return bool(task.state == "open" and task.answers + held_by_others < task.overlap)
+
+
+def lease(connection: Connection, workspace: Workspace, task_id: int, person: int) -> None:
+    """Hold the task for `person` from now on; they have a place."""
+    until = now(plus_minutes=workspace.settings.queue.lease_minutes)
+    connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
+    connection.execute(sa.insert(leases).values(task_id=task_id, annotator_id=person, expires_at=until))
+
+
+def skip(workspace: Workspace, task_id: int, annotator: str, reason: str) -> None:
+    """Lay the task aside for good, with the reason. What as many as it needs have laid aside goes to a reviewer."""
+    if not (reason := reason.strip()):
+        raise SubmissionError("an image is skipped with a reason", "Say why")
+    with workspace.catalog.write() as connection:
+        person = annotator_id(connection, annotator)
+        task = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
+        if task is None:
+            raise SubmissionError(f"there is no task {task_id}", "Take the next one")
+        own = (skips.c.task_id == task_id, skips.c.annotator_id == person)
+        connection.execute(sa.delete(skips).where(*own))
+        row = {"task_id": task_id, "annotator_id": person, "reason": reason[:1000], "skipped_at": now()}
+        connection.execute(sa.insert(skips).values(row))
+        for table in (leases, drafts):
+            connection.execute(sa.delete(table).where(table.c.task_id == task_id, table.c.annotator_id == person))
+        given = connection.execute(sa.select(skips.c.reason).where(skips.c.task_id == task_id)).scalars().all()
+        if task.state == "open" and len(given) >= workspace.settings.queue.overlap:
+            connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(state="done"))
+            send_to_review(connection, task.image_id, f"{len(given)} annotators skipped it: {'; '.join(given)}")
+
+
+def read_task(connection: Connection, task_id: int) -> Task:
+    """The task with this number, with what the page shows of its image."""
+    row = connection.execute(_TASK, {"task": task_id}).one()
+    captions = tuple(entry["text"] for entry in row.captions)
+    sensitive = SENSITIVE in row.flags
+    return Task(
+        row.id,
+        row.kind,
+        row.image_id,
+        row.sha256,
+        row.format,
+        row.width,
+        row.height,
+        captions,
+        sensitive,
+        bool(row.practice),
+    )
+
+
+# Statements are composed once: putting them together costs several times what running them does.
+_TASK = (
+    sa.select(
+        tasks.c.id,
+        tasks.c.kind,
+        tasks.c.image_id,
+        *(images.c[name] for name in ("sha256", "format", "width", "height", "captions", "flags")),
+        gold.c.practice,
+    )
+    .join(images)
+    .outerjoin(gold, gold.c.task_id == tasks.c.id)
+    .where(tasks.c.id == sa.bindparam("task"))
+)
+
+
+def _of_person(table: sa.Table) -> sa.Exists:
+    """That the person has something in `table` for the task."""
+    return sa.exists().where(table.c.task_id == tasks.c.id, table.c.annotator_id == sa.bindparam("person"))
+
+
+_others_hold = (
+    sa.select(sa.func.count())
+    .where(leases.c.task_id == tasks.c.id, leases.c.annotator_id != sa.bindparam("person"))
+    .scalar_subquery()
+)
+_IS_FREE = sa.and_(
+    tasks.c.answers + _others_hold < tasks.c.overlap,
+    ~_of_person(submissions),
+    ~_of_person(skips),
+    tasks.c.id != sa.bindparam("but"),
+)
+_HELD = (
+    sa.select(leases.c.task_id)
+    .join(tasks, tasks.c.id == leases.c.task_id)
+    .outerjoin(gold, gold.c.task_id == tasks.c.id)
+    .where(
+        leases.c.annotator_id == sa.bindparam("person"),
+        (tasks.c.state == "open") | gold.c.task_id.is_not(None),
+        ~_of_person(submissions),
+        ~_of_person(practice_answers),
+    )
+    .order_by(leases.c.task_id)
+    .limit(1)
+)
+_BEGUN = (
+    sa.select(tasks.c.id)
+    .join(drafts, drafts.c.task_id == tasks.c.id)
+    .where(
+        drafts.c.annotator_id == sa.bindparam("person"),
+        tasks.c.state == "open",
+        tasks.c.kind.in_(ANNOTATED),
+        _IS_FREE,
+    )
+    .order_by(drafts.c.saved_at.desc())
+    .limit(1)
+)
+# The conditions of the partial indexes stand here in the same words, else the database would not use them.
+_FRESH = sa.select(tasks.c.id).where(sa.text(FRESH), _IS_FREE).order_by(tasks.c.id).limit(1)
+_window = (
+    sa.select(tasks.c.id)
+    .where(sa.text(STARTED), tasks.c.id > sa.bindparam("position"))
+    .order_by(tasks.c.id)
+    .limit(WINDOW)
+)
+_WINDOW_END: sa.Select[*tuple[Any, ...]] = sa.select(sa.func.count(), sa.func.max(sa.column("id"))).select_from(
+    _window.subquery()
+)
+_STARTED = (
+    sa.select(tasks.c.id)
+    .where(sa.text(STARTED), tasks.c.id > sa.bindparam("position"), tasks.c.id <= sa.bindparam("end"), _IS_FREE)
+    .order_by(tasks.c.id)
+    .limit(1)
+)
+_PRACTICE = (
+    sa.select(gold.c.task_id)
+    .join(tasks, tasks.c.id == gold.c.task_id)
+    .where(gold.c.practice, ~_of_person(practice_answers), ~_of_person(skips), tasks.c.id != sa.bindparam("but"))
+    .order_by(gold.c.task_id)
+    .limit(1)
+)
+_GOLD = (
+    sa.select(gold.c.task_id)
+    .join(tasks, tasks.c.id == gold.c.task_id)
+    .where(~gold.c.practice, ~_of_person(submissions), ~_of_person(skips))
+    .order_by(gold.c.task_id)
+    .limit(1)
+)
+_LAST_SUBMISSION = sa.select(sa.func.max(submissions.c.id)).where(submissions.c.annotator_id == sa.bindparam("person"))
+
+
+def _practice(connection: Connection, person: int, *, but: int = 0) -> int | None:
+    return connection.execute(_PRACTICE, {"person": person, "but": but}).scalar()
 
 
 def _held(connection: Connection, person: int) -> int | None:
     """A reload, or a second tab, shows the same task again."""
-    query = (
-        sa.select(leases.c.task_id)
-        .join(tasks, tasks.c.id == leases.c.task_id)
-        .where(leases.c.annotator_id == person, tasks.c.state == "open")
-        .order_by(leases.c.task_id)
+    return connection.execute(_HELD, {"person": person}).scalar()
+
+
+def _choose(connection: Connection, workspace: Workspace, person: int) -> int | None:
+    if begun := connection.execute(_BEGUN, {"person": person, "but": 0}).scalar():
+        return int(begun)
+    if _is_time_for_gold(connection, workspace, person):
+        known = connection.execute(_GOLD, {"person": person}).scalar()
+        if known is not None:
+            return int(known)
+    return (
+        _started(connection, person, windows=1)
+        or _fresh(connection, person)
+        or _started(connection, person, windows=None)
     )
-    return connection.execute(query.limit(1)).scalar()
 
 
-def _free(connection: Connection, person: int) -> int | None:
-    held = sa.select(sa.func.count()).where(leases.c.task_id == tasks.c.id).scalar_subquery()
-    answered = sa.exists().where(submissions.c.task_id == tasks.c.id, submissions.c.annotator_id == person)
-    query = (
-        sa.select(tasks.c.id)
-        .where(
-            tasks.c.state == "open", tasks.c.kind.in_(ANNOTATED), tasks.c.answers + held < tasks.c.overlap, ~answered
-        )
-        .order_by(tasks.c.id)
-    )
-    return connection.execute(query.limit(1)).scalar()
+def _is_time_for_gold(connection: Connection, workspace: Workspace, person: int) -> bool:
+    """By chance, at the set rate, and the same until the person submits again: a reload does not roll the dice."""
+    last = connection.execute(_LAST_SUBMISSION, {"person": person}).scalar() or 0
+    drawn = int(hashlib.sha256(f"gold {person} {last}".encode()).hexdigest()[:8], 16) / 2**32
+    return drawn < workspace.settings.queue.gold_rate
 
 
-def _task(connection: Connection, task_id: int) -> Task:
-    query = sa.select(tasks, images.c.sha256, images.c.format, images.c.captions).join(images)
-    row = connection.execute(query.where(tasks.c.id == task_id)).one()
-    captions = tuple(entry["text"] for entry in row.captions)
-    return Task(row.id, row.kind, row.image_id, row.sha256, row.format, captions)
+def _fresh(connection: Connection, person: int, *, but: int = 0) -> int | None:
+    return connection.execute(_FRESH, {"person": person, "but": but}).scalar()
+
+
+def _started(connection: Connection, person: int, *, windows: int | None) -> int | None:
+    """A task that others have begun and this person has not, found by walking on from where they were last.
+
+    The walk is by windows, so that one who has answered half a million images is not kept waiting: `windows` of them,
+    or (None) the whole way round.
+    """
+    position = connection.execute(sa.select(annotators.c.position).where(annotators.c.id == person)).scalar() or 0
+    began, wrapped = position, False
+    found = None
+    while windows is None or windows > 0:
+        count, end = connection.execute(_WINDOW_END, {"position": position}).one()
+        if count:
+            given = {"person": person, "but": 0, "position": position, "end": end}
+            found = connection.execute(_STARTED, given).scalar()
+            position = end if found is None else found
+        if found is not None or (wrapped and (not count or position >= began)):
+            break
+        if not count:
+            if position == 0:
+                break  # nothing is started at all
+            position, wrapped = 0, True
+        if windows is not None:
+            windows -= 1
+    connection.execute(sa.update(annotators).where(annotators.c.id == person).values(position=position))
+    return found

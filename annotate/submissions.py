@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id
-from gatherset.annotate.answer import Answer, check_answer
+from gatherset.annotate.answer import Answer, check_answer, not_overruled
 from gatherset.annotate.consensus import decide
+from gatherset.annotate.drafts import drop_draft
+from gatherset.annotate.gold import is_gold
+from gatherset.annotate.queue import has_place
+from gatherset.annotate.suggestions import accepted
 from gatherset.dataset.catalog.tables import leases, submissions, tasks
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.findings import Finding
@@ -34,19 +38,40 @@ class RefusedError(SubmissionError):
         super().__init__("; ".join(finding.message for finding in findings), findings[0].next_step)
 
 
+class GoneError(SubmissionError):
+    """The image went to someone else meanwhile."""
+
+
+class AnsweredMeanwhileError(SubmissionError):
+    """The annotator has answered the task otherwise since this answer was begun."""
+
+
 def submit(
-    workspace: Workspace, task_id: int, annotator: str, answer: Answer, *, key: str, started_at: str | None = None
+    workspace: Workspace,
+    task_id: int,
+    annotator: str,
+    answer: Answer,
+    *,
+    key: str,
+    version: int | None = None,
+    started_at: str | None = None,
 ) -> Stored:
     """Store an answer, superseding the annotator's earlier one to this task, and decide what follows from it.
 
-    `key` is chosen by the sender: sending the same one again stores nothing. Raises RefusedError where the answer
-    breaks a rule, SubmissionError where the task does not exist or asks for something else.
+    `key` is chosen by the sender: sending the same one again stores nothing. `version` is that of the annotator's
+    submission that the answer goes on from, 0 where there was none; given it, the answer needs a place in the queue,
+    and its warnings a reason. Raises RefusedError where the answer breaks a rule, GoneError where the place is lost,
+    AnsweredMeanwhileError where another tab was quicker, SubmissionError where the task does not exist or asks for
+    something else.
     """
-    errors = [finding for finding in check_answer(workspace, answer) if finding.level == "error"]
-    if errors:
-        raise RefusedError(errors)
+    findings = check_answer(workspace, answer)
+    refused = [finding for finding in findings if finding.level == "error"]
+    if not refused and version is not None:
+        refused = list(not_overruled(answer, findings))
+    if refused:
+        raise RefusedError(refused)
     with workspace.catalog.write() as connection:
-        return store(connection, workspace, task_id, annotator, answer, key=key, started_at=started_at)
+        return store(connection, workspace, task_id, annotator, answer, key=key, version=version, started_at=started_at)
 
 
 def store(
@@ -57,6 +82,7 @@ def store(
     answer: Answer,
     *,
     key: str,
+    version: int | None = None,
     started_at: str | None = None,
 ) -> Stored:
     """The part of `submit` that runs inside a transaction; the answer was checked."""
@@ -68,9 +94,13 @@ def store(
         raise SubmissionError(f"there is no task {task_id} of kind '{answer.kind}'", "Take the next task")
     person = annotator_id(connection, annotator)
     last = _last(connection, task_id, person)
-    document = answer.document()
+    suggested = accepted(connection, task.image_id, answer.captions, answer.suggested)
+    document = replace(answer, suggested=suggested).document()
     if last is not None and last.answer == document:
+        drop_draft(connection, task_id, person)
         return Stored(last.id, new=False)
+    if version is not None:
+        _require_place(connection, workspace, task_id, person, version, last)
     new = connection.execute(
         sa.insert(submissions)
         .values(
@@ -84,11 +114,28 @@ def store(
         )
         .returning(submissions.c.id)
     ).scalar_one()
+    drop_draft(connection, task_id, person)
     connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
+    if is_gold(connection, task_id):
+        return Stored(new, new=True)  # its answer is known: this one decides nothing
     if last is None:
         connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(answers=tasks.c.answers + 1))
     decide(connection, workspace, task.image_id)
     return Stored(new, new=True, late=_contradicts_record(connection, task.image_id, answer))
+
+
+def _require_place(
+    connection: Connection, workspace: Workspace, task_id: int, person: int, version: int, last: Any
+) -> None:
+    if (last.version if last else 0) != version:
+        raise AnsweredMeanwhileError(
+            "you have submitted another answer to this image meanwhile, in another tab",
+            "Go on to the next image, or go back to correct that answer",
+        )
+    if not has_place(connection, workspace, task_id, person):
+        raise GoneError(
+            "this image went to someone else while you were away", "Your text is kept; go on to the next image"
+        )
 
 
 def _last(connection: Connection, task_id: int, person: int) -> Any:

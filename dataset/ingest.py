@@ -285,6 +285,9 @@ def _tasks(workspace: Workspace, row: Mapping[str, Any]) -> Iterator[dict[str, A
         kinds = [("screen", "open"), ("event", "waiting")]
     else:
         kinds = [("event", "open")]
-    overlap = workspace.settings.queue.overlap
+    settings = workspace.settings
     for kind, state in kinds:
+        overlap = settings.queue.overlap
+        if kind == "caption" and settings.captions_per_submission == 1:
+            overlap = max(overlap, settings.captions_per_image)
         yield {"image_id": row["id"], "kind": kind, "state": state, "overlap": overlap, "answers": 0, "note": ""}

@@ -31,6 +31,7 @@ class QueueSettings:
     overlap: int = 2  # different annotators an image goes to; their majority decides
     max_overlap: int = 5  # asked one by one while they disagree; then it waits for review
     lease_minutes: int = 20  # how long an image is held for an annotator who says nothing
+    gold_rate: float = 0.05  # share of the images handed out whose answer is known, unmarked; none where none is known
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,18 @@ class Settings:
     name: str  # of the dataset and its releases
     language: str = "en"  # BCP 47 tag of the captions
     captions_per_image: int = 5  # exactly so many a record
+    captions_per_submission: int = 0  # 0: an annotator writes all of them; 1: one each, as Flickr30k was made
     images: ImageSettings = ImageSettings()
     queue: QueueSettings = QueueSettings()
     splits: SplitSettings = SplitSettings()
     rules: RuleSettings = field(default_factory=RuleSettings)
     release: ReleaseSettings = ReleaseSettings()
     about: AboutSettings = AboutSettings()
+
+    @property
+    def captions_asked(self) -> int:
+        """How many captions one annotator is asked for."""
+        return self.captions_per_submission or self.captions_per_image
 
 
 def read_settings(path: Path) -> Settings:
@@ -158,6 +165,7 @@ def _check(settings: Settings, path: Path) -> None:
         "name must be lower-case letters, digits, '-' or '_'": is_name(settings.name),
         "language must be a BCP 47 tag like 'en' or 'zh-Hant'": is_language(settings.language),
         "captions_per_image must be at least 1": settings.captions_per_image >= 1,
+        "captions_per_submission must be 0 (all) or 1": settings.captions_per_submission in (0, 1),
         "images: min_side, max_pixels and thumbnail_side must be at least 1": min(
             images.min_side, images.max_pixels, images.thumbnail_side
         )
@@ -166,6 +174,7 @@ def _check(settings: Settings, path: Path) -> None:
         "images: max_pixels must be at most 178956970": images.max_pixels <= 178_956_970,
         "queue: 1 <= overlap <= max_overlap": 1 <= queue.overlap <= queue.max_overlap,
         "queue: lease_minutes must be at least 1": queue.lease_minutes >= 1,
+        "queue: gold_rate must be 0 to 1": 0 <= queue.gold_rate <= 1,
         "splits: ratios must be three numbers of 0 or more, the first above 0": len(splits.ratios) == 3
         and min(splits.ratios) >= 0
         and splits.ratios[0] > 0,

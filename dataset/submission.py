@@ -6,6 +6,7 @@ The app, the import of answers, Label Studio's pull and `gatherset validate` all
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -16,6 +17,7 @@ from gatherset.dataset.records import caption
 from gatherset.dataset.rules import RULES, DatasetRule
 from gatherset.dataset.rules.rule import GOLDEN, Context
 from gatherset.dataset.rules.shape import StrictValidator
+from gatherset.dataset.settings import Settings
 from gatherset.dataset.validation import Run, rule_ids
 
 _MISSING = {  # the schema's complaint as a person would put it, for what a person can leave out
@@ -43,12 +45,19 @@ def submission_findings(submission: Mapping[str, Any], context: Context, where: 
         message = f"there is no event type '{event_type}'"
         findings.append(Finding("GS401", "error", where, message, f"Choose one of {known}"))
     elif submission["captions"] and submission["is_gathering"] is not False:
-        findings += caption_findings(submission["captions"], context, where)
+        wanted = captions_wanted(context.settings, submission["kind"])
+        findings += caption_findings(submission["captions"], context, where, wanted=wanted)
     return findings
 
 
-def caption_findings(texts: Sequence[str], context: Context, where: str) -> list[Finding]:
-    """The caption rules (GS102, GS3xx) on these texts: the same code that validates records."""
+def captions_wanted(settings: Settings, kind: str) -> int:
+    """How many captions an answer to this kind of task holds, where it holds any."""
+    return settings.captions_asked if kind == "caption" else settings.captions_per_image
+
+
+def caption_findings(texts: Sequence[str], context: Context, where: str, *, wanted: int) -> list[Finding]:
+    """The caption rules (GS102, GS3xx) on these texts, of which there should be `wanted`."""
+    context = replace(context, settings=replace(context.settings, captions_per_image=wanted))
     ids = [rule_id for rule_id in rule_ids(context.settings.rules) if _asks_about_captions(rule_id)]
     entries = [caption(text, origin="human", author=None, verified=True) for text in texts]
     run = Run(context, ids)

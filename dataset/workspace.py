@@ -93,6 +93,11 @@ class Workspace:
         return load_taxonomy(own if own.exists() else None)
 
     @cached_property
+    def pseudonym_key(self) -> str:
+        """The workspace's secret: without it nobody can tell whose pseudonym is whose."""
+        return self.catalog.property("pseudonym_key")
+
+    @cached_property
     def store(self) -> ImageStore:
         from gatherset.dataset.store import ImageStore
 

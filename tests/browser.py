@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -20,39 +22,53 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 # Without these, Chromium calls home at every start, which a closed network refuses many times over.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 SECONDS_TO_START = 60
+APP = [sys.executable, "-m", "gatherset.cli", "app", "--port", "PORT"]
+STREAMLIT = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "PORT"]
+
+
+class Server:
+    """The app on `workspace`, started in `folder` by `command` with "PORT" replaced; it can be killed and come back."""
+
+    def __init__(self, workspace: Path, command: list[str], folder: Path = ROOT) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.command = [str(self.port) if part == "PORT" else part for part in command]
+        self.folder = folder
+        self.environment = {**os.environ, "GATHERSET_WORKSPACE": str(workspace)}
+        self.address = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, cwd=self.folder, env=self.environment)
+        for _ in range(SECONDS_TO_START * 20):
+            assert self.process.poll() is None, f"the server ended with {self.process.returncode}"
+            try:
+                with urllib.request.urlopen(f"{self.address}/_stcore/health") as answer:
+                    assert answer.status == 200
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError(f"no answer from {self.address} in {SECONDS_TO_START} s")
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(20)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
 
 
 @contextmanager
 def server(workspace: Path, command: list[str], *, folder: Path = ROOT) -> Iterator[str]:
-    """The app on `workspace`, started in `folder` by `command` with "PORT" replaced; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    environment = {**os.environ, "GATHERSET_WORKSPACE": str(workspace)}
-    process = subprocess.Popen([port if part == "PORT" else part for part in command], cwd=folder, env=environment)
-    address = f"http://127.0.0.1:{port}"
+    """The address of the app on `workspace`, while it runs."""
+    running = Server(workspace, command, folder)
+    running.start()
     try:
-        _wait(address, process)
-        yield address
+        yield running.address
     finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(SECONDS_TO_START * 5):
-        assert process.poll() is None, f"the server ended with {process.returncode}"
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health") as answer:
-                assert answer.status == 200
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"no answer from {address} in {SECONDS_TO_START} s")
-
-
-APP = [sys.executable, "-m", "gatherset.cli", "app", "--port", "PORT"]
-STREAMLIT = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "PORT"]
+        running.stop()
 
 
 @contextmanager
@@ -61,3 +77,10 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+def sign_in(page: Any, address: str, name: str = "anna") -> None:
+    page.goto(address)
+    page.get_by_label("Your name").fill(name)
+    page.get_by_role("button", name="Begin").click()
+    page.get_by_role("button", name="Keys").wait_for()

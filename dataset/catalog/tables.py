@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import text as sql
 
 metadata = MetaData(
     naming_convention={
@@ -47,7 +48,12 @@ tasks = Table(
     Column("note", Text, nullable=False),  # why it is here, for a reviewer
     UniqueConstraint("image_id", "kind"),
 )
-Index("ix_tasks_state_id", tasks.c.state, tasks.c.id)
+# What the queue looks through: tasks that nobody has answered, and those that wait for one more answer. Being partial,
+# they stay as small as the queue is, and the next task is at their beginning.
+FRESH = "state = 'open' AND kind <> 'review' AND answers = 0"
+STARTED = "state = 'open' AND kind <> 'review' AND answers > 0"
+for _name, _where in (("ix_tasks_fresh", FRESH), ("ix_tasks_started", STARTED)):
+    Index(_name, tasks.c.id, sqlite_where=sql(_where), postgresql_where=sql(_where))
 
 annotators = Table(
     "annotators",
@@ -56,6 +62,7 @@ annotators = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("pseudonym", Text, nullable=False, unique=True),
     Column("created_at", Text, nullable=False),
+    Column("position", Integer),  # the started task up to which the queue has looked for them; null: from the first
 )
 
 leases = Table(
@@ -79,6 +86,58 @@ submissions = Table(
     Column("started_at", Text),
     Column("submitted_at", Text, nullable=False),
     UniqueConstraint("task_id", "annotator_id", "version"),
+)
+Index("ix_submissions_annotator_id_id", submissions.c.annotator_id, submissions.c.id)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("task_id", Integer, ForeignKey("tasks.id"), primary_key=True),
+    Column("annotator_id", Integer, ForeignKey("annotators.id"), primary_key=True),
+    Column("revision", Integer, nullable=False),  # one more at each save: two tabs notice each other
+    Column("content", JSON, nullable=False),  # an answer that may be incomplete
+    Column("saved_at", Text, nullable=False),
+)
+Index("ix_drafts_annotator_id", drafts.c.annotator_id)
+
+skips = Table(
+    "skips",
+    metadata,
+    Column("task_id", Integer, ForeignKey("tasks.id"), primary_key=True),
+    Column("annotator_id", Integer, ForeignKey("annotators.id"), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("skipped_at", Text, nullable=False),
+)
+
+gold = Table(
+    "gold",
+    metadata,
+    Column("task_id", Integer, ForeignKey("tasks.id"), primary_key=True),
+    Column("answer", JSON, nullable=False),  # the known one; what it leaves null is not judged
+    Column("explanation", Text, nullable=False),  # shown after an answer in the practice round
+    Column("practice", Boolean, nullable=False),  # in the practice round, instead of mixed into the queue
+)
+
+practice_answers = Table(
+    "practice_answers",
+    metadata,
+    Column("task_id", Integer, ForeignKey("tasks.id"), primary_key=True),
+    Column("annotator_id", Integer, ForeignKey("annotators.id"), primary_key=True),
+    Column("answer", JSON, nullable=False),
+    Column("right", Boolean, nullable=False),
+    Column("answered_at", Text, nullable=False),
+)
+
+suggestions = Table(
+    "suggestions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("image_id", Text, ForeignKey("images.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),  # caption, event
+    Column("value", Text, nullable=False),  # the sentence, or the name of the event type
+    Column("model", Text, nullable=False),
+    Column("score", Float),  # 0 to 1, where the model says one
+    Column("created_at", Text, nullable=False),
 )
 
 records = Table(

@@ -8,12 +8,21 @@ from hypothesis import strategies as st
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.consensus import majority
+from gatherset.annotate.queue import next_task
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import submit
-from gatherset.dataset.catalog.tables import tasks
+from gatherset.dataset.catalog.tables import images, suggestions, tasks
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.records import current_records
 from gatherset.dataset.workspace import Workspace
+
+TEXTS = (
+    "Students march down a wide street behind a white banner.",
+    "A crowd with hand-painted signs fills the avenue.",
+    "Young people chant while they walk past shops.",
+    "Several protesters hold up cardboard signs in the sun.",
+    "A long march of demonstrators moves through the city.",
+)
 
 
 @pytest.fixture
@@ -122,6 +131,77 @@ def test_a_record_that_would_break_a_rule_goes_to_review_with_the_reason(
     with workspace.catalog.read() as connection:
         note = connection.execute(sa.select(tasks.c.note).where(tasks.c.kind == "review")).scalar_one()
     assert note == "GS305: caption 1 holds U+0007"
+
+
+def one_each(folder: Path) -> Workspace:
+    """A workspace in which five annotators write one caption each."""
+    made = Workspace.create(folder / "one-each")
+    settings = folder / "one-each" / "gatherset.toml"
+    text = settings.read_text().replace("captions_per_image = 5", "captions_per_image = 5\ncaptions_per_submission = 1")
+    settings.write_text(text)
+    made.catalog.close()
+    return Workspace(folder / "one-each")
+
+
+def test_five_annotators_write_one_caption_each(tmp_path: Path, make_photos: Callable[..., Path]) -> None:
+    workspace = one_each(tmp_path)
+    ingest(workspace, make_photos(1, captions=False), Provenance(license="CC-BY-4.0"))
+    for number, name in enumerate(("anna", "ben", "cleo", "dan", "eve")):
+        assert place(workspace) == "in the queue"
+        task = next_task(workspace, name)
+        assert task is not None
+        words = ("march", "speech", "banner", "street", "child")[number]
+        answer = Answer("caption", True, "protest", (f"The {words} is what {name} sees in this crowd.",))
+        submit(workspace, task.id, name, answer, key=name, version=0)
+    with workspace.catalog.read() as connection:
+        [record] = current_records(connection)
+    assert len({entry["author"] for entry in record["captions"]}) == 5
+    assert record["event"]["votes"] == {"protest": 5}
+    workspace.catalog.close()
+
+
+def test_a_corrected_caption_is_the_annotators_and_the_others_stay_imported(
+    workspace: Workspace, event_task: int
+) -> None:
+    with workspace.catalog.read() as connection:
+        imported = [entry["text"] for entry in connection.execute(sa.select(images.c.captions)).scalar_one()]
+    texts = (*imported[:4], "A drummer leads the people past a row of trees.")
+    submit(workspace, 1, "anna", Answer("event", True, "protest", texts), key="a")
+    say(workspace, 1, "ben", "protest")
+    with workspace.catalog.read() as connection:
+        [record] = current_records(connection)
+    assert [entry["origin"] for entry in record["captions"]] == ["imported"] * 4 + ["human"]
+    assert record["captions"][4]["text"] == texts[4]
+
+
+def test_a_suggestion_taken_over_unchanged_keeps_its_origin(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(1, captions=False), Provenance(license="CC-BY-4.0"))
+    with workspace.catalog.write() as connection:
+        image = connection.execute(sa.select(images.c.id)).scalar_one()
+        row = {"kind": "caption", "value": TEXTS[0], "model": "tiny", "created_at": "2026-11-21T00:00:00Z"}
+        connection.execute(sa.insert(suggestions).values(image_id=image, **row))
+    for name in ("anna", "ben"):
+        # The second caption claims a suggestion that it does not have: that is not believed.
+        answer = Answer("caption", True, "protest", TEXTS, suggested=(1, 1, None, None, None))
+        submit(workspace, 1, name, answer, key=name)
+    with workspace.catalog.read() as connection:
+        [record] = current_records(connection)
+    first, second = record["captions"][:2]
+    assert (first["origin"], first["author"], first["verified"]) == ("model", None, True)
+    assert second["origin"] == "human"
+
+
+def test_a_flag_holds_for_the_image_at_once_and_goes_with_its_answer(workspace: Workspace, event_task: int) -> None:
+    def flags() -> list[str]:
+        with workspace.catalog.read() as connection:
+            return list(connection.execute(sa.select(images.c.flags)).scalar_one())
+
+    submit(workspace, 1, "anna", Answer("event", True, "protest", flags=("sensitive", "unsure")), key="1")
+    assert flags() == ["sensitive"]
+    submit(workspace, 1, "anna", Answer("event", True, "protest"), key="2")
+    assert flags() == []
 
 
 @given(st.dictionaries(st.sampled_from("abcde"), st.integers(1, 9)), st.integers(1, 5))

@@ -2,12 +2,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
-from gatherset.annotate.queue import next_task
+from gatherset.annotate.queue import next_task, skip, task_after
+from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import submit
-from gatherset.dataset.catalog.tables import leases
+from gatherset.dataset.catalog.tables import FRESH, STARTED, leases
+from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
@@ -84,3 +87,62 @@ def test_a_name_typed_with_another_kind_of_space_is_the_same_person(
     assert first is not None
     assert again is not None
     assert first.id == again.id
+
+
+def test_an_image_that_waits_for_one_more_answer_comes_before_a_fresh_one(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(3), Provenance(license="CC-BY-4.0"))
+    submit(workspace, 3, "anna", Answer("event", True, "protest"), key="k")
+    task = next_task(workspace, "ben")
+    assert task is not None
+    assert task.id == 3
+
+
+def test_the_walk_through_started_images_comes_round(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(4), Provenance(license="CC-BY-4.0"))
+    for number in (4, 2, 3, 1):
+        submit(workspace, number, "anna", Answer("event", True, "protest"), key=f"anna-{number}")
+    seen = []
+    while task := next_task(workspace, "ben"):
+        seen.append(task.id)
+        submit(workspace, task.id, "ben", Answer("event", True, "sports_event"), key=f"ben-{task.id}")
+    assert sorted(seen) == [1, 2, 3, 4]
+    assert next_task(workspace, "anna") is None
+
+
+def test_a_skipped_image_does_not_come_back_and_goes_to_review_when_all_skip_it(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(2), Provenance(license="CC-BY-4.0"))
+    for name in ("anna", "ben"):
+        next_task(workspace, name)
+        skip(workspace, 1, name, "too dark")
+        after = next_task(workspace, name)
+        assert after is not None
+        assert after.id == 2
+    assert standing(workspace)["in review"] == 1
+
+
+def test_a_skip_without_a_reason_is_refused(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
+    with pytest.raises(SubmissionError, match="with a reason"):
+        skip(workspace, 1, "anna", "  ")
+
+
+def test_the_image_to_fetch_ahead_is_the_one_that_comes(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(3), Provenance(license="CC-BY-4.0"))
+    first = next_task(workspace, "anna")
+    assert first is not None
+    ahead = task_after(workspace, "anna", first.id)
+    submit(workspace, first.id, "anna", Answer("event", True, "protest"), key="k")
+    assert ahead is not None
+    assert ahead == next_task(workspace, "anna")
+
+
+def test_the_queue_looks_through_an_index(workspace: Workspace) -> None:
+    """The partial indexes serve only while the queries say their condition in the same words."""
+    for where, index in ((FRESH, "ix_tasks_fresh"), (STARTED, "ix_tasks_started")):
+        with workspace.catalog.read() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN SELECT id FROM tasks WHERE {where} ORDER BY id")
+            assert index in str(plan.all())

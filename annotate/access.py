@@ -1,0 +1,38 @@
+"""Access: who asks. Every page and every route calls `visitor`, and nothing else decides it.
+
+There are no accounts yet: whoever sits at this machine says who they are, at the sign-in page, and the browser keeps a
+ticket with that name under the workspace's seal. Accounts change what it takes to get a ticket, not what reads it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from gatherset.annotate.annotators import checked_name
+from gatherset.dataset.workspace import Workspace
+
+COOKIE = "gatherset_visitor"
+DAYS = 30  # that a browser keeps its ticket
+
+
+def ticket(workspace: Workspace, name: str) -> str:
+    """What the browser of the person called `name` shows from now on. Raises SubmissionError for no such name."""
+    written = base64.urlsafe_b64encode(checked_name(name).encode()).decode()
+    return f"{written}.{_seal(workspace, written)}"
+
+
+def visitor(workspace: Workspace, cookies: Mapping[str, str]) -> str | None:
+    """The name of the person whose cookies these are; None for one who has not signed in."""
+    written, _, seal = cookies.get(COOKIE, "").partition(".")
+    if not hmac.compare_digest(seal.encode(), _seal(workspace, written).encode()):
+        return None
+    return base64.urlsafe_b64decode(written).decode()
+
+
+def _seal(workspace: Workspace, written: str) -> str:
+    # A key of its own, derived: what is published (pseudonyms) and what opens doors must not share one.
+    key = hashlib.sha256(b"ticket " + workspace.pseudonym_key.encode()).digest()
+    return hmac.new(key, written.encode(), hashlib.sha256).hexdigest()

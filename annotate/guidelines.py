@@ -1,0 +1,47 @@
+"""The guidelines for annotators: the workspace's own `guidelines.md`, or those that follow from its settings."""
+
+from __future__ import annotations
+
+from gatherset.dataset.workspace import Workspace
+
+FILE = "guidelines.md"
+DEFAULT = """\
+# How to annotate
+
+**A mass gathering** is a group of people who have come together for a purpose or an occasion, in public or in private.
+A few people who happen to be in one place are none: answer *Not a gathering*.
+
+## Captions
+
+- Write {count}, each a whole sentence of {least} to {most} words that stands by itself.
+- Say what can be seen: who, what they do, where, with what. Leave out what only a newspaper would know.
+- Let every sentence say something else: the crowd, a person, the place, an object, the mood.
+- Describe people by what they do and wear. Do not guess who they are, what they believe or where they come from.
+- "About twenty people" or "a large crowd" is better than a number that nobody can count.
+
+## Event types
+
+Choose the one that fits best; the definition stands below the choices.
+
+{types}
+
+## When in doubt
+
+*Unsure* tells those who read your answer. *Skip* gives the image back, with your reason.
+Flag what is graphic or sensitive, lies on its side, or shows personal data: a name, an address, a number plate.
+"""
+
+
+def guidelines(workspace: Workspace) -> str:
+    """Markdown. Whoever can write the workspace's file is trusted with it."""
+    own = workspace.root / FILE
+    if own.is_file():
+        return own.read_text(encoding="utf-8", errors="replace")
+    settings = workspace.settings
+    types = "\n".join(
+        f"- **{kind.title}**: {kind.definition} Includes {kind.includes}. Not: {kind.excludes}."
+        for kind in workspace.taxonomy.types
+    )
+    count = "one caption" if settings.captions_asked == 1 else f"{settings.captions_asked} captions"
+    rules = settings.rules
+    return DEFAULT.format(count=count, least=rules.min_words, most=rules.max_words, types=types)

@@ -1,0 +1,50 @@
+"""Suggestions: sentences and types that a model proposes, which a person accepts one at a time or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gatherset.dataset.catalog.tables import suggestions
+from gatherset.dataset.workspace import Workspace
+
+MODEL = "model"  # the origin of a caption that a machine wrote
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    id: int
+    kind: str  # caption, event
+    value: str
+    model: str
+    score: float | None
+
+
+def suggestions_for(connection: Connection, workspace: Workspace, image_id: str) -> list[Suggestion]:
+    """The suggestions for an image, the surest first; a type that the taxonomy does not know is left out."""
+    query = sa.select(suggestions).where(suggestions.c.image_id == image_id)
+    rows = connection.execute(query.order_by(suggestions.c.score.desc(), suggestions.c.id))
+    known = workspace.taxonomy.names
+    return [
+        Suggestion(row.id, row.kind, row.value, row.model, row.score)
+        for row in rows
+        if row.kind != "event" or row.value in known
+    ]
+
+
+def accepted(
+    connection: Connection, image_id: str, captions: Sequence[str], claimed: Sequence[int | None]
+) -> tuple[int | None, ...]:
+    """Of the suggestions that an answer says it took over, those of this image whose text it really has unchanged."""
+    wanted = [number for number in claimed if number is not None]
+    if not wanted:
+        return ()
+    query = sa.select(suggestions.c.id, suggestions.c.value).where(
+        suggestions.c.id.in_(wanted), suggestions.c.image_id == image_id, suggestions.c.kind == "caption"
+    )
+    texts: dict[int | None, str] = {row.id: row.value for row in connection.execute(query)}
+    pairs = zip(claimed, captions, strict=False)
+    return tuple(number if texts.get(number) == text else None for number, text in pairs)

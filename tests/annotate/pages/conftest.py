@@ -1,0 +1,57 @@
+"""A browser for all tests of the pages, and a server for those that only need an image of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.workspace import Workspace
+from tests.browser import APP, CHROMIUM, chromium, server, sign_in
+from tests.conftest import draw, must_not_skip_in_ci
+
+pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
+IMAGES = 30
+Visit = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        must_not_skip_in_ci("no Chromium (Debian: apt-get install chromium)")
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def uncaptioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, str]]:
+    """A workspace of images without captions, one annotator each, and the address of the app on it."""
+    folder = tmp_path_factory.mktemp("uncaptioned")
+    workspace = Workspace.create(folder / "mg", overlap=1)
+    for number in range(IMAGES):
+        draw(folder / "photos" / f"{number}.jpg", number)
+    ingest(workspace, folder / "photos", Provenance(license="CC-BY-4.0"))
+    with server(workspace.root, APP) as address:
+        yield workspace, address
+    workspace.catalog.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Visit]:
+    """visit(address, "anna") opens the app in a browser of their own, signed in, on the first image."""
+    contexts = []
+
+    def visit(address: str, name: str = "anna", width: int = 1400, height: int = 900) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        sign_in(page, address, name)
+        page.locator("#image").wait_for()
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()

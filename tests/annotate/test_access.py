@@ -1,0 +1,33 @@
+import pytest
+
+from gatherset.annotate.access import COOKIE, ticket, visitor
+from gatherset.dataset.errors import SubmissionError
+from gatherset.dataset.workspace import Workspace
+
+
+@pytest.mark.parametrize("name", ["anna", "Anna Lee", "Бен", "a.b=c; d", "张伟"])
+def test_a_ticket_names_who_it_was_made_for(workspace: Workspace, name: str) -> None:
+    assert visitor(workspace, {COOKIE: ticket(workspace, name)}) == name
+
+
+@pytest.mark.parametrize("cookie", ["", ".", "YW5uYQ==", "YW5uYQ==.", "YW5uYQ==.00", "é.é"])
+def test_a_ticket_without_the_seal_opens_nothing(workspace: Workspace, cookie: str) -> None:
+    assert visitor(workspace, {COOKIE: cookie}) is None
+    assert visitor(workspace, {}) is None
+
+
+def test_the_seal_of_one_name_does_not_fit_another(workspace: Workspace) -> None:
+    seal = ticket(workspace, "anna").partition(".")[2]
+    other = ticket(workspace, "ben").partition(".")[0]
+    assert visitor(workspace, {COOKIE: f"{other}.{seal}"}) is None
+
+
+def test_the_seal_of_another_workspace_does_not_fit(workspace: Workspace) -> None:
+    other = Workspace.create(workspace.root.parent / "other")
+    assert visitor(workspace, {COOKIE: ticket(other, "anna")}) is None
+    other.catalog.close()
+
+
+def test_no_ticket_is_made_for_a_name_that_cannot_be_shown(workspace: Workspace) -> None:
+    with pytest.raises(SubmissionError):
+        ticket(workspace, " \n ")

@@ -1,0 +1,74 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gatherset.annotate.answer import Answer
+from gatherset.annotate.gold import gold_scores, is_right, practise, set_gold
+from gatherset.annotate.queue import next_task
+from gatherset.annotate.standing import standing
+from gatherset.annotate.submissions import submit
+from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.workspace import Workspace
+
+PROTEST = Answer("event", True, "protest")
+
+
+@pytest.fixture
+def photos(tmp_path: Path, make_photos: Callable[..., Path]) -> Workspace:
+    workspace = Workspace.create(tmp_path / "mg", overlap=1)
+    settings = tmp_path / "mg" / "gatherset.toml"
+    settings.write_text(settings.read_text().replace("[queue]", "[queue]\ngold_rate = 0.25"))
+    workspace = Workspace(tmp_path / "mg")
+    ingest(workspace, make_photos(60), Provenance(license="CC-BY-4.0"))
+    return workspace
+
+
+def test_images_of_known_answer_come_at_about_the_set_rate(photos: Workspace) -> None:
+    for number in range(1, 31):
+        set_gold(photos, number, PROTEST, practice=False)
+    seen = []
+    for _ in range(28):
+        task = next_task(photos, "anna")
+        assert task is not None
+        seen.append(task.id)
+        submit(photos, task.id, "anna", PROTEST, key=f"k{task.id}", version=0)
+    assert 2 <= sum(number <= 30 for number in seen) <= 14
+    assert len(set(seen)) == 28
+
+
+def test_an_answer_to_a_known_image_decides_nothing_and_is_scored(photos: Workspace) -> None:
+    set_gold(photos, 1, PROTEST, practice=False)
+    submit(photos, 1, "anna", PROTEST, key="a", version=0)
+    submit(photos, 1, "ben", Answer("event", is_gathering=False), key="b", version=0)
+    assert gold_scores(photos) == {"anna": (1, 1), "ben": (0, 1)}
+    assert standing(photos) == {
+        "records": 0, "rejected": 0, "in review": 0, "in the queue": 59, "of known answer": 1
+    }  # fmt: skip
+
+
+def test_the_practice_round_comes_first_and_once(photos: Workspace) -> None:
+    set_gold(photos, 7, PROTEST, explanation="The banner.", practice=True)
+    task = next_task(photos, "anna")
+    assert task is not None
+    assert (task.id, task.practice) == (7, True)
+    feedback = practise(photos, 7, "anna", Answer("event", True, "sports_event"))
+    assert (feedback.right, feedback.explanation) == (False, "The banner.")
+    after = next_task(photos, "anna")
+    assert after is not None
+    assert not after.practice
+
+
+@pytest.mark.parametrize(
+    ("known", "said", "right"),
+    [
+        (PROTEST, PROTEST, True),
+        (PROTEST, Answer("event", None, "protest"), True),
+        (PROTEST, Answer("event", True, "sports_event"), False),
+        (PROTEST, Answer("event", is_gathering=False), False),
+        (Answer("event", is_gathering=False), Answer("event", False, "protest"), True),
+        (Answer("screen", is_gathering=True), Answer("screen", is_gathering=True), True),
+    ],
+)
+def test_an_answer_is_right_as_far_as_something_is_known(known: Answer, said: Answer, right: bool) -> None:
+    assert is_right(known.document(), said.document()) is right

@@ -1,0 +1,127 @@
+"""The routes as a program would call them, without a browser: what comes in is not trusted."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from gatherset.annotate import routes, server
+from gatherset.annotate.access import COOKIE, ticket
+from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.workspace import Workspace
+
+EVENT = {"kind": "event", "is_gathering": True, "event_type": "protest"}
+
+
+@pytest.fixture
+def client(workspace: Workspace, make_photos: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    ingest(workspace, make_photos(2), Provenance(license="CC-BY-4.0"))
+    monkeypatch.setenv("GATHERSET_WORKSPACE", str(workspace.root))
+    server.open_workspace.cache_clear()
+    with TestClient(Starlette(routes=[*routes.ROUTES, *server.ROUTES])) as client:
+        client.cookies.set(COOKIE, ticket(workspace, "anna"))
+        yield client
+    server.open_workspace().catalog.close()
+    server.open_workspace.cache_clear()
+
+
+def post(client: Any, path: str, **body: Any) -> Any:
+    return client.post(f"/work/{path}", json={"annotator": "anna", **body})
+
+
+def test_a_task_is_handed_out_drafted_and_submitted(client: Any) -> None:
+    desk = post(client, "next").json()
+    task = desk["task"]["id"]
+    draft = post(client, "draft", task=task, revision=0, version=0, answer={"kind": "event", "event_type": "protest"})
+    assert draft.json() == {"revision": 1, "place": True, "findings": []}
+    given = {"task": task, "key": "a-key-of-16-signs", "version": 0, "answer": EVENT}
+    done = post(client, "submission", **given).json()
+    assert (done["stored"]["new"], done["task"]["id"] != task) == (True, True)
+    assert post(client, "submission", **given).json()["stored"]["new"] is False
+
+
+def test_nobody_comes_in_without_a_ticket(client: Any) -> None:
+    client.cookies.clear()
+    for path in ("next", "draft", "submission", "practice", "skip", "back"):
+        assert post(client, path).status_code == 401
+
+
+def test_another_person_in_the_same_browser_does_not_write_in_my_name(client: Any) -> None:
+    answer = client.post("/work/next", json={"annotator": "ben"})
+    assert (answer.status_code, answer.json()["kind"]) == (401, "signed_out")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"task": "1", "revision": 0, "version": 0, "answer": EVENT},
+        {"task": 2**70, "revision": 0, "version": 0, "answer": EVENT},
+        {"task": True, "revision": 0, "version": 0, "answer": EVENT},
+        {"task": 99, "revision": 0, "version": 0, "answer": EVENT},
+        {"task": 1, "revision": 0, "version": 0, "answer": []},
+        {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "captions": "text"}},
+        {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "captions": [None]}},
+        {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "captions": ["x" * 5000]}},
+        {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "overruled": [{}]}},
+        {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "suggested": ["1"]}},
+    ],
+)
+def test_what_is_no_draft_is_refused(client: Any, body: dict[str, Any]) -> None:
+    assert post(client, "draft", **body).status_code == 400
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b"null"])
+def test_what_is_no_json_object_is_refused(client: Any, data: bytes) -> None:
+    answer = client.post("/work/next", content=data, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+
+
+def test_a_form_of_another_site_is_refused(client: Any) -> None:
+    answer = client.post("/work/next", content=b'{"annotator": "anna"}', headers={"content-type": "text/plain"})
+    assert answer.status_code == 400
+
+
+def test_a_body_that_is_too_large_is_not_read(client: Any) -> None:
+    assert post(client, "draft", answer="x" * 300_000).status_code == 413
+
+
+def test_warnings_come_back_with_the_box_they_belong_under(client: Any) -> None:
+    task = post(client, "next").json()["task"]["id"]
+    captions = ["A march fills the street.", "", "Short."]
+    answer = {"kind": "event", "captions": captions}
+    findings = post(client, "draft", task=task, revision=0, version=0, answer=answer).json()["findings"]
+    assert {(finding["rule"], finding["caption"]) for finding in findings} == {("GS302", 3)}
+
+
+def test_a_submission_with_a_warning_needs_a_reason(client: Any) -> None:
+    task = post(client, "next").json()["task"]["id"]
+    captions = [f"A march of people, number {n}, fills the street." for n in ("one", "two", "three", "four")] + [
+        "Short."
+    ]
+    given = {"task": task, "key": "a-key-of-16-signs", "version": 0, "answer": {**EVENT, "captions": captions}}
+    refused = post(client, "submission", **given)
+    assert (refused.status_code, refused.json()["findings"][0]["caption"]) == (422, 5)
+    reasons = [
+        {"rule": finding["rule"], "caption": finding["caption"], "reason": "so it is"}
+        for finding in refused.json()["findings"]
+    ]
+    given["answer"]["overruled"] = reasons
+    assert post(client, "submission", **given).status_code == 200
+
+
+def test_the_last_submission_is_handed_out_again_to_be_corrected(client: Any) -> None:
+    task = post(client, "next").json()["task"]["id"]
+    assert post(client, "back").json() == {"task": None}
+    post(client, "submission", task=task, key="a-key-of-16-signs", version=0, answer=EVENT)
+    desk = post(client, "back").json()
+    assert (desk["task"]["id"], desk["version"], desk["answer"]["event_type"]) == (task, 1, "protest")
+    changed = {**EVENT, "event_type": "sports_event"}
+    given = {"task": task, "key": "another-key-of-16", "answer": changed}
+    assert post(client, "submission", version=0, **given).json()["kind"] == "answered"
+    assert post(client, "submission", version=1, **given).json()["stored"]["new"] is True
