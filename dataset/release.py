@@ -22,6 +22,7 @@ from gatherset.dataset.card import changes, dataset_card
 from gatherset.dataset.diff import Version, difference
 from gatherset.dataset.errors import ReleaseError
 from gatherset.dataset.loading import Release, load, releases_in
+from gatherset.dataset.membership import Membership
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import SPLITS, Record, content_hash, current_records, newest_change
 from gatherset.dataset.rules.rule import Context
@@ -54,13 +55,14 @@ def build_release(workspace: Workspace, wanted: str | None = None) -> Built:
         raise ReleaseError(
             "the catalog has no records", "Annotate first: gatherset app, or gatherset submissions import"
         )
-    context = Context(workspace.settings, workspace.taxonomy, workspace.store)
+    built = releases_in(workspace.releases_folder)
+    parent = load(built[max(built)]) if built else None
+    before = Membership(parent.records()) if parent else None
+    context = Context(workspace.settings, workspace.taxonomy, workspace.store, parent=before)
     checked = progress(records, total=len(records), label="validate")
     report = validate(((record["id"], record) for record in checked), context)
     if report.errors:
         return Built(None, report)
-    built = releases_in(workspace.releases_folder)
-    parent = load(built[max(built)]) if built else None
     version = _next_version(parent, records, wanted)
     if version in built:
         raise ReleaseError(f"{built[version]} is there already", "A release never changes; name a higher version")

@@ -9,7 +9,8 @@ from pathlib import Path
 from gatherset.dataset.errors import InputError, NoWorkspaceError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.integrity import content_finding, integrity_findings
-from gatherset.dataset.loading import load
+from gatherset.dataset.loading import Release, load, releases_in
+from gatherset.dataset.membership import Membership
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import Record, current_records
 from gatherset.dataset.rules.rule import Context
@@ -45,7 +46,9 @@ def _validate_workspace(workspace: Workspace) -> Report:
     with workspace.catalog.read() as connection:
         records = list(current_records(connection))
     items = ((record["id"], record) for record in progress(records, total=len(records), label="validate"))
-    return validate(items, Context(workspace.settings, workspace.taxonomy, workspace.store))
+    built = releases_in(workspace.releases_folder)
+    parent = Membership(load(built[max(built)]).records()) if built else None
+    return validate(items, Context(workspace.settings, workspace.taxonomy, workspace.store, parent=parent))
 
 
 def _validate_release(folder: Path, workspace: Path | None) -> Report:
@@ -60,11 +63,20 @@ def _validate_release(folder: Path, workspace: Path | None) -> Report:
         captions_per_image=manifest["captions_per_image"],
         splits=replace(settings.splits, ratios=tuple(manifest["splits"]["ratios"])),
     )
-    context = Context(settings, named_taxonomy(release.event_types))  # a release may have types of its own
+    # A release may have types of its own.
+    context = Context(settings, named_taxonomy(release.event_types), parent=_parent(release))
     report = validate(((record["id"], record) for record in release.records()), context)
     if finding := content_finding(release):
         report.findings.append(finding)
     return report
+
+
+def _parent(release: Release) -> Membership | None:
+    """Who was in which split of the release's parent, where that stands beside it."""
+    if release.manifest["parent"] is None:
+        return None
+    folder = release.path.absolute().parent / f"{release.name}-{release.manifest['parent']['version']}"
+    return Membership(load(folder).records()) if (folder / "release.json").is_file() else None
 
 
 def _surroundings(workspace: Path | None) -> tuple[Settings, Taxonomy]:

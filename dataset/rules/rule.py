@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from gatherset.dataset.membership import Membership
 from gatherset.dataset.records import Record
 from gatherset.dataset.settings import Settings
 from gatherset.dataset.store import ImageStore
@@ -60,6 +61,7 @@ class Context:
     taxonomy: Taxonomy
     store: ImageStore | None = None  # None: there are no pixels here (a records file)
     splits_assigned: bool = True  # False: too early to ask for a split (a record that is being made)
+    parent: Membership | None = None  # who was in which split of the parent release
 
 
 class Rule:
@@ -116,6 +118,7 @@ def numbered(number: int, change: Callable[[Record], object] = lambda record: No
     digits = f"{number:016x}"
     record["id"] = f"gs-{digits}"
     record["source"]["sha256"] = digits * 4
+    record["source"]["ref"] = f"{number}.jpg"
     record["image"]["sha256"] = f"{number + 1:064x}"
     # Multiplying by a large odd number spreads the bits: these images are not near-duplicates.
     record["image"]["phash"] = f"{(number + 1) * 0x9E3779B97F4A7C15 % 2**64:016x}"
