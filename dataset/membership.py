@@ -28,6 +28,11 @@ class Membership:
         self._ids.append(int(record["id"][3:], 16))
         self._codes.append(CODES[record["split"]])
 
+    def extend(self, later: Membership) -> None:
+        """Add all records of `later`; their numbers go up by the length until now."""
+        self._ids.extend(later._ids)
+        self._codes.extend(later._codes)
+
     def __len__(self) -> int:
         return len(self._ids)
 

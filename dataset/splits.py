@@ -24,7 +24,7 @@ from gatherset.dataset.quotas import largest_remainders, quotas
 from gatherset.dataset.records import SPLITS, Record, current_records
 from gatherset.dataset.settings import Settings
 from gatherset.dataset.timestamps import now
-from gatherset.dataset.units import Keys, joined, source_keys
+from gatherset.dataset.units import OwnedKeys, joined, source_keys
 from gatherset.dataset.workspace import Workspace
 
 LEFT = len(SPLITS)  # the column of those that exact counts leave without a split
@@ -106,7 +106,7 @@ class _Roster:
         self._hashes = array("Q")
         self._types = array("H")
         self._names: dict[str, int] = {}
-        self._keys = Keys()
+        self._keys = OwnedKeys()
         series = re.compile(settings.splits.series) if settings.splits.series else None
         for record in records:
             for key in source_keys(record, series):

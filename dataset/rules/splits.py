@@ -16,11 +16,9 @@ from gatherset.dataset.membership import CODES, NAMES, SHOWN, Membership
 from gatherset.dataset.records import SPLITS, Record
 from gatherset.dataset.rules.captions import normalised
 from gatherset.dataset.rules.rule import Context, Rule, golden, numbered, register
-from gatherset.dataset.units import Keys, source_keys
+from gatherset.dataset.units import OwnedKeys, key_of, source_keys
 
 TEST, TRAIN = CODES["test"], CODES["train"]
-# Letters in lower case, digits as they are, all else a space: `normalised` for text that is ASCII, ten times as fast.
-_ASCII = bytes(ord(chr(code).lower()) if chr(code).isalnum() and code < 128 else 32 for code in range(256))
 
 
 @lru_cache(maxsize=1)
@@ -47,6 +45,10 @@ class NearDuplicates(Rule):
         self.members.add(record)
         self._hashes.append(int(record["image"]["phash"], 16))
         return iter(())
+
+    def merge(self, later: NearDuplicates) -> None:
+        self.members.extend(later.members)
+        self._hashes.extend(later._hashes)
 
     def groups(self) -> list[list[int]]:
         """The numbers of the records of each group of two or more."""
@@ -122,6 +124,10 @@ class TypeInEverySplit(Rule):
             self._splits[record["event"]["type"]].add(record["split"])
         return iter(())
 
+    def merge(self, later: TypeInEverySplit) -> None:
+        for name, splits in later._splits.items():
+            self._splits[name] |= splits
+
     def close(self) -> Iterator[tuple[str, str]]:
         used = [split for split, ratio in zip(SPLITS, self.context.settings.splits.ratios, strict=True) if ratio]
         for name, splits in sorted(self._splits.items()):
@@ -153,6 +159,9 @@ class RatiosHeld(Rule):
             self._counts[record["split"]] += 1
         return iter(())
 
+    def merge(self, later: RatiosHeld) -> None:
+        self._counts.update(later._counts)
+
     def close(self) -> Iterator[tuple[str, str]]:
         ratios = self.context.settings.splits.ratios
         total = self._counts.total()
@@ -183,7 +192,7 @@ class SourceInOneSplit(Rule):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.members = Membership()
-        self._keys = Keys()
+        self._keys = OwnedKeys()
         series = context.settings.splits.series
         self._series = re.compile(series) if series else None
 
@@ -192,6 +201,10 @@ class SourceInOneSplit(Rule):
             self._keys.add(key, len(self.members))
         self.members.add(record)
         return iter(())
+
+    def merge(self, later: SourceInOneSplit) -> None:
+        self._keys.extend(later._keys, len(self.members))
+        self.members.extend(later.members)
 
     def close(self) -> Iterator[tuple[str, str]]:
         codes = self.members.codes
@@ -231,22 +244,21 @@ class CaptionsInOneSplit(Rule):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.members = Membership()
-        self._keys = Keys()
+        self._keys = OwnedKeys()
 
     def check(self, record: Record) -> Iterator[str]:
         number, least = len(self.members), self.settings.leak_words
-        whole = []
-        for entry in record["captions"]:
-            text = entry["text"]
-            words = text.encode().translate(_ASCII).split() if text.isascii() else normalised(text).encode().split()
-            key = hash(b" ".join(words))
-            whole.append(key)
-            if len(words) >= least:
-                self._keys.add(key, number)
-        whole.sort()
-        self._keys.add(hash(tuple(whole)), number)
+        forms = sorted(normalised(entry["text"]) for entry in record["captions"])
+        for form in forms:
+            if form.count(" ") + 1 >= least:
+                self._keys.add(key_of(form), number)
+        self._keys.add(key_of("\0".join(forms)), number)
         self.members.add(record)
         return iter(())
+
+    def merge(self, later: CaptionsInOneSplit) -> None:
+        self._keys.extend(later._keys, len(self.members))
+        self.members.extend(later.members)
 
     def close(self) -> Iterator[tuple[str, str]]:
         codes = self.members.codes
@@ -281,6 +293,9 @@ class ParentRule(Rule):
         if self.context.parent is not None:
             self.members.add(record)
         return iter(())
+
+    def merge(self, later: ParentRule) -> None:
+        self.members.extend(later.members)
 
     def moved(self) -> Iterator[tuple[str, int, int]]:
         """(id, code of the split then, code of the split now) of the records that are in another one."""

@@ -242,7 +242,7 @@ def features(sample: int, side: int, sheet_file: Path | None) -> None:
                 rows = range(start, min(start + extractor.batch, len(ids)))
                 writer.append(*extractor.extract([extractor.prepare(as_bytes(row, paths, chosen)) for row in rows]))
     started = time.perf_counter()
-    left, right = lookalikes(FeatureFile.open(file), COSINES[0])
+    lookalikes(FeatureFile.open(file), COSINES[0])
     print(
         f"{len(ids)} images compared in {time.perf_counter() - started:.1f} s; most memory "
         f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB"

@@ -1,16 +1,18 @@
+import pickle
 import re
 from pathlib import Path
 
 import pytest
 
 from gatherset.dataset.images import measure
+from gatherset.dataset.membership import Membership
 from gatherset.dataset.records import Record
 from gatherset.dataset.rules import RULES
 from gatherset.dataset.rules.captions import normalised
 from gatherset.dataset.rules.image import PixelRule
-from gatherset.dataset.rules.rule import Context, Rule, golden
+from gatherset.dataset.rules.rule import Context, Rule, golden, numbered
 from gatherset.dataset.rules.splits import ParentRule
-from gatherset.dataset.settings import RuleSettings, Settings
+from gatherset.dataset.settings import RuleSettings, Settings, SplitSettings
 from gatherset.dataset.store import ImageStore
 from gatherset.dataset.taxonomy import load_taxonomy
 from tests.dataset.conftest import encoded, picture
@@ -119,3 +121,60 @@ def test_only_the_allowed_licences_pass() -> None:
 )
 def test_case_spacing_punctuation_and_the_form_of_letters_do_not_count(text: str, same: str) -> None:
     assert normalised(text) == normalised(same)
+
+
+def in_parent(split: str | None) -> Context:
+    return Context(SETTINGS, load_taxonomy(), parent=Membership([golden(lambda record: record.update(split=split))]))
+
+
+def test_a_released_test_record_in_train_is_found() -> None:
+    assert found(RULES["GS508"], [golden()], in_parent("test")) == [
+        "was in test of the parent release and is in train now"
+    ]
+    assert found(RULES["GS509"], [golden()], in_parent("test")) == []
+
+
+@pytest.mark.parametrize("now", ["val", None])
+def test_any_other_move_is_named(now: str | None) -> None:
+    moved = golden(lambda record: record.update(split=now))
+    assert found(RULES["GS508"], [moved], in_parent("train")) == []
+    assert found(RULES["GS509"], [moved], in_parent("train")) == [
+        f"was in train of the parent release and is in {now or 'none'} now"
+    ]
+
+
+@pytest.mark.parametrize("rule", ["GS508", "GS509"])
+def test_who_stays_or_is_new_or_had_no_split_has_not_moved(rule: str) -> None:
+    records = [golden(), *(numbered(number, lambda record: record.update(split="test")) for number in range(3))]
+    assert found(RULES[rule], records, in_parent("train")) == []
+    assert found(RULES[rule], records, in_parent(None)) == []
+
+
+def test_a_series_is_what_the_settings_call_one() -> None:
+    pair = [numbered(1), numbered(2, lambda record: record.update(split="test"))]
+    for record in pair:
+        record["source"]["ref"] = f"march-in-spring/{record['id']}.jpg"
+    assert found(RULES["GS506"], pair) == []
+    context = Context(Settings(1, "mg", splits=SplitSettings(series="^(.+)/")), load_taxonomy())
+    [message] = found(RULES["GS506"], pair, context)
+    assert message.startswith("one source in train and test: ")
+
+
+def test_a_large_group_is_not_written_out() -> None:
+    phash = numbered(1)["image"]["phash"]
+    records = [numbered(number, lambda record: record["image"].update(phash=phash)) for number in range(30)]
+    [message] = found(RULES["GS205"], records)
+    assert message.endswith("and 19 more")
+    assert len(message) < 300
+
+
+@pytest.mark.parametrize("rule", [f"GS{number}" for number in (205, 502, 503, 504, 506, 507, 508, 509)])
+def test_what_two_rules_have_seen_can_be_joined(rule: str) -> None:
+    """The law behind reading a file in parts: however it is cut, the same is found."""
+    for records in [RULES[rule].golden(), *RULES[rule].counterexamples(), [golden()]]:
+        for cut in range(len(records) + 1):
+            first, later = RULES[rule](in_parent("test")), RULES[rule](in_parent("test"))
+            for place, record in enumerate(records):
+                list((first if place < cut else later).check(record))
+            first.merge(pickle.loads(pickle.dumps(later)))  # type: ignore[attr-defined]
+            assert [message for _, message in first.close()] == found(RULES[rule], records, in_parent("test"))
