@@ -162,25 +162,36 @@ def waive(record_id: str, rule: str, reason: str, name: str | None, workspace: P
 
 
 @click.command()
+@click.option("--counts", metavar="TRAIN:VAL:TEST", help="Exactly so many records in each, e.g. 8000:1000:1000.")
+@click.option(
+    "--features",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A feature file: images that look alike by it stay together too.",
+)
 @workspace_option
 @json_option
-def split(workspace: Path | None, as_json: bool) -> None:
+def split(counts: str | None, features: Path | None, workspace: Path | None, as_json: bool) -> None:
     """Give every record that has no split one: train, val or test.
 
-    Near-duplicates stay together; a record that has a split keeps it.
+    Near-duplicates and images of one source stay together; a record that has a split keeps it.
+    Without --counts the splits fill to splits.ratios; with it, records beyond the counts get none.
 
-    Example: gatherset split
+    Example: gatherset split --counts 8000:1000:1000
     """
-    from gatherset.dataset.splits import assign_splits
+    from gatherset.dataset.features import FeatureFile
+    from gatherset.dataset.splits import assign_splits, parse_counts
     from gatherset.dataset.workspace import Workspace
 
-    plan = assign_splits(Workspace.open(workspace))
+    wanted = parse_counts(counts) if counts else None
+    plan = assign_splits(Workspace.open(workspace), wanted, FeatureFile.open(features) if features else None)
     if as_json:
-        print_json({"assigned": plan.assigned, "counts": plan.counts, "findings": findings_json(plan.findings)})
+        numbers = {"assigned": plan.assigned, "counts": plan.counts, "left": plan.left}
+        print_json({**numbers, "findings": findings_json(plan.findings)})
     else:
         say_findings(plan.findings)
-        counts = ", ".join(f"{name} {count}" for name, count in plan.counts.items())
-        say(f"{len(plan.assigned)} records got a split; now {counts}.")
+        now = ", ".join(f"{name} {count}" for name, count in plan.counts.items())
+        left = f"; {plan.left} have none" if plan.left else ""
+        say(f"{len(plan.assigned)} records got a split; now {now}{left}.")
     finish(errors(plan.findings) > 0)
 
 

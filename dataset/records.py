@@ -46,6 +46,12 @@ def record_id(number: int) -> str:
     return f"gs-{number:016x}"
 
 
+def some_ids(numbers: Sequence[int], most: int = 10) -> str:
+    """The ids of the first few, and how many more there are."""
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return ", ".join(map(record_id, numbers[:most])) + more
+
+
 def caption(text: str, *, origin: str, author: str | None, verified: bool) -> dict[str, Any]:
     """One entry of a record's `captions`."""
     return {"text": text, "origin": origin, "author": author, "verified": verified}

@@ -22,6 +22,7 @@ from gatherset.dataset.faces import Blurred, FaceBlurring
 from gatherset.dataset.facts import Facts
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.loading import Release, open_release, releases_in
+from gatherset.dataset.membership import Membership
 from gatherset.dataset.papers import About, write_papers
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import SPLITS, Record, current_records, newest_change
@@ -56,6 +57,7 @@ class _Draft:
     connection: Connection
     assigned: Mapping[str, str]  # splits of records that have none in the catalog
     blurred: Blurred | None
+    parent: Release | None  # the newest release
     facts: Facts = field(default_factory=Facts)
 
     def __iter__(self) -> Iterator[Record]:
@@ -73,7 +75,8 @@ class _Draft:
         workspace = self.workspace
         # Without images in the release, whether they can be read is no question of the release.
         store = self.store if workspace.settings.release.images else None
-        context = Context(workspace.settings, workspace.taxonomy, store)
+        before = Membership(self.parent.records()) if self.parent else None
+        context = Context(workspace.settings, workspace.taxonomy, store, parent=before)
         total = self.connection.execute(sa.select(sa.func.count()).select_from(records_table)).scalar_one()
         return validate(self._looked_at(progress(self, total=total, label="validate")), context)
 
@@ -106,13 +109,13 @@ def build_release(
             )
         assigned, held_back = _missing_splits(workspace, connection)
         blurred = blur_faces.apply(workspace, current_records(connection)) if blur_faces else None
-        draft = _Draft(workspace, connection, assigned, blurred)
+        parent = _parent(workspace)
+        draft = _Draft(workspace, connection, assigned, blurred, parent)
         report = draft.validate()
         for finding in held_back:
             report.add(finding)
         if report.errors:
             return Built(None, report)
-        parent = _parent(workspace)
         comparison = compare(str(parent), parent, workspace.settings.name, draft) if parent else None
         version = _next_version(workspace, parent, comparison, wanted)
         about = About.of(workspace)

@@ -10,7 +10,8 @@ from typing import Any
 
 from gatherset.dataset.errors import InputError, NoWorkspaceError
 from gatherset.dataset.integrity import content_finding, integrity_findings
-from gatherset.dataset.loading import load
+from gatherset.dataset.loading import Release, open_release, releases_in
+from gatherset.dataset.membership import Membership
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import current_records
 from gatherset.dataset.rules.rule import Context
@@ -65,12 +66,14 @@ def _validate_workspace(workspace: Workspace, choice: Choice) -> Report:
     with workspace.catalog.read() as connection:
         records = list(current_records(connection))
     items = ((record["id"], record) for record in progress(records, total=len(records), label="validate"))
-    context = Context(workspace.settings, workspace.taxonomy, workspace.store)
+    built = releases_in(workspace.releases_folder)
+    parent = Membership(open_release(built[max(built)]).records()) if built else None
+    context = Context(workspace.settings, workspace.taxonomy, workspace.store, parent=parent)
     return validate(items, context, choice.ids(workspace.settings), choice.shown)
 
 
 def _validate_release(folder: Path, workspace: Path | None, choice: Choice) -> Report:
-    release = load(folder)
+    release = open_release(folder)
     report = Report(shown=choice.shown)
     for finding in integrity_findings(release):
         report.add(finding)
@@ -83,7 +86,8 @@ def _validate_release(folder: Path, workspace: Path | None, choice: Choice) -> R
         captions_per_image=manifest["captions_per_image"],
         splits=replace(settings.splits, ratios=tuple(manifest["splits"]["ratios"])),
     )
-    context = Context(settings, named_taxonomy(release.event_types))  # a release may have types of its own
+    # A release may have types of its own.
+    context = Context(settings, named_taxonomy(release.event_types), parent=_parent(release))
     items = ((record["id"], record) for record in release.records())
     report = validate(items, context, choice.ids(settings), choice.shown)
     if found := content_finding(release):
@@ -107,6 +111,14 @@ def _validate_submission(target: Path, submission: dict[str, Any], context: Cont
     for finding in submission_findings(submission, context, str(target)):
         report.add(finding)
     return report
+
+
+def _parent(release: Release) -> Membership | None:
+    """Who was in which split of the release's parent, where that stands beside it."""
+    if release.manifest["parent"] is None:
+        return None
+    folder = release.path.absolute().parent / f"{release.name}-{release.manifest['parent']['version']}"
+    return Membership(open_release(folder).records()) if (folder / "release.json").is_file() else None
 
 
 def _surroundings(workspace: Path | None) -> tuple[Settings, Taxonomy]:

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from rapidfuzz.distance import Indel
 
-from gatherset.dataset.records import Record
+from gatherset.dataset.keys import Keys, key_of
+from gatherset.dataset.records import Record, numeric_id, record_id, some_ids
 from gatherset.dataset.rules.captions import quoted, texts, with_caption
-from gatherset.dataset.rules.keys import Keys
 from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
 from gatherset.dataset.tokens import normalised, words
 
@@ -57,7 +57,7 @@ class CaptionOfItsOwn(DatasetRule):
 
     def check(self, record: Record) -> Iterator[str]:
         for form in {normalised(text) for _, text in texts(record)} - {""}:
-            self._keys.add(form, record["id"])
+            self._keys.add(key_of(form), numeric_id(record["id"]))
         yield from ()
 
     def merge(self, later: CaptionOfItsOwn) -> None:
@@ -65,8 +65,7 @@ class CaptionOfItsOwn(DatasetRule):
 
     def close(self) -> Iterator[tuple[str, str]]:
         for first, *others in self._keys.shared(self.settings.max_caption_uses + 1):
-            named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-            yield first, f"a caption of this record is that of {len(others)} other images too: {named}"
+            yield record_id(first), f"a caption of it is that of {len(others)} other images too: {some_ids(others)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:

@@ -13,9 +13,9 @@ from PIL import Image
 
 from gatherset.dataset.errors import ImageError
 from gatherset.dataset.images import decode
+from gatherset.dataset.keys import Keys
 from gatherset.dataset.metadata import strip_metadata
-from gatherset.dataset.records import Record
-from gatherset.dataset.rules.keys import Keys
+from gatherset.dataset.records import Record, numeric_id, record_id, some_ids
 from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
 
 HASH_TOLERANCE = 4  # bits: other versions of the imaging libraries scale a little differently
@@ -140,7 +140,7 @@ class UniqueImage(DatasetRule):
         self._keys = Keys()
 
     def check(self, record: Record) -> Iterator[str]:
-        self._keys.add(record["image"]["sha256"], record["id"])
+        self._keys.add(int(record["image"]["sha256"][:16], 16), numeric_id(record["id"]))
         yield from ()
 
     def merge(self, later: UniqueImage) -> None:
@@ -149,7 +149,7 @@ class UniqueImage(DatasetRule):
     def close(self) -> Iterator[tuple[str, str]]:
         for first, *others in self._keys.shared():
             if others := sorted({*others} - {first}):  # GS103 speaks of equal ids
-                yield first, f"the same picture as {', '.join(others)}"
+                yield record_id(first), f"the same picture as {some_ids(others)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
+from gatherset.dataset.membership import Membership
 from gatherset.dataset.records import Record
 from gatherset.dataset.settings import Settings
 from gatherset.dataset.store import ImageStore
@@ -61,6 +62,7 @@ class Context:
     taxonomy: Taxonomy
     store: ImageStore | None = None  # None: there are no pixels here (a records file)
     splits_assigned: bool = True  # False: too early to ask for a split (a record that is being made)
+    parent: Membership | None = None  # who was in which split of the parent release
     retracted: Mapping[str, str] = field(default_factory=dict)  # the ids that were retracted, with the reason
 
 
@@ -140,6 +142,7 @@ def numbered(number: int, change: Callable[[Record], object] = lambda record: No
     digits = f"{number:016x}"
     record["id"] = f"gs-{digits}"
     record["source"]["sha256"] = digits * 4
+    record["source"]["ref"] = f"{number}.jpg"
     record["image"]["sha256"] = f"{number + 1:064x}"
     # Multiplying by a large odd number spreads the bits: these images are not near-duplicates.
     record["image"]["phash"] = f"{(number + 1) * 0x9E3779B97F4A7C15 % 2**64:016x}"

@@ -13,8 +13,8 @@ from jsonschema.validators import extend
 
 from gatherset import schemas
 from gatherset.dataset.images import image_id
-from gatherset.dataset.records import Record
-from gatherset.dataset.rules.keys import Keys
+from gatherset.dataset.keys import Keys
+from gatherset.dataset.records import Record, numeric_id, record_id
 from gatherset.dataset.rules.rule import RULES, Context, DatasetRule, Rule, golden, register
 
 MAX_TEXT = 160  # characters of the schema's complaint that are shown
@@ -109,7 +109,8 @@ class UniqueId(DatasetRule):
         self._keys = Keys()
 
     def check(self, record: Record) -> Iterator[str]:
-        self._keys.add(record["id"], record["id"])
+        number = numeric_id(record["id"])
+        self._keys.add(number, number)
         yield from ()
 
     def merge(self, later: UniqueId) -> None:
@@ -117,7 +118,7 @@ class UniqueId(DatasetRule):
 
     def close(self) -> Iterator[tuple[str, str]]:
         for first, *others in self._keys.shared():
-            yield first, f"{len(others) + 1} records have this id"
+            yield record_id(first), f"{len(others) + 1} records have this id"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:

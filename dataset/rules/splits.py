@@ -1,13 +1,31 @@
-"""GS5xx: the splits."""
+"""GS5xx: the splits, and GS205: near-duplicates."""
 
 from __future__ import annotations
 
+import re
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gatherset.dataset.duplicates import duplicate_groups
+from gatherset.dataset.keys import Keys, key_of
+from gatherset.dataset.membership import CODES, NAMES, SHOWN, Membership
 from gatherset.dataset.records import SPLITS, Record
 from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
+from gatherset.dataset.tokens import normalised
+from gatherset.dataset.units import source_keys
+
+TEST, TRAIN = CODES["test"], CODES["train"]
+
+
+@lru_cache(maxsize=1)
+def _groups(hashes: bytes, distance: int) -> NDArray[np.int32]:
+    """The near-duplicate groups of these hashes: worked out once for GS205 and GS502, which ask one after another."""
+    return duplicate_groups(np.frombuffer(hashes, dtype=np.uint64), distance)
 
 
 @register
@@ -21,27 +39,32 @@ class NearDuplicates(DatasetRule):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._seen: list[tuple[str, str, str | None]] = []  # id, phash, split
+        self.members = Membership()
+        self._hashes = array("Q")
 
     def check(self, record: Record) -> Iterator[str]:
-        self._seen.append((record["id"], record["image"]["phash"], record["split"]))
-        yield from ()
+        self.members.add(record)
+        self._hashes.append(int(record["image"]["phash"], 16))
+        return iter(())
 
     def merge(self, later: NearDuplicates) -> None:
-        self._seen += later._seen
+        self.members.extend(later.members)
+        self._hashes.extend(later._hashes)
 
-    def groups(self) -> list[list[tuple[str, str | None]]]:
-        """(id, split) of the records of each group of two or more."""
-        labels = duplicate_groups([phash for _, phash, _ in self._seen], self.settings.near_duplicate_distance)
-        groups: defaultdict[int, list[tuple[str, str | None]]] = defaultdict(list)
-        for (identity, _, split), label in zip(self._seen, labels.tolist(), strict=True):
-            groups[label].append((identity, split))
-        return [sorted(group) for group in groups.values() if len(group) > 1]
+    def groups(self) -> list[list[int]]:
+        """The numbers of the records of each group of two or more."""
+        labels = _groups(self._hashes.tobytes(), self.settings.near_duplicate_distance)
+        grouped = np.flatnonzero(np.bincount(labels)[labels] > 1) if len(labels) else labels
+        groups: defaultdict[int, list[int]] = defaultdict(list)
+        for number, label in zip(grouped.tolist(), labels[grouped].tolist(), strict=True):
+            groups[label].append(number)
+        return [sorted(group, key=self.members.id) for group in groups.values()]
 
     def close(self) -> Iterator[tuple[str, str]]:
-        for group in self.groups():
-            first, *others = (identity for identity, _ in group)
-            yield first, f"nearly the same picture as {', '.join(others)}"
+        for first, *others in self.groups():
+            names = ", ".join(self.members.id(number) for number in others[:SHOWN])
+            more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+            yield self.members.id(first), f"nearly the same picture as {names}{more}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -74,11 +97,10 @@ class NoLeak(NearDuplicates):
     next_step = "Leave one of them out: a test image must not be seen in training"
 
     def close(self) -> Iterator[tuple[str, str]]:
+        codes = self.members.codes
         for group in self.groups():
-            splits = {split for _, split in group if split}
-            if len(splits) > 1:
-                where = ", ".join(f"{identity} ({split})" for identity, split in group)
-                yield group[0][0], f"a leak between {' and '.join(sorted(splits))}: {where}"
+            if len(splits := set(codes[group].tolist()) - {0}) > 1:
+                yield self.members.id(group[0]), f"a leak between {_names(splits)}: {self.members.named(group)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -101,7 +123,7 @@ class TypeInEverySplit(DatasetRule):
     def check(self, record: Record) -> Iterator[str]:
         if record["split"]:
             self._splits[record["event"]["type"]].add(record["split"])
-        yield from ()
+        return iter(())
 
     def merge(self, later: TypeInEverySplit) -> None:
         for name, splits in later._splits.items():
@@ -115,7 +137,7 @@ class TypeInEverySplit(DatasetRule):
 
     @classmethod
     def golden(cls) -> list[Record]:
-        return [numbered(n, lambda r, s=split: r.update(split=s)) for n, split in enumerate(SPLITS)]  # type: ignore[misc]
+        return [_in(split, number) for number, split in enumerate(SPLITS)]
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -136,10 +158,10 @@ class RatiosHeld(DatasetRule):
     def check(self, record: Record) -> Iterator[str]:
         if record["split"]:
             self._counts[record["split"]] += 1
-        yield from ()
+        return iter(())
 
     def merge(self, later: RatiosHeld) -> None:
-        self._counts += later._counts
+        self._counts.update(later._counts)
 
     def close(self) -> Iterator[tuple[str, str]]:
         ratios = self.context.settings.splits.ratios
@@ -152,9 +174,184 @@ class RatiosHeld(DatasetRule):
 
     @classmethod
     def golden(cls) -> list[Record]:
-        splits = ["train"] * 8 + ["val", "test"]
-        return [numbered(n, lambda r, s=split: r.update(split=s)) for n, split in enumerate(splits)]  # type: ignore[misc]
+        return [_in(split, number) for number, split in enumerate(["train"] * 8 + ["val", "test"])]
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
         return [[golden()]]
+
+
+@register
+class SourceInOneSplit(DatasetRule):
+    """The photograph by its name in its collection or its number at Flickr, the URL, and the series if one is set."""
+
+    id = "GS506"
+    level = "error"
+    title = "Images of one source photograph, URL or upload series (splits.series) are in one split."
+    next_step = "Leave one of them out: a test image must not be seen in training"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.members = Membership()
+        self._keys = Keys()
+        series = context.settings.splits.series
+        self._series = re.compile(series) if series else None
+
+    def check(self, record: Record) -> Iterator[str]:
+        for key in source_keys(record, self._series):
+            self._keys.add(key, len(self.members))
+        self.members.add(record)
+        return iter(())
+
+    def merge(self, later: SourceInOneSplit) -> None:
+        self._keys.extend(later._keys, len(self.members))
+        self.members.extend(later.members)
+
+    def close(self) -> Iterator[tuple[str, str]]:
+        codes = self.members.codes
+        for group in self._keys.across(codes):
+            splits = _names(set(codes[group].tolist()) - {0})
+            yield self.members.id(group[0]), f"one source in {splits}: {self.members.named(group)}"
+
+    @classmethod
+    def golden(cls) -> list[Record]:
+        other = "2000268201_693b08cb0e.jpg"
+        return [_in("train", 1, ref="1000268201_693b08cb0e.jpg"), _in("test", 2, ref=other), _in("test", 3, ref=other)]
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        page = "https://www.flickr.com/photos/somebody/1000268201/"
+        file = "http://live.staticflickr.com/65535/1000268201_693b08cb0e_b.jpg"
+        url = "https://example.org/march?picture=3"
+        return [
+            [_in("train", 1, ref="march.jpg"), _in("val", 2, ref="march.jpg")],
+            [_in("train", 1, ref="1000268201_693b08cb0e.jpg"), _in("test", 2, dataset="coco", ref="7.jpg", url=page)],
+            [_in("val", 1, ref="1.jpg", url=file), _in("test", 2, ref="2.jpg", url=page)],
+            [_in("val", 1, ref="1.jpg", url=url), _in("test", 2, ref="2.jpg", url=url.replace("https", "http"))],
+        ]
+
+
+@register
+class CaptionsInOneSplit(DatasetRule):
+    """A warning, not an error: words are no picture. Among the captions of Flickr30k all that chance put into two
+    splits had fewer than 12 words, but for placeholders of missing images; the common ones had 4 to 7.
+    """
+
+    id = "GS507"
+    level = "warning"
+    title = "No caption of rules.leak_words words or more, and no whole set of captions, is in two splits."
+    next_step = "Look at the images: one event or one author's habit? Word one of the captions anew"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.members = Membership()
+        self._keys = Keys()
+
+    def check(self, record: Record) -> Iterator[str]:
+        number, least = len(self.members), self.settings.leak_words
+        forms = sorted(normalised(entry["text"]) for entry in record["captions"])
+        for form in forms:
+            if form.count(" ") + 1 >= least:
+                self._keys.add(key_of(form), number)
+        self._keys.add(key_of("\0".join(forms)), number)
+        self.members.add(record)
+        return iter(())
+
+    def merge(self, later: CaptionsInOneSplit) -> None:
+        self._keys.extend(later._keys, len(self.members))
+        self.members.extend(later.members)
+
+    def close(self) -> Iterator[tuple[str, str]]:
+        codes = self.members.codes
+        for group in self._keys.across(codes):
+            splits = _names(set(codes[group].tolist()) - {0})
+            yield self.members.id(group[0]), f"the same caption in {splits}: {self.members.named(group)}"
+
+    @classmethod
+    def golden(cls) -> list[Record]:
+        short = {"text": "A man rides a bicycle.", "origin": "human", "author": None, "verified": True}
+        return [_in("train", 1, short), _in("test", 2, short)]
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        text = "A greyhound with the number six on a yellow jacket runs on a track."
+        long = {"text": text, "origin": "human", "author": None, "verified": True}
+        same = golden()["captions"]
+        return [
+            [_in("train", 1, long), _in("test", 2, {**long, "text": text.upper()})],
+            [_in("train", 1, *same), _in("val", 2, *reversed(same))],
+        ]
+
+
+class ParentRule(DatasetRule):
+    """A rule that looks at the splits of the parent release."""
+
+    @classmethod
+    def applies(cls, context: Context) -> bool:
+        return context.parent is not None
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.members = Membership()
+
+    def check(self, record: Record) -> Iterator[str]:
+        self.members.add(record)
+        return iter(())
+
+    def merge(self, later: ParentRule) -> None:
+        self.members.extend(later.members)
+
+    def moved(self) -> Iterator[tuple[str, int, int]]:
+        """(id, code of the split then, code of the split now) of the records that are in another one."""
+        parent = self.context.parent
+        if parent is None:
+            return
+        _, now, then = np.intersect1d(self.members.ids, parent.ids, return_indices=True)
+        codes, before = self.members.codes[now], parent.codes[then]
+        for place in np.flatnonzero((codes != before) & (before != 0)).tolist():
+            yield self.members.id(int(now[place])), int(before[place]), int(codes[place])
+
+    @classmethod
+    def counterexamples(cls) -> list[list[Record]]:
+        return []  # they need a parent release: the tests of the rules give them one
+
+
+@register
+class TestStaysOut(ParentRule):
+    id = "GS508"
+    level = "error"
+    title = "No record of the parent release's test split is in train now."
+    next_step = "Put it back: models were measured on it, and would now be trained on it"
+
+    def close(self) -> Iterator[tuple[str, str]]:
+        for identity, then, now in self.moved():
+            if (then, now) == (TEST, TRAIN):
+                yield identity, "was in test of the parent release and is in train now"
+
+
+@register
+class NothingMoved(ParentRule):
+    id = "GS509"
+    level = "warning"
+    title = "No record is in another split than in the parent release."
+    next_step = "Put it back, or say why in the release's notes: figures on the two do not compare"
+
+    def close(self) -> Iterator[tuple[str, str]]:
+        for identity, then, now in self.moved():
+            if (then, now) != (TEST, TRAIN):
+                yield identity, f"was in {NAMES[then]} of the parent release and is in {NAMES[now] or 'none'} now"
+
+
+def _names(codes: set[int]) -> str:
+    return " and ".join(str(NAMES[code]) for code in sorted(codes))
+
+
+def _in(split: str, number: int, *captions: Mapping[str, object], **source: object) -> Record:
+    """A record of `split` with an image of its own, and what is given of its source and captions."""
+
+    def change(record: Record) -> None:
+        record["split"] = split
+        record["source"].update({"ref": f"{number}.jpg", **source})
+        record["captions"][: len(captions)] = captions
+
+    return numbered(number, change)
