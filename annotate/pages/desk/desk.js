@@ -773,9 +773,13 @@ class Desk {
     this.zoom(1);
     image.alt = task.captions[0] ?? "The image to describe";
     image.onload = () => {
+      image.classList.remove("coming");
       if (ahead) this.ahead = Object.assign(new Image(), { src: ahead });
     };
-    image.src = task.image;
+    if (!image.src.endsWith(task.image)) {
+      image.classList.add("coming");
+      image.src = task.image;
+    }
     const veiled = task.sensitive && !this.work.correcting;
     this.$("photo").classList.toggle("veiled", veiled);
     this.$("veil").hidden = !veiled;
