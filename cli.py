@@ -20,6 +20,7 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "ingest": ("gatherset.dataset.commands:ingest", "Bring a folder of images and captions in."),
     "app": ("gatherset.annotate.commands:app", "Annotate in the browser."),
     "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),
+    "gold": ("gatherset.annotate.commands:gold", "Images of known answer: practice, and a measure."),
     "validate": ("gatherset.dataset.commands:validate", "Check a workspace, a release or a records file."),
     "split": ("gatherset.dataset.commands:split", "Give new records a split."),
     "release": ("gatherset.dataset.commands:release", "Build releases."),
