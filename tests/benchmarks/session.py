@@ -5,7 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+from contextlib import suppress
 from typing import Any
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from gatherset.annotate.access import COOKIE, ticket
 from gatherset.dataset.workspace import Workspace
@@ -23,9 +28,6 @@ class Session:
 
     def open_page(self) -> None:
         """Have Streamlit draw the page, and keep the websocket open as a browser does."""
-        from streamlit.proto.BackMsg_pb2 import BackMsg
-        from websockets.sync.client import connect
-
         headers = {"Cookie": self.cookie, "Origin": f"http://127.0.0.1:{self.port}"}
         self.socket = connect(
             f"ws://127.0.0.1:{self.port}/_stcore/stream", additional_headers=headers, subprotocols=["streamlit"]
@@ -34,7 +36,12 @@ class Session:
         message.rerun_script.query_string = ""
         self.socket.send(message.SerializeToString())
         assert self.socket.recv(timeout=60)
-        threading.Thread(target=lambda: list(self.socket), daemon=True).start()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        with suppress(ConnectionClosed):  # the server ends before the sessions do
+            for _ in self.socket:
+                pass
 
     def post(self, path: str, **body: Any) -> dict[str, Any]:
         """The answer of a route. Raises OSError or HTTPException where the server is not there."""
