@@ -731,7 +731,9 @@ class Desk {
 
   focus() {
     const box = this.now.captions.findIndex((text) => !text.trim());
-    const target = this.work.task.kind === "caption" && box >= 0 ? this.$(`caption-${box + 1}`) : this.$("desk");
+    const small = matchMedia("(max-width: 820px)").matches; // there the picture comes first, and the keyboard covers it
+    this.$("desk").scrollIntoView({ block: "start" });
+    const target = this.work.task.kind === "caption" && box >= 0 && !small ? this.$(`caption-${box + 1}`) : this.$("desk");
     target.focus({ preventScroll: true });
   }
 

@@ -96,6 +96,11 @@ def look(page: Any, name: str, size: str, problems: list[str]) -> None:
         for one in found
         if one["impact"] in ("serious", "critical")
     ]
+    photo = page.locator("#photo:not(.near)")
+    if photo.count() and photo.evaluate(
+        "one => one.scrollHeight > one.clientHeight || one.scrollWidth > one.clientWidth"
+    ):
+        problems.append(f"{name}: the image is not shown whole")
     if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
         problems.append(f"{name}: wider than the window")
 
