@@ -5,16 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test test-slow check clean chromium
+.PHONY: demo test test-slow test-nightly check clean chromium
 
 demo: $(VENV)/installed-demo
 	$(BIN)/gatherset demo $(ARGS)
 
 test: $(VENV)/installed-test chromium check
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not nightly" $(ARGS)
 
 test-slow: $(VENV)/installed-test chromium
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-nightly: $(VENV)/installed-test
+	$(BIN)/python -m pytest -s -m nightly $(ARGS)
 
 check: $(VENV)/installed-test
 	$(BIN)/ruff check .

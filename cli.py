@@ -20,10 +20,8 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "ingest": ("gatherset.dataset.commands:ingest", "Bring a folder of images and captions in."),
     "app": ("gatherset.annotate.commands:app", "Annotate in the browser."),
     "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),
-    "validate": (
-        "gatherset.dataset.commands:validate",
-        "Check a workspace, a release, a file of records.",
-    ),
+    "gold": ("gatherset.annotate.commands:gold", "Images of known answer: practice, and a measure."),
+    "validate": ("gatherset.dataset.commands:validate", "Check a workspace, a release, a file of records."),
     "waive": ("gatherset.dataset.commands:waive", "Excuse a record from a rule, with a reason."),
     "split": ("gatherset.dataset.commands:split", "Give new records a split."),
     "release": ("gatherset.dataset.release_commands:release", "Build, compare, check and publish releases."),

@@ -14,17 +14,23 @@ from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.timestamps import now
 
 MAX_NAME = 100  # characters
+_BY_NAME = sa.select(annotators.c.id).where(annotators.c.name == sa.bindparam("name"))
 
 
 def annotator_id(connection: Connection, name: str) -> int:
     """The number of the annotator called `name`, who is entered when seen for the first time."""
     name = checked_name(name)
-    known = connection.execute(sa.select(annotators.c.id).where(annotators.c.name == name)).scalar()
+    known = connection.execute(_BY_NAME, {"name": name}).scalar()
     if known is not None:
         return int(known)
     key = connection.execute(sa.select(properties.c.value).where(properties.c.key == "pseudonym_key")).scalar_one()
     row = {"name": name, "pseudonym": pseudonym(key, name), "created_at": now()}
     return int(connection.execute(sa.insert(annotators).values(row).returning(annotators.c.id)).scalar_one())
+
+
+def known_annotator(connection: Connection, name: str) -> int:
+    """The number of an annotator who has been seen before."""
+    return int(connection.execute(_BY_NAME, {"name": one_name(name)}).scalar_one())
 
 
 def checked_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A CSV file of one annotator's answers: image, is_gathering, event_type, confidence."""
+"""A CSV file of answers, one annotator's or the known ones: image, is_gathering, event_type, confidence."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.annotate.answer import Answer, check_answer
+from gatherset.annotate.gold import set_gold
 from gatherset.annotate.submissions import store
 from gatherset.dataset.catalog.tables import images, tasks
 from gatherset.dataset.errors import InputError
@@ -24,6 +25,7 @@ BATCH = 100  # rows a transaction
 NEEDED = ("image",)
 ANSWERS = ("is_gathering", "event_type")
 KNOWN = (*NEEDED, *ANSWERS, "confidence")
+Tasks = Mapping[str, Sequence[Mapping[str, int]]]  # {image id or name: [{task kind: task id} of each of that name]}
 
 
 @dataclass
@@ -41,6 +43,7 @@ class _Row:
     is_gathering: bool | None
     event_type: str | None
     confidence: int | None
+    explanation: str  # why this is the answer, where it is a known one
 
 
 def import_answers(workspace: Workspace, path: Path, annotator: str) -> ImportReport:
@@ -50,7 +53,7 @@ def import_answers(workspace: Workspace, path: Path, annotator: str) -> ImportRe
     becomes a finding. Raises InputError for a file that cannot be read or has other columns.
     """
     report = ImportReport()
-    rows = list(_rows(path, report))
+    rows = list(_rows(path, report, KNOWN))
     report.rows = len(rows)
     known = _tasks_by_image(workspace)
     shown = iter(progress(rows, total=len(rows), label="import"))
@@ -62,7 +65,24 @@ def import_answers(workspace: Workspace, path: Path, annotator: str) -> ImportRe
     return report
 
 
-def _rows(path: Path, report: ImportReport) -> Iterator[_Row]:
+def import_gold(workspace: Workspace, path: Path, *, practice: bool) -> ImportReport:
+    """Take the answers in the file `path` as the known ones, mixed into the queue or asked in the practice round.
+
+    The column `explanation` is what the practice round tells. Raises InputError as `import_answers` does.
+    """
+    report = ImportReport()
+    rows = list(_rows(path, report, (*KNOWN, "explanation")))
+    report.rows = len(rows)
+    known = _tasks_by_image(workspace)
+    for row in rows:
+        own = _own_tasks(row, known, report)
+        for answer in _checked(workspace, row, own, report):
+            set_gold(workspace, own[answer.kind], answer, explanation=row.explanation, practice=practice)
+            report.stored += 1
+    return report
+
+
+def _rows(path: Path, report: ImportReport, known: Sequence[str]) -> Iterator[_Row]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
@@ -72,9 +92,9 @@ def _rows(path: Path, report: ImportReport) -> Iterator[_Row]:
                     f"{path} has the columns {', '.join(columns) or 'none'}",
                     f"It needs 'image' and one of {', '.join(ANSWERS)}; 'confidence' may be there",
                 )
-            if unknown := set(columns) - set(KNOWN):
+            if unknown := set(columns) - set(known):
                 message = f"nothing is read from the columns {', '.join(sorted(unknown))}"
-                step = f"Those that are read: {', '.join(KNOWN)}"
+                step = f"Those that are read: {', '.join(known)}"
                 report.findings.append(Finding("GS100", "warning", str(path), message, step))
             for row in reader:
                 where = f"{path}:{reader.line_num}"
@@ -102,11 +122,10 @@ def _parse(where: str, row: Mapping[str | None, str | None]) -> _Row:
     event_type = values.get("event_type") or None
     if gathering[said] is None and event_type is None:
         raise ValueError("the line answers nothing: is_gathering and event_type are both empty")
-    return _Row(where, values["image"], gathering[said], event_type, confidence[sure])
+    return _Row(where, values["image"], gathering[said], event_type, confidence[sure], values.get("explanation", ""))
 
 
-def _tasks_by_image(workspace: Workspace) -> dict[str, list[dict[str, int]]]:
-    """{image id or name: [{task kind: task id} of each image of that name]}."""
+def _tasks_by_image(workspace: Workspace) -> Tasks:
     query = sa.select(images.c.id, images.c.ref, tasks.c.kind, tasks.c.id.label("task")).join(tasks)
     own: defaultdict[str, dict[str, int]] = defaultdict(dict)
     names: defaultdict[str, set[str]] = defaultdict(set)
@@ -120,37 +139,40 @@ def _tasks_by_image(workspace: Workspace) -> dict[str, list[dict[str, int]]]:
 
 
 def _store_row(
-    connection: Connection,
-    workspace: Workspace,
-    row: _Row,
-    annotator: str,
-    known: Mapping[str, Sequence[Mapping[str, int]]],
-    report: ImportReport,
+    connection: Connection, workspace: Workspace, row: _Row, annotator: str, known: Tasks, report: ImportReport
 ) -> None:
-    found = known.get(row.image, [])
-    if len(found) != 1:
-        message = (
-            f"no image '{row.image}' in the catalog" if not found else f"{len(found)} images are called '{row.image}'"
-        )
-        next_step = "Ingest its folder first" if not found else "Name the image by its id (gs-…)"
-        report.findings.append(Finding("GS201", "error", row.where, message, next_step))
-        return
-    answers = list(_answers(row, found[0]))
-    if not answers:
-        message = f"'{row.image}' waits for captions; it cannot take this answer"
-        report.findings.append(Finding("GS102", "error", row.where, message, "Write its captions in the app"))
-    for answer in answers:
-        refused = [f for f in check_answer(workspace, answer) if f.level == "error"]
-        if refused:
-            report.findings += [Finding(f.rule, f.level, row.where, f.message, f.next_step) for f in refused]
-            continue
-        task = found[0][answer.kind]
-        stored = store(connection, workspace, task, annotator, answer, key=f"import-{uuid.uuid4()}")
+    own = _own_tasks(row, known, report)
+    for answer in _checked(workspace, row, own, report):
+        stored = store(connection, workspace, own[answer.kind], annotator, answer, key=f"import-{uuid.uuid4()}")
         report.stored += stored.new
         report.present += not stored.new
         if stored.late:
             message = f"'{row.image}' has become a record; this answer is kept, but changes nothing"
             report.findings.append(Finding("GS402", "warning", row.where, message, "A review can change the record"))
+
+
+def _own_tasks(row: _Row, known: Tasks, report: ImportReport) -> Mapping[str, int]:
+    """{task kind: task id} of the image that the line names; a finding and nothing where that is not one image."""
+    found = known.get(row.image, [])
+    if len(found) == 1:
+        return found[0]
+    message = f"no image '{row.image}' in the catalog" if not found else f"{len(found)} images are called '{row.image}'"
+    next_step = "Ingest its folder first" if not found else "Name the image by its id (gs-…)"
+    report.findings.append(Finding("GS201", "error", row.where, message, next_step))
+    return {}
+
+
+def _checked(workspace: Workspace, row: _Row, own_tasks: Mapping[str, int], report: ImportReport) -> Iterator[Answer]:
+    """The answers of a line that may be stored; a finding for what keeps another from it."""
+    answers = list(_answers(row, own_tasks))
+    if own_tasks and not answers:
+        message = f"'{row.image}' waits for captions; it cannot take this answer"
+        report.findings.append(Finding("GS102", "error", row.where, message, "Write its captions in the app"))
+    for answer in answers:
+        refused = [finding for finding in check_answer(workspace, answer) if finding.level == "error"]
+        report.findings += [Finding(f.rule, f.level, row.where, f.message, f.next_step) for f in refused]
+        if not refused:
+            yield answer
 
 
 def _answers(row: _Row, own_tasks: Mapping[str, int]) -> Iterator[Answer]:

@@ -1,4 +1,4 @@
-"""The shell commands of annotation: app, submissions."""
+"""The shell commands of annotation: app, submissions, gold."""
 
 from __future__ import annotations
 
@@ -47,6 +47,59 @@ def import_(file: Path, annotator: str, workspace: Path | None, as_json: bool) -
         counted = ", ".join(f"{count} {name}" for name, count in now.items())
         say(f"Images: {counted}.")
     finish(errors(report.findings) > 0)
+
+
+@click.group()
+def gold() -> None:
+    """Images whose answer is known: a practice round for newcomers, a measure for everybody.
+
+    Example: gatherset gold import known.csv --practice
+    """
+
+
+@gold.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--practice", is_flag=True, help="For the practice round; else they are mixed into the queue, unmarked.")
+@workspace_option
+@json_option
+def import_gold(file: Path, practice: bool, workspace: Path | None, as_json: bool) -> None:
+    """Take the answers in FILE (CSV: image, is_gathering, event_type, explanation) as the known ones.
+
+    These images leave the queue for good: nobody's answer to them decides anything.
+
+    Example: gatherset gold import known.csv
+    """
+    from gatherset.annotate.answer_file import import_gold as take
+    from gatherset.dataset.workspace import Workspace
+
+    report = take(Workspace.open(workspace), file, practice=practice)
+    if as_json:
+        print_json({"rows": report.rows, "stored": report.stored, "findings": findings_json(report.findings)})
+    else:
+        say_findings(report.findings)
+        say(f"{report.rows} lines: {report.stored} answers are known.")
+    finish(errors(report.findings) > 0)
+
+
+@gold.command()
+@workspace_option
+@json_option
+def scores(workspace: Path | None, as_json: bool) -> None:
+    """How often each annotator was right on the images of known answer.
+
+    Example: gatherset gold scores
+    """
+    from gatherset.annotate.gold import gold_scores
+    from gatherset.dataset.workspace import Workspace
+
+    found = gold_scores(Workspace.open(workspace))
+    if as_json:
+        print_json({name: {"right": right, "answers": count} for name, (right, count) in found.items()})
+        return
+    for name, (right, count) in sorted(found.items()):
+        say(f"{name}: {right} of {count} right")
+    if not found:
+        say("Nobody has answered an image of known answer yet.")
 
 
 @click.command()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from gatherset.annotate.annotators import annotator_id
+from gatherset.annotate.annotators import known_annotator
 from gatherset.annotate.answer import Answer, box_of, findings_so_far
 from gatherset.annotate.drafts import own_version, read_draft
 from gatherset.annotate.gold import practice_place
@@ -49,8 +49,8 @@ def earlier_desk(workspace: Workspace, annotator: str, *, before: int | None = N
 
 
 def _desk(workspace: Workspace, annotator: str, task: Task) -> dict[str, Any]:
-    with workspace.catalog.write() as connection:
-        person = annotator_id(connection, annotator)
+    with workspace.catalog.read() as connection:
+        person = known_annotator(connection, annotator)
         draft = read_draft(connection, task.id, person)
         version = own_version(connection, task.id, person)
         suggestions = suggestions_for(connection, workspace, task.image_id)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gatherset.annotate.annotators import annotator_id
+from gatherset.annotate.annotators import annotator_id, known_annotator
 from gatherset.annotate.consensus import send_to_review
 from gatherset.dataset.catalog.tables import (
     FRESH,
@@ -69,9 +69,7 @@ def next_task(workspace: Workspace, annotator: str) -> Task | None:
 def task_after(workspace: Workspace, annotator: str, current: int) -> Task | None:
     """The task that `annotator` would get after `current`, not held for them: its image can be fetched ahead."""
     with workspace.catalog.read() as connection:
-        person = connection.execute(sa.select(annotators.c.id).where(annotators.c.name == annotator)).scalar()
-        if person is None:
-            return None
+        person = known_annotator(connection, annotator)
         chosen = _practice(connection, person, but=current) or _fresh(connection, person, but=current)
         return None if chosen is None else read_task(connection, chosen)
 

@@ -18,6 +18,7 @@ STYLE = """<style>
 .gs-past img.veiled { filter: blur(12px); }
 .gs-past p { margin: 0 0 .25rem; }
 .gs-past ol { margin: 0 0 .25rem; padding-left: 1.2rem; }
+.gs-small { margin: 0; font-size: .9rem; color: #4a5a57; }
 .gs-past small { color: #4a5a57; }
 .gs-became { background: #fdf4e3; border-radius: .4rem; padding: .3rem .7rem; }
 @media (max-width: 820px) { .gs-past { flex-direction: column; } .gs-past img { width: 100%; height: 10rem; } }
@@ -30,29 +31,34 @@ def main() -> None:
         progress, kept = progress_of(connection, name), kept_drafts(connection, name)
     past = past_work(workspace, name, limit=50)
     st.html(STYLE)
-    st.title("Your work", anchor=False)
+    st.header("Your work", anchor=False)
     st.markdown(
         f"**{html.escape(name)}**: {progress.today} answered today, {progress.all} in all. [Sign out](/sign-out)"
     )
     places = ", ".join(f"{count} {place}" for place, count in standing(workspace).items())
-    st.caption(f"The dataset {workspace.settings.name}: {places}.")
+    small(f"The dataset {workspace.settings.name}: {places}.")
     if kept:
         st.subheader("Kept for you", anchor=False)
-        st.caption("You had begun these; the images went to someone else meanwhile.")
+        small("You had begun these; the images went to someone else meanwhile.")
         for draft in kept:
             st.html(kept_text(draft))
     corrected = [one for one in past if one.corrected]
     if corrected:
         st.subheader("Decided otherwise", anchor=False)
-        st.caption("What became of these images is not what you answered: worth a look.")
+        small("What became of these images is not what you answered: worth a look.")
         for one in corrected:
             st.html(past_text(one, workspace.taxonomy))
     st.subheader("Your latest answers", anchor=False)
     if not past:
-        st.caption("None yet.")
+        small("None yet.")
     for one in past:
         if not one.corrected:
             st.html(past_text(one, workspace.taxonomy))
+
+
+def small(text: str) -> None:
+    """Streamlit's own captions are too pale to be read by everybody."""
+    st.html(f'<p class="gs-small">{html.escape(text)}</p>')
 
 
 def kept_text(draft: KeptDraft) -> str:

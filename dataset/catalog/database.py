@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +31,7 @@ class Catalog:
         event.listen(self.engine, "connect", _on_connect)
         event.listen(self.engine, "begin", _on_begin)
         self._writing = self.engine.execution_options(gatherset_write=True)
+        self._turn = Lock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -43,7 +45,8 @@ class Catalog:
 
         Commits at the end; rolls back on any exception, Ctrl-C included.
         """
-        with self._writing.begin() as connection:
+        # Within a process, writers wait in line: SQLite lets them sleep and try again, and the unlucky one starves.
+        with self._turn, self._writing.begin() as connection:
             yield connection
 
     def create(self) -> None:

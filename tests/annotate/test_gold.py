@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from gatherset.annotate.answer import Answer
+from gatherset.annotate.answer_file import import_gold
 from gatherset.annotate.gold import gold_scores, is_right, practise, set_gold
 from gatherset.annotate.queue import next_task
 from gatherset.annotate.standing import standing
@@ -57,6 +58,23 @@ def test_the_practice_round_comes_first_and_once(photos: Workspace) -> None:
     after = next_task(photos, "anna")
     assert after is not None
     assert not after.practice
+
+
+def test_known_answers_come_from_a_file_and_a_bad_line_is_named(photos: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "known.csv"
+    path.write_text(
+        "image,is_gathering,event_type,explanation\n"
+        "0.jpg,1,protest,The banner.\n"
+        "1.jpg,0,,Two people only.\n"
+        "99.jpg,1,protest,\n"
+        "2.jpg,1,picnic,\n"
+    )
+    report = import_gold(photos, path, practice=True)
+    assert (report.rows, report.stored) == (4, 2)
+    assert ["99.jpg" in report.findings[0].message, "picnic" in report.findings[1].message] == [True, True]
+    task = next_task(photos, "anna")
+    assert task is not None
+    assert task.practice
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from gatherset.dataset.catalog.database import HEAD, MIGRATIONS, Catalog
-from gatherset.dataset.catalog.tables import metadata, properties, records
+from gatherset.dataset.catalog.tables import annotators, metadata, properties, records, submissions
 from gatherset.dataset.workspace import Workspace
 
 
@@ -69,4 +70,29 @@ def test_creating_it_again_changes_nothing(tmp_path: Path) -> None:
     catalog.set_property("kept", "yes")
     catalog.create()
     assert catalog.property("kept") == "yes"
+    catalog.close()
+
+
+def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog.db")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with catalog.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO images (id, sha256, phash, width, height, format, bytes, language, captions, source, flags, "
+            "added_at) VALUES ('gs-1', 'a', 'b', 1, 1, 'jpeg', 1, 'en', '[]', '{}', '[]', '2026-11-20T10:00:00Z')"
+        )
+        connection.exec_driver_sql("INSERT INTO tasks VALUES (1, 'gs-1', 'event', 'open', 2, 1, '')")
+        connection.exec_driver_sql("INSERT INTO annotators VALUES (1, 'anna', 'a-00000000', '2026-11-20T10:00:00Z')")
+        connection.exec_driver_sql(
+            "INSERT INTO submissions VALUES (1, 1, 1, 1, 'k', '{\"flags\": []}', NULL, '2026-11-20T10:00:00Z')"
+        )
+    catalog.require_current()
+    assert catalog.version() == HEAD
+    with catalog.read() as connection:
+        assert connection.execute(sa.select(submissions.c.answer)).scalar_one() == {"flags": []}
+        assert connection.execute(sa.select(annotators.c.position)).scalar_one() is None
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     catalog.close()

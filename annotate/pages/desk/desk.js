@@ -731,7 +731,9 @@ class Desk {
 
   focus() {
     const box = this.now.captions.findIndex((text) => !text.trim());
-    const target = this.work.task.kind === "caption" && box >= 0 ? this.$(`caption-${box + 1}`) : this.$("desk");
+    const small = matchMedia("(max-width: 820px)").matches; // there the picture comes first, and the keyboard covers it
+    this.$("desk").scrollIntoView({ block: "start" });
+    const target = this.work.task.kind === "caption" && box >= 0 && !small ? this.$(`caption-${box + 1}`) : this.$("desk");
     target.focus({ preventScroll: true });
   }
 
@@ -773,9 +775,13 @@ class Desk {
     this.zoom(1);
     image.alt = task.captions[0] ?? "The image to describe";
     image.onload = () => {
+      image.classList.remove("coming");
       if (ahead) this.ahead = Object.assign(new Image(), { src: ahead });
     };
-    image.src = task.image;
+    if (!image.src.endsWith(task.image)) {
+      image.classList.add("coming");
+      image.src = task.image;
+    }
     const veiled = task.sensitive && !this.work.correcting;
     this.$("photo").classList.toggle("veiled", veiled);
     this.$("veil").hidden = !veiled;

@@ -82,6 +82,8 @@ def practise(page: Any) -> None:
     page.keyboard.press("Control+Enter")
     page.get_by_role("button", name="Next").click()
     page.get_by_text("0 today").wait_for()
+    page.locator("#image:not(.coming)").wait_for()
+    page.wait_for_timeout(200)  # what fades has faded
 
 
 def look(page: Any, name: str, size: str, problems: list[str]) -> None:
@@ -94,6 +96,11 @@ def look(page: Any, name: str, size: str, problems: list[str]) -> None:
         for one in found
         if one["impact"] in ("serious", "critical")
     ]
+    photo = page.locator("#photo:not(.near)")
+    if photo.count() and photo.evaluate(
+        "one => one.scrollHeight > one.clientHeight || one.scrollWidth > one.clientWidth"
+    ):
+        problems.append(f"{name}: the image is not shown whole")
     if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
         problems.append(f"{name}: wider than the window")
 
@@ -148,6 +155,7 @@ def test_every_state_is_accessible_and_fits(address: str, visit: Callable[..., A
 
     page = visit(address, "history", width, height)
     page.get_by_role("link", name="Your work").click() if size == "desk" else page.goto(f"{address}/your-work")
-    page.get_by_text("answered today").wait_for()
+    page.get_by_text("Not a gathering").wait_for()
+    page.wait_for_timeout(500)  # for the pictures
     look(page, "your-work", size, problems)
     assert problems == []

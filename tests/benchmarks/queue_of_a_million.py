@@ -1,0 +1,105 @@
+"""How long the queue of a million tasks takes to hand out the next one, and a submission to be stored.
+
+Run it: python tests/benchmarks/queue_of_a_million.py [FOLDER] (half a gigabyte; a few minutes)
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from gatherset.annotate.annotators import annotator_id
+from gatherset.annotate.answer import Answer
+from gatherset.annotate.queue import next_task
+from gatherset.annotate.submissions import submit
+from gatherset.dataset.catalog.tables import tasks
+from gatherset.dataset.timestamps import now
+from gatherset.dataset.workspace import Workspace
+
+COUNT = 1_000_000
+ROUNDS = 200
+ANSWER = Answer("event", True, "protest")
+FILL = """
+WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {count})
+INSERT INTO images (id, sha256, phash, width, height, format, bytes, language, captions, source, flags, ref, added_at)
+SELECT printf('gs-%016x', n), printf('%064x', n), printf('%016x', n), 640, 480, 'jpeg', 1000, 'en', '[]', '{{}}', '[]',
+       n || '.jpg', '{now}' FROM number
+"""
+TASKS = """
+INSERT INTO tasks (image_id, kind, state, overlap, answers, note)
+SELECT id, 'event', 'open', 2, 0, '' FROM images ORDER BY id
+"""
+ANSWERED = """
+INSERT INTO submissions (task_id, annotator_id, version, key, answer, submitted_at)
+SELECT id, {person}, 1, 'made-{person}-' || id, '{answer}', '{now}' FROM tasks WHERE id BETWEEN {first} AND {last}
+"""
+
+
+def fill(workspace: Workspace) -> None:
+    with workspace.catalog.write() as connection:
+        connection.exec_driver_sql(FILL.format(count=COUNT, now=now()))
+        connection.exec_driver_sql(TASKS)
+
+
+def answered(workspace: Workspace, name: str, first: int, last: int) -> None:
+    """Say that `name` has answered the tasks `first` to `last`, which now wait for a second opinion."""
+    with workspace.catalog.write() as connection:
+        person = annotator_id(connection, name)
+        answer = json.dumps(ANSWER.document())
+        made = ANSWERED.format(person=person, answer=answer, now=now(), first=first, last=last)
+        connection.exec_driver_sql(made)
+        connection.execute(sa.update(tasks).where(tasks.c.id.between(first, last)).values(answers=1))
+
+
+def timed(act: Callable[[int], object]) -> list[float]:
+    """Milliseconds of each of ROUNDS calls, shortest first."""
+    taken = []
+    for number in range(ROUNDS):
+        started = time.perf_counter()
+        act(number)
+        taken.append(1000 * (time.perf_counter() - started))
+    return sorted(taken)
+
+
+def say(what: str, taken: list[float]) -> None:
+    p95 = taken[int(0.95 * len(taken))]
+    print(
+        f"{what:<66}p50 {statistics.median(taken):5.1f} ms   p95 {p95:5.1f} ms   most {taken[-1]:6.1f} ms", flush=True
+    )
+
+
+def run(folder: Path) -> None:
+    workspace = Workspace.create(folder / "million")
+    fill(workspace)
+
+    def step(name: str) -> None:
+        task = next_task(workspace, name)
+        assert task is not None
+        submit(workspace, task.id, name, ANSWER, key=f"{name}-{task.id}", version=0)
+
+    say("next, nobody has answered anything", timed(lambda n: next_task(workspace, f"new {n}")))
+    say("next and submit, one annotator", timed(lambda n: step("anna")))
+    answered(workspace, "lone", 1000, COUNT // 2)
+    say("next, for the one who has answered the first half alone", timed(lambda n: next_task(workspace, "lone")))
+    say("next and submit, for the same", timed(lambda n: step("lone")))
+    say("next and submit, for a second one, who walks behind", timed(lambda n: step("ben")))
+    say("next, for as many who arrive at once", timed(lambda n: next_task(workspace, f"guest {n}")))
+    answered(workspace, "diligent", COUNT // 2 + 1000, COUNT)
+    for name in ("lone", "diligent"):
+        say(f"next, {name}, when every task is begun", timed(lambda n, name=name: next_task(workspace, name)))
+    workspace.catalog.close()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        run(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as made:
+            run(Path(made))

@@ -1,0 +1,73 @@
+"""A session as a browser has it: signed in, the page open over a websocket, and the routes called over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from contextlib import suppress
+from typing import Any
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from gatherset.annotate.access import COOKIE, ticket
+from gatherset.dataset.workspace import Workspace
+
+TYPES = ("protest", "sports_event")
+
+
+class Session:
+    """One annotator at the app on 127.0.0.1:`port`."""
+
+    def __init__(self, workspace: Workspace, name: str, port: int) -> None:
+        self.name, self.port = name, port
+        self.cookie = f"{COOKIE}={ticket(workspace, name)}"
+        self.connection: http.client.HTTPConnection | None = None
+
+    def open_page(self) -> None:
+        """Have Streamlit draw the page, and keep the websocket open as a browser does."""
+        headers = {"Cookie": self.cookie, "Origin": f"http://127.0.0.1:{self.port}"}
+        self.socket = connect(
+            f"ws://127.0.0.1:{self.port}/_stcore/stream", additional_headers=headers, subprotocols=["streamlit"]
+        )
+        message = BackMsg()
+        message.rerun_script.query_string = ""
+        self.socket.send(message.SerializeToString())
+        assert self.socket.recv(timeout=60)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        with suppress(ConnectionClosed):  # the server ends before the sessions do
+            for _ in self.socket:
+                pass
+
+    def post(self, path: str, **body: Any) -> dict[str, Any]:
+        """The answer of a route. Raises OSError or HTTPException where the server is not there."""
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        data = json.dumps({"annotator": self.name, **body})
+        try:
+            self.connection.request(
+                "POST", f"/work/{path}", data, {"Content-Type": "application/json", "Cookie": self.cookie}
+            )
+            response = self.connection.getresponse()
+            answer: dict[str, Any] = json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError):
+            self.connection.close()
+            self.connection = None
+            raise
+        assert response.status == 200, (response.status, answer)
+        return answer
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+
+    def answer(self, task: int, **changes: Any) -> dict[str, Any]:
+        """What this annotator says to a caption task."""
+        words = ("march", "speech", "banner", "street", "child")
+        captions = [f"The {word} is what can be seen in picture number {task} here." for word in words]
+        given = {"kind": "caption", "is_gathering": True, "event_type": "protest", "captions": captions}
+        return {**given, **changes}

@@ -1,0 +1,106 @@
+"""kill -9 of the server at random moments under load: every acknowledged submission is there, exactly once."""
+
+import http.client
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
+
+from gatherset.dataset.catalog.tables import annotators, submissions, tasks
+from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.workspace import Workspace
+from tests.benchmarks.session import Session
+from tests.browser import APP, Server
+
+WRITERS = 6
+
+
+def write(session: Session, acknowledged: list[str], stop: threading.Event) -> None:
+    """Submit and correct until told to stop, sending again what was not acknowledged, as the page does."""
+
+    def persist(path: str, **body: object) -> dict[str, object]:
+        while True:
+            try:
+                return session.post(path, **body)
+            except (OSError, http.client.HTTPException, ValueError):
+                time.sleep(0.05)
+
+    desk = persist("next")
+    number = 0
+    while not stop.is_set():
+        if not desk["task"]:  # everything is answered: corrections then
+            desk = persist("back")
+        task = desk["task"]["id"]  # type: ignore[index]
+        number += 1
+        key = f"{session.name}-{number:06}"
+        event = ("protest", "sports_event")[number % 2]
+        answer = session.answer(task, event_type=event, note=str(number))
+        given = {"task": task, "key": key, "version": desk["version"], "answer": answer}
+        desk = persist("submission", **given)
+        acknowledged.append(key)
+        time.sleep(0.01)
+
+
+def check(workspace: Workspace, acknowledged: list[str]) -> None:
+    with workspace.catalog.read() as connection:
+        stored = connection.execute(sa.select(submissions.c.key)).scalars().all()
+        per_task = connection.execute(
+            sa.select(tasks.c.overlap, tasks.c.answers, sa.func.count(sa.distinct(annotators.c.id)))
+            .join(submissions, submissions.c.task_id == tasks.c.id)
+            .join(annotators, annotators.c.id == submissions.c.annotator_id)
+            .group_by(tasks.c.id)
+        ).all()
+    assert len(stored) == len(set(stored))
+    assert set(acknowledged) <= set(stored)
+    assert len(set(stored) - set(acknowledged)) <= WRITERS  # the ones on their way when the test ended
+    assert all(people <= overlap and people == answers for overlap, answers, people in per_task)
+
+
+def kill_often(workspace: Workspace, kills: int) -> int:
+    """Kill the server `kills` times under load; returns how many submissions were acknowledged."""
+    server = Server(workspace.root, APP)
+    server.start()
+    acknowledged: list[str] = []
+    stop = threading.Event()
+    sessions = [Session(workspace, f"writer {number}", server.port) for number in range(WRITERS)]
+    threads = [threading.Thread(target=write, args=(one, acknowledged, stop), daemon=True) for one in sessions]
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in range(kills):
+            seen = len(acknowledged)
+            time.sleep(random.uniform(0.05, 0.6))
+            server.kill()
+            server.start()
+            while len(acknowledged) == seen:  # the load is back: the next kill hits work
+                time.sleep(0.01)
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+    finally:
+        stop.set()
+        server.stop()
+        for session in sessions:
+            session.close()
+    check(workspace, acknowledged)
+    return len(acknowledged)
+
+
+def test_ten_kills_lose_no_acknowledged_submission(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(400, captions=False), Provenance(license="CC-BY-4.0"))
+    assert kill_often(workspace, 10) > 10
+
+
+@pytest.mark.nightly
+def test_two_hundred_kills_lose_no_acknowledged_submission(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(2000, captions=False), Provenance(license="CC-BY-4.0"))
+    print(kill_often(workspace, 200), "submissions acknowledged")
