@@ -7,6 +7,7 @@ Where the paper is silent or contradicts itself, `EdanConfig` names the choices 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -119,13 +120,20 @@ class Edan(nn.Module):
             self.to_score = nn.Linear(256, 1)
 
     def encode_images(self, regions: Tensor) -> tuple[Tensor, Tensor]:
-        """regions [B, K, D] -> v_glo [B, d], V̂ [B, K, d]."""
+        """regions [B, K, D] -> v_glo [B, d], V̂ [B, K, d].
+
+        A region of zeros is padding: nothing looks at it, and its v̂ is zero as well.
+        """
+        r = regions.float()
+        real = real_rows(r)  # [B, K]
         # Signed roots of unit length: a few large activations no longer drown the rest.
-        r = F.normalize(regions.float().abs().sqrt() * regions.sign(), dim=-1) * math.sqrt(regions.shape[-1])
+        r = F.normalize(r.abs().sqrt() * r.sign(), dim=-1) * math.sqrt(r.shape[-1])
         i = self.dropout(self.fc_region(r))  # [B, K, d]
-        i_0 = self.token + self.dropout(self.fc_mean_region(r.mean(1)))  # [B, d]
-        V = self.transformer(torch.cat([i_0[:, None], i], 1))  # [B, 1 + K, d], Eq. 1
-        return V[:, 0], V[:, 1:]  # Eq. 5, left
+        mean = r.sum(1) / real.sum(1, keepdim=True)
+        i_0 = self.token + self.dropout(self.fc_mean_region(mean))  # [B, d]
+        padding = F.pad(~real, (1, 0))
+        V = self.transformer(torch.cat([i_0[:, None], i], 1), src_key_padding_mask=padding)  # [B, 1 + K, d], Eq. 1
+        return V[:, 0], V[:, 1:] * real[..., None]  # Eq. 5, left
 
     def encode_captions(self, words: Tensor, events: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """words [C, N] (0: padding), events [C], both word numbers -> t_glo [C, d], T [C, N, d], mask [C, N].
@@ -155,36 +163,67 @@ class Edan(nn.Module):
         difference = (v**2 @ W.T)[:, None] - 2 * cross + (t**2 @ W.T)
         return torch.sigmoid(self.to_score(F.normalize(difference, dim=-1)).squeeze(-1))
 
-    def local_similarity(self, V: Tensor, T: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """S(T, I) and S(I, T), Eq. 10 to 13: V [B, K, d], T [C, N, d], mask [C, N] -> twice [B, C]."""
-        s_words, s_regions = attended_similarities(V, T, mask, self.config.sharpness)
+    def local_similarity(self, V: Rows, T: Rows) -> tuple[Tensor, Tensor]:
+        """S(T, I) and S(I, T), Eq. 10 to 13, of B images and C captions -> twice [B, C]."""
+        s_words, s_regions = attended_similarities(V, T, self.config.sharpness)
         printed = self.config.pooling == "printed"
-        all_regions = mask.new_ones(1, 1, V.shape[1])
-        return pool(s_words, mask[None], printed), pool(s_regions, all_regions, printed)
+        return pool(s_words, T.real[None], printed), pool(s_regions, V.real[:, None], printed)
 
 
-def attended_similarities(V: Tensor, T: Tensor, mask: Tensor, sharpness: float) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True)
+class Rows:
+    """The regions of images, or the words of captions, as Eq. 10 and 11 use them; padding is a row of zeros."""
+
+    unit: Tensor  # [B, K, d], each row of length one
+    length: Tensor  # [B, K]
+    gram: Tensor  # [B, K, K], products of the rows before they were made units
+    real: Tensor  # [B, K], False for padding
+
+    @classmethod
+    def of(cls, rows: Tensor) -> Rows:
+        """rows [B, K, d]."""
+        return cls(F.normalize(rows, dim=-1), rows.norm(dim=-1), rows @ rows.transpose(1, 2), real_rows(rows))
+
+    def __getitem__(self, which: slice) -> Rows:
+        return Rows(self.unit[which], self.length[which], self.gram[which], self.real[which])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """All of them one after the other; they have the same K."""
+        fields = ([getattr(part, name) for part in parts] for name in ("unit", "length", "gram", "real"))
+        return cls(*(torch.cat(tensors) for tensors in fields))
+
+
+def real_rows(rows: Tensor) -> Tensor:
+    """[B, K]: False for rows of zeros in [B, K, d], which are padding; where all are, the first one counts."""
+    real = (rows != 0).any(-1)
+    real[:, 0] |= ~real.any(1)
+    return real
+
+
+def attended_similarities(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Tensor]:
     """S(t_i, I) as [B, C, N] and S(v̂_j, T) as [B, C, K], Eq. 10 and 11, without ever making an attended vector.
 
     With s_ij the cosine of word i and region j, and e_ij = exp(λ s_ij), the softmax's normaliser cancels in the cosine
     of Eq. 11: S(t_i, I) = Σ_j e_ij s_ij |v̂_j| / sqrt(e_iᵀ G e_i), where G_jk = v̂_j·v̂_k. Likewise for a region and
-    the words, with the Gram matrix of the words. Padded words have e = 0.
+    the words, with the Gram matrix of the words. A row of zeros adds nothing to either sum, so padding needs no mask;
+    what stands at a padded word or region itself means nothing.
     """
-    (B, K, d), (C, N, _) = V.shape, T.shape
-    v, t = F.normalize(V, dim=-1), F.normalize(T, dim=-1)
-    s = v.reshape(B * K, d) @ t.reshape(C * N, d).T  # [BK, CN]
-    e = torch.exp(sharpness * s) * mask.reshape(-1)
+    (B, K, d), (C, N, _) = V.unit.shape, T.unit.shape
+    s = (T.unit * sharpness).view(C * N, d) @ V.unit.reshape(B * K, d).T  # λ s_ij, [CN, BK]
+    e = s.exp()
     es = e * s
 
-    e_image, es_image = e.view(B, K, C * N), es.view(B, K, C * N)
-    numerator = torch.einsum("bk,bkx->bx", V.norm(dim=-1), es_image)
-    square = (e_image * ((V @ V.transpose(1, 2)) @ e_image)).sum(1)
-    s_words = (numerator / square.clamp(min=TINY).sqrt()).view(B, C, N)
+    e_image = e.view(C * N, B, K).transpose(0, 1)  # [B, CN, K]
+    square = ((e_image @ V.gram) * e_image).sum(-1)
+    # A product with a block-diagonal matrix sums over the regions of each image faster than a sum does.
+    numerator = es @ (V.length.reshape(B * K, 1) * torch.eye(B, dtype=s.dtype, device=s.device).repeat_interleave(K, 0))
+    s_words = (numerator.T / (square.clamp(min=TINY).sqrt() * sharpness)).view(B, C, N)
 
-    e_caption, es_caption = e.view(B * K, C, N).transpose(0, 1), es.view(B * K, C, N).transpose(0, 1)
-    numerator = (es_caption @ T.norm(dim=-1)[..., None]).squeeze(-1)  # [C, BK]
-    square = (e_caption * (e_caption @ (T @ T.transpose(1, 2)))).sum(-1)
-    s_regions = (numerator / square.clamp(min=TINY).sqrt()).view(C, B, K).transpose(0, 1)
+    e_caption = e.view(C, N, B * K)
+    square = ((T.gram @ e_caption) * e_caption).sum(1)
+    numerator = (T.length[:, None] @ es.view(C, N, B * K)).squeeze(1)  # [C, BK]
+    s_regions = (numerator / (square.clamp(min=TINY).sqrt() * sharpness)).view(C, B, K).transpose(0, 1)
     return s_words, s_regions
 
 

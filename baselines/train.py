@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from gatherset import __version__
 from gatherset.baselines.edan import PRESETS as EDAN_PRESETS
-from gatherset.baselines.edan import Edan, EdanConfig
+from gatherset.baselines.edan import Edan, EdanConfig, Rows
 from gatherset.baselines.loader import Captions, flat_captions, flat_events, number_captions
 from gatherset.baselines.losses import ContrastiveLoss, collapsed, triplet_loss
 from gatherset.baselines.recall import rsum
@@ -216,12 +216,12 @@ class _Training:
         image = captions.image[rows]
         regions = torch.from_numpy(self.features.regions([self.ids["train"][i] for i in image.tolist()]))
         v_glo, V = self.model.encode_images(regions)
-        t_glo, T, mask = self.model.encode_captions(*captions.rows(rows))
+        t_glo, T, _ = self.model.encode_captions(*captions.rows(rows))
         contrastive = triplet = torch.zeros(())
         if alignment != "local":
             contrastive = self.contrastive(self.model.global_similarity(v_glo, t_glo), image)
         if alignment != "global":
-            S_TI, S_IT = self.model.local_similarity(V, T, mask)
+            S_TI, S_IT = self.model.local_similarity(Rows.of(V), Rows.of(T))
             hardest = step >= self.hardest_from
             triplet = triplet_loss(S_TI, image, settings.margin, hardest)
             if not settings.literal_triplet:
