@@ -209,22 +209,35 @@ def attended_similarities(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, T
     the words, with the Gram matrix of the words. A row of zeros adds nothing to either sum, so padding needs no mask;
     what stands at a padded word or region itself means nothing.
     """
+    e, es = exponentials(V, T, sharpness)
+    return words_asking(e, es, V) / sharpness, regions_asking(e, es, T) / sharpness
+
+
+def exponentials(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Tensor]:
+    """e_ij and λ e_ij s_ij as [C, N, B, K]."""
     (B, K, d), (C, N, _) = V.unit.shape, T.unit.shape
-    s = (T.unit * sharpness).view(C * N, d) @ V.unit.reshape(B * K, d).T  # λ s_ij, [CN, BK]
+    s = (T.unit * sharpness).view(C * N, d) @ V.unit.reshape(B * K, d).T
     e = s.exp()
-    es = e * s
+    return e.view(C, N, B, K), (e * s).view(C, N, B, K)
 
-    e_image = e.view(C * N, B, K).transpose(0, 1)  # [B, CN, K]
-    square = ((e_image @ V.gram) * e_image).sum(-1)
+
+def words_asking(e: Tensor, es: Tensor, V: Rows) -> Tensor:
+    """λ S(t_i, I) as [B, C, N]."""
+    C, N, B, K = e.shape
+    of_images = e.view(C * N, B, K).transpose(0, 1)  # [B, CN, K]
+    square = ((of_images @ V.gram) * of_images).sum(-1)
     # A product with a block-diagonal matrix sums over the regions of each image faster than a sum does.
-    numerator = es @ (V.length.reshape(B * K, 1) * torch.eye(B, dtype=s.dtype, device=s.device).repeat_interleave(K, 0))
-    s_words = (numerator.T / (square.clamp(min=TINY).sqrt() * sharpness)).view(B, C, N)
+    blocks = torch.eye(B, dtype=e.dtype, device=e.device).repeat_interleave(K, 0) * V.length.reshape(B * K, 1)
+    return ((es.view(C * N, B * K) @ blocks).T / square.clamp(min=TINY).sqrt()).view(B, C, N)
 
-    e_caption = e.view(C, N, B * K)
-    square = ((T.gram @ e_caption) * e_caption).sum(1)
+
+def regions_asking(e: Tensor, es: Tensor, T: Rows) -> Tensor:
+    """λ S(v̂_j, T) as [B, C, K]."""
+    C, N, B, K = e.shape
+    of_captions = e.view(C, N, B * K)
+    square = ((T.gram @ of_captions) * of_captions).sum(1)
     numerator = (T.length[:, None] @ es.view(C, N, B * K)).squeeze(1)  # [C, BK]
-    s_regions = (numerator / (square.clamp(min=TINY).sqrt() * sharpness)).view(C, B, K).transpose(0, 1)
-    return s_words, s_regions
+    return (numerator / square.clamp(min=TINY).sqrt()).view(C, B, K).transpose(0, 1)
 
 
 def pool(similarities: Tensor, mask: Tensor, printed: bool) -> Tensor:
