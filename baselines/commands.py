@@ -79,7 +79,8 @@ def train(
 ) -> None:
     """Train EDAN on RELEASE (default: the newest).
 
-    The best epoch on the val split is kept. An interrupted run goes on after its last whole epoch.
+    The best epoch on the val split is kept. An interrupted run goes on after its last whole epoch. On several cores or
+    machines: torchrun --nproc-per-node 2 -m gatherset.cli train; the negatives are then those of all processes.
 
     Example: gatherset train mg@1.0.0 --preset cpu --label oracle --seed 0
     """
@@ -88,6 +89,7 @@ def train(
     from gatherset.baselines import edan, train
     from gatherset.dataset.workspace import Workspace
 
+    train.join_processes()
     place = Workspace.open(workspace)
     opened = place.release(release)
     settings = replace(train.PRESETS[preset], seed=seed)

@@ -28,8 +28,10 @@ class EdanConfig:
     layers: int = 6  # encoder layers over the regions, Eq. 1
     heads: int = 8  # of each encoder layer (not in the paper)
     feed_forward: int = 2  # width of an encoder layer's inner layer, times d (not in the paper)
-    word_dim: int = 300  # Word2Vec dimension
+    word_dim: int = 300  # Word2Vec dimension; vectors that are given have their own
     dropout: float = 0.1  # in the encoder, on the regions and on the words
+    region_dropout: float = 0.0  # share of an image's regions that training leaves out, anew each time it is seen
+    word_dropout: float = 0.0  # likewise for the words of a caption
     label: bool = True  # event type as l_0; without it, l_0 is a learned constant
     attention: Literal["event", "self", "none"] = "event"  # over the words, Eq. 2 to 4; the rows of the paper's Table 3
     output: Literal["weighted", "residual"] = "residual"  # decision 1: t_j = N a_j V_j, or l_j + N a_j V_j
@@ -88,7 +90,7 @@ class SelfAttention(nn.Module):
 class Edan(nn.Module):
     """The two encoders and the two similarities.
 
-    `region_dim` is D of the extractor; `vectors` [V, word_dim] are the word vectors to start from.
+    `region_dim` is D of the extractor; `vectors` [V, any] are the word vectors to start from.
     """
 
     theta: Tensor
@@ -107,27 +109,44 @@ class Edan(nn.Module):
             d, config.heads, config.feed_forward * d, config.dropout, batch_first=True, norm_first=True
         )
         self.transformer = nn.TransformerEncoder(layer, config.layers, nn.LayerNorm(d), enable_nested_tensor=False)
-        self.word2vec = nn.Embedding(len(vectors), config.word_dim, PADDING, _weight=vectors.clone())
-        self.fc_word = nn.Linear(config.word_dim, d)
+        self.word2vec = nn.Embedding(len(vectors), vectors.shape[1], PADDING, _weight=vectors.clone())
+        self.fc_word = nn.Linear(vectors.shape[1], d)
         if not config.label and config.attention == "event":
             self.l_0 = nn.Parameter(torch.randn(d) / math.sqrt(d))
         if config.attention == "event":
             self.attention: nn.Module = EventDrivenAttention(config)
-        elif config.attention == "self":
-            self.attention = SelfAttention(config)
+        else:
+            self.attention = SelfAttention(config) if config.attention == "self" else nn.Identity()
         if config.similarity == "sgraf256" and config.alignment != "local":
             self.W_s = nn.Linear(d, 256, bias=False)
             self.to_score = nn.Linear(256, 1)
+
+    @staticmethod
+    def normalised(regions: Tensor) -> tuple[Tensor, Tensor]:
+        """The regions [B, K, D] that the linear maps see, and which are no padding, [B, K]."""
+        r = regions.float()
+        # Signed roots of one length: a few large activations no longer drown the rest.
+        return F.normalize(r.abs().sqrt() * r.sign(), dim=-1) * math.sqrt(r.shape[-1]), real_rows(r)
+
+    def begin_as_identity(self) -> None:
+        """Set what the encoder layers and the attention add to their input to zero."""
+        for layer in self.transformer.layers:
+            for linear in (layer.self_attn.out_proj, layer.linear2):
+                nn.init.zeros_(linear.weight)
+                nn.init.zeros_(linear.bias)
+        if isinstance(self.attention, (EventDrivenAttention, SelfAttention)) and self.attention.residual:
+            nn.init.zeros_(self.attention.W_V.weight)
 
     def encode_images(self, regions: Tensor) -> tuple[Tensor, Tensor]:
         """regions [B, K, D] -> v_glo [B, d], V̂ [B, K, d].
 
         A region of zeros is padding: nothing looks at it, and its v̂ is zero as well.
         """
-        r = regions.float()
-        real = real_rows(r)  # [B, K]
-        # Signed roots of unit length: a few large activations no longer drown the rest.
-        r = F.normalize(r.abs().sqrt() * r.sign(), dim=-1) * math.sqrt(r.shape[-1])
+        if self.training and self.config.region_dropout:
+            kept = max(1, round(regions.shape[1] * (1 - self.config.region_dropout)))
+            which = torch.rand(regions.shape[:2]).argsort(1)[:, :kept]
+            regions = regions.gather(1, which[..., None].expand(-1, -1, regions.shape[2]))
+        r, real = self.normalised(regions)
         i = self.dropout(self.fc_region(r))  # [B, K, d]
         mean = r.sum(1) / real.sum(1, keepdim=True)
         i_0 = self.token + self.dropout(self.fc_mean_region(mean))  # [B, d]
@@ -140,7 +159,12 @@ class Edan(nn.Module):
 
         Where the label is a word among others (attention `self` or `none`), N is one more and the label is word 0.
         """
-        config, mask = self.config, words != PADDING
+        config = self.config
+        if self.training and config.word_dropout:
+            left_out = torch.rand(words.shape) < config.word_dropout
+            left_out[:, 0] = False  # a caption keeps a word
+            words = words.masked_fill(left_out, PADDING)
+        mask = words != PADDING
         L = self.fc_word(self.dropout(self.word2vec(words)))  # [C, N, d]
         l_0 = self.fc_word(self.word2vec(events)) if config.label else None
         if config.attention == "event":
@@ -226,9 +250,8 @@ def words_asking(e: Tensor, es: Tensor, V: Rows) -> Tensor:
     C, N, B, K = e.shape
     of_images = e.view(C * N, B, K).transpose(0, 1)  # [B, CN, K]
     square = ((of_images @ V.gram) * of_images).sum(-1)
-    # A product with a block-diagonal matrix sums over the regions of each image faster than a sum does.
-    blocks = torch.eye(B, dtype=e.dtype, device=e.device).repeat_interleave(K, 0) * V.length.reshape(B * K, 1)
-    return ((es.view(C * N, B * K) @ blocks).T / square.clamp(min=TINY).sqrt()).view(B, C, N)
+    numerator = (es.view(C * N, B, K) * V.length).sum(-1).T
+    return (numerator / square.clamp(min=TINY).sqrt()).view(B, C, N)
 
 
 def regions_asking(e: Tensor, es: Tensor, T: Rows) -> Tensor:
