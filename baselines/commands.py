@@ -62,6 +62,8 @@ def features(release: str | None, extractor: str, side: int, workspace: Path | N
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of everything random.")
 @click.option("--epochs", type=click.IntRange(1), help="At most. Default: the preset's.")
+@click.option("--vectors", type=click.Path(path_type=Path), help="Word vectors to begin with: .bin, .kv, .txt or .npz.")
+@click.option("--set", "switches", multiple=True, metavar="NAME=VALUE", help="Any setting of model or training.")
 @click.option("--run", "name", help="Folder under runs/. Default: from preset, label and seed.")
 @features_option
 @workspace_option
@@ -72,6 +74,8 @@ def train(
     label: str,
     seed: int,
     epochs: int | None,
+    vectors: Path | None,
+    switches: tuple[str, ...],
     name: str | None,
     features_path: Path | None,
     workspace: Path | None,
@@ -83,10 +87,13 @@ def train(
     machines: torchrun --nproc-per-node 2 -m gatherset.cli train; the negatives are then those of all processes.
 
     Example: gatherset train mg@1.0.0 --preset cpu --label oracle --seed 0
+
+    Example: gatherset train mg@1.0.0 --set attention=self --run self
     """
     from dataclasses import replace
 
     from gatherset.baselines import edan, train
+    from gatherset.baselines.switches import switched
     from gatherset.dataset.workspace import Workspace
 
     train.join_processes()
@@ -94,13 +101,16 @@ def train(
     opened = place.release(release)
     settings = replace(train.PRESETS[preset], seed=seed)
     settings = replace(settings, epochs=epochs) if epochs else settings
+    settings = replace(settings, start="word2vec") if vectors else settings
+    shape, settings = switched(replace(edan.PRESETS[preset], label=label == "oracle"), settings, switches)
     folder = place.runs_folder / (name or f"{opened.name}-{opened.version}-edan-{preset}-{label}-{seed}")
     run = train.train(
         opened,
         _features(place, opened, features_path),
         folder,
-        edan=replace(edan.PRESETS[preset], label=label == "oracle"),
+        edan=shape,
         settings=settings,
+        vectors=vectors,
         report=lambda line: click.echo(line, err=True),
     )
     if as_json:
@@ -174,11 +184,18 @@ def evaluate(
 @click.argument("release", required=False)
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Trainings of each model.")
 @click.option("--preset", type=PRESETS, default="cpu", show_default=True, help="Size of model and training.")
+@click.option("--ablations", is_flag=True, help="Also the rows of the paper's Tables 3 and 5.")
 @features_option
 @workspace_option
 @json_option
 def benchmark(
-    release: str | None, seeds: int, preset: str, features_path: Path | None, workspace: Path | None, as_json: bool
+    release: str | None,
+    seeds: int,
+    preset: str,
+    ablations: bool,
+    features_path: Path | None,
+    workspace: Path | None,
+    as_json: bool,
 ) -> None:
     """Train and compare the baselines on RELEASE (default: the newest).
 
@@ -199,6 +216,7 @@ def benchmark(
         place.runs_folder / f"{opened.name}-{opened.version}-benchmark-{preset}",
         preset=preset,
         seeds=seeds,
+        ablations=ablations,
         report=lambda line: click.echo(line, err=True),
     )
     if as_json:

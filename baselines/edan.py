@@ -121,13 +121,6 @@ class Edan(nn.Module):
             self.W_s = nn.Linear(d, 256, bias=False)
             self.to_score = nn.Linear(256, 1)
 
-    @staticmethod
-    def normalised(regions: Tensor) -> tuple[Tensor, Tensor]:
-        """The regions [B, K, D] that the linear maps see, and which are no padding, [B, K]."""
-        r = regions.float()
-        # Signed roots of one length: a few large activations no longer drown the rest.
-        return F.normalize(r.abs().sqrt() * r.sign(), dim=-1) * math.sqrt(r.shape[-1]), real_rows(r)
-
     def begin_as_identity(self) -> None:
         """Set what the encoder layers and the attention add to their input to zero."""
         for layer in self.transformer.layers:
@@ -146,10 +139,10 @@ class Edan(nn.Module):
             kept = max(1, round(regions.shape[1] * (1 - self.config.region_dropout)))
             which = torch.rand(regions.shape[:2]).argsort(1)[:, :kept]
             regions = regions.gather(1, which[..., None].expand(-1, -1, regions.shape[2]))
-        r, real = self.normalised(regions)
-        i = self.dropout(self.fc_region(r))  # [B, K, d]
-        mean = r.sum(1) / real.sum(1, keepdim=True)
-        i_0 = self.token + self.dropout(self.fc_mean_region(mean))  # [B, d]
+        regions = regions.float()
+        real = real_rows(regions)  # [B, K]
+        i = self.dropout(self.fc_region(normalised(regions)))  # [B, K, d]
+        i_0 = self.token + self.dropout(self.fc_mean_region(global_feature(regions)))  # [B, d]
         padding = F.pad(~real, (1, 0))
         V = self.transformer(torch.cat([i_0[:, None], i], 1), src_key_padding_mask=padding)  # [B, 1 + K, d], Eq. 1
         return V[:, 0], V[:, 1:] * real[..., None]  # Eq. 5, left
@@ -216,6 +209,16 @@ class Rows:
         """All of them one after the other; they have the same K."""
         fields = ([getattr(part, name) for part in parts] for name in ("unit", "length", "gram", "real"))
         return cls(*(torch.cat(tensors) for tensors in fields))
+
+
+def normalised(regions: Tensor) -> Tensor:
+    """Signed roots of length sqrt(D): a few large activations no longer drown the rest. [..., D] -> [..., D]."""
+    return F.normalize(regions.abs().sqrt() * regions.sign(), dim=-1) * math.sqrt(regions.shape[-1])
+
+
+def global_feature(regions: Tensor) -> Tensor:
+    """The normalised mean region, [B, K, D] -> [B, D]; the root comes after the mean, which retrieves better."""
+    return normalised(regions.sum(1) / real_rows(regions).sum(1, keepdim=True))
 
 
 def real_rows(rows: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from gatherset.baselines.cca import fit
+from gatherset.baselines.edan import global_feature
 from gatherset.baselines.words import PADDING
 from gatherset.dataset.features import FeatureFile
 
@@ -38,7 +39,7 @@ def start_from_cca(model: Edan, features: FeatureFile, ids: Sequence[str], capti
     its captions where the model takes one.
     """
     d, V = model.config.d, len(model.word2vec.weight)
-    images = _mean_regions(model, features, ids)
+    images = _global_features(features, ids)
     counts = _counts(captions, V, model.config.label)
     present = np.asarray((counts > 0).sum(0)).ravel()
     idf = np.log((1 + len(captions)) / (1 + present)) + 1
@@ -74,13 +75,12 @@ def start_from_cca(model: Edan, features: FeatureFile, ids: Sequence[str], capti
     model.begin_as_identity()
 
 
-def _mean_regions(model: Edan, features: FeatureFile, ids: Sequence[str]) -> Floats:
-    """The mean region [n, D] of each image, as the model sees it."""
-    means = []
-    for start in range(0, len(ids), IMAGES_AT_ONCE):
-        r, real = model.normalised(torch.from_numpy(features.regions(ids[start : start + IMAGES_AT_ONCE])))
-        means.append((r.sum(1) / real.sum(1, keepdim=True)).numpy())
-    return np.concatenate(means)
+def _global_features(features: FeatureFile, ids: Sequence[str]) -> Floats:
+    """The global feature [n, D] of each image, as the model sees it."""
+    blocks = (ids[start : start + IMAGES_AT_ONCE] for start in range(0, len(ids), IMAGES_AT_ONCE))
+    return np.concatenate(
+        [global_feature(torch.from_numpy(features.regions(block)).float()).numpy() for block in blocks]
+    )
 
 
 def _counts(captions: Captions, V: int, label: bool) -> csr_matrix:

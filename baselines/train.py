@@ -29,6 +29,7 @@ from gatherset.baselines.runs import Run, RunConfig, begin_run, load_run, read_c
 from gatherset.baselines.scoring import Similarities, all_similarities
 from gatherset.baselines.start import start_from_cca
 from gatherset.baselines.step import Step, processes, rank
+from gatherset.baselines.vectors import given_vectors, vectors_name
 from gatherset.baselines.words import Vectors, Vocabulary, load_words, train_word2vec
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
@@ -74,18 +75,22 @@ def train(
     *,
     edan: EdanConfig = EDAN_PRESETS["cpu"],
     settings: TrainConfig = PRESETS["cpu"],
+    vectors: Path | None = None,
     report: Callable[[str], None] = print,
 ) -> Run:
     """Train on the train split, choose epoch and θ on the val split, and leave the run in `folder`.
 
     A training that was stopped goes on after its last whole epoch, with the outcome of one that was not; a finished
     one is opened. Raises FeaturesError where the features are of another release, ModelError where the folder holds
-    another run, where the loss is no longer a number, or where the splits are too small.
+    another run, where the loss is no longer a number, or where the splits are too small. `vectors` is a file of word
+    vectors to begin with, instead of a Word2Vec trained on the release.
     """
     features.require(release)
     _check_splits(release)
+    if vectors is not None and settings.start == "cca":
+        raise ModelError(f"{vectors} is given, but start = cca brings vectors of its own", "Choose one of the two")
     report = report if rank() == 0 else _nothing
-    config = run_config(release, features, edan, settings)
+    config = run_config(release, features, edan, settings, vectors)
     if (folder / "config.json").exists():
         if read_config(folder) != config:
             raise ModelError(f"{folder} already holds a run with other settings", "Choose another name with --run")
@@ -94,12 +99,12 @@ def train(
     elif rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
         _save_state(folder / "state.pt", {"epoch": 0})
-        begin_run(folder, config, *_words(release, edan, settings.start, settings.seed))
+        begin_run(folder, config, *_words(release, edan, settings, vectors, report))
     _wait()
-    vocabulary, vectors = load_words(folder)
+    vocabulary, first_vectors = load_words(folder)
     unknown = vocabulary.unknown_share(flat_captions(release["val"]))
     report(f"{len(vocabulary)} words; {unknown:.1%} of the words in the val split are unknown")
-    _Training(release, features, folder, edan, settings, vocabulary, vectors).run(report)
+    _Training(release, features, folder, edan, settings, vocabulary, first_vectors).run(report)
     _wait()
     (folder / "state.pt").unlink(missing_ok=True)
     return load_run(folder)
@@ -121,7 +126,9 @@ def _wait() -> None:
         dist.barrier()
 
 
-def run_config(release: Release, features: FeatureFile, edan: EdanConfig, settings: TrainConfig) -> RunConfig:
+def run_config(
+    release: Release, features: FeatureFile, edan: EdanConfig, settings: TrainConfig, vectors: Path | None = None
+) -> RunConfig:
     """What a training with these would be made of."""
     return RunConfig(
         edan=asdict(edan),
@@ -129,6 +136,7 @@ def run_config(release: Release, features: FeatureFile, edan: EdanConfig, settin
         release=release_identity(release),
         extractor_hash=features.header.extractor.hash,
         region_dim=features.header.dim,
+        vectors=vectors_name(vectors) if vectors else None,
         code_version=__version__,
     )
 
@@ -142,14 +150,21 @@ def _check_splits(release: Release) -> None:
             )
 
 
-def _words(release: Release, edan: EdanConfig, start: str, seed: int) -> tuple[Vocabulary, Vectors]:
+def _words(
+    release: Release, edan: EdanConfig, settings: TrainConfig, given: Path | None, report: Callable[[str], None]
+) -> tuple[Vocabulary, Vectors]:
+    """The vocabulary of the training captions and the vectors it begins with."""
     split = release["train"]
     captions, events = flat_captions(split), flat_events(split)
     vocabulary = Vocabulary.of(captions, release.event_types if edan.label else ())
-    if start == "cca":  # which brings vectors of its own
+    if given is not None:
+        vectors, missing = given_vectors(given, vocabulary, seed=settings.seed)
+        report(f"{given.name} lacks {missing:.1%} of the {len(vocabulary)} words of the training captions")
+        return vocabulary, vectors
+    if settings.start == "cca":  # which brings vectors of its own
         return vocabulary, np.zeros((len(vocabulary), edan.d), np.float32)
     before: list[str | None] = [event if edan.label else None for event in events]
-    return vocabulary, train_word2vec(captions, before, vocabulary, dim=edan.word_dim, seed=seed)
+    return vocabulary, train_word2vec(captions, before, vocabulary, dim=edan.word_dim, seed=settings.seed)
 
 
 def choose_theta(similarities: Similarities, caption_image: NDArray[np.integer], alignment: str) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from gatherset.dataset.features import FeatureFile
 from tests.baselines.conftest import TinyRelease, write_features
 
 EDAN = EdanConfig(d=32, layers=1, heads=2, word_dim=16)
-SETTINGS = TrainConfig(batch=20, lr=3e-3, epochs=4, warm_up=5, all_negatives=20, averaging=0.9)
+SETTINGS = TrainConfig(batch=20, lr=1e-2, epochs=4, warm_up=5, all_negatives=20, averaging=0.9)
 
 
 def silent(_: str) -> None:
