@@ -26,23 +26,40 @@ features_option = click.option(
 @click.argument("release", required=False)
 @click.option("--extractor", default="efficientnet_lite0", show_default=True, help="Which network looks at the images.")
 @click.option("--side", default=448, show_default=True, type=click.IntRange(64, 2048), help="Its input, in pixels.")
+@click.option("--from", "source", type=click.Path(path_type=Path), help="Import: *_ims.npy, .tsv, or a folder of .npz.")
+@click.option("--names", type=click.Path(path_type=Path), help="For a .npy: the image name of each row.")
 @workspace_option
 @json_option
-def features(release: str | None, extractor: str, side: int, workspace: Path | None, as_json: bool) -> None:
-    """Extract the region features of RELEASE (default: the newest) into one file.
+def features(
+    release: str | None,
+    extractor: str,
+    side: int,
+    source: Path | None,
+    names: Path | None,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Extract the region features of RELEASE (default: the newest) into one file, or import them.
 
     An interrupted run goes on where it stopped.
 
     Example: gatherset features mg@1.0.0 --side 448
+
+    Example: gatherset features mg@1.0.0 --from test_ims.npy --names test_ids.txt
     """
     from gatherset.baselines.extractors import extract, make_extractor
+    from gatherset.baselines.imported import import_features
     from gatherset.dataset.features import FeatureFile, file_name
     from gatherset.dataset.workspace import Workspace
 
     place = Workspace.open(workspace)
     opened = place.release(release)
-    path = place.features_folder / file_name(opened, f"{extractor}-{side}")
-    extract(opened, make_extractor(extractor, side), path)
+    if source is None:
+        path = place.features_folder / file_name(opened, f"{extractor}-{side}")
+        extract(opened, make_extractor(extractor, side), path)
+    else:
+        path = place.features_folder / file_name(opened, f"imported-{source.stem}")
+        import_features(opened, source, path, names)
     header = FeatureFile.open(path).header
     if as_json:
         print_json({"path": str(path), "images": len(header.ids), "extractor_hash": header.extractor.hash})

@@ -37,7 +37,7 @@ class EdanConfig:
     output: Literal["weighted", "residual"] = "residual"  # decision 1: t_j = N a_j V_j, or l_j + N a_j V_j
     alignment: Literal["both", "global", "local"] = "both"  # the rows of the paper's Table 5
     similarity: Literal["cosine", "sgraf256"] = "cosine"  # decision 2: sim(I, T), Eq. 6
-    pooling: Literal["printed", "log_mean_exp"] = "printed"  # decision 3: Eq. 12 and 13
+    pooling: Literal["printed", "log_mean_exp", "mean"] = "printed"  # decision 3: Eq. 12 and 13
     sharpness: float = 9.0  # decision 5: λ of ω = softmax(λ s), at most 40
 
 
@@ -183,8 +183,8 @@ class Edan(nn.Module):
     def local_similarity(self, V: Rows, T: Rows) -> tuple[Tensor, Tensor]:
         """S(T, I) and S(I, T), Eq. 10 to 13, of B images and C captions -> twice [B, C]."""
         s_words, s_regions = attended_similarities(V, T, self.config.sharpness)
-        printed = self.config.pooling == "printed"
-        return pool(s_words, T.real[None], printed), pool(s_regions, V.real[:, None], printed)
+        pooling = self.config.pooling
+        return pool(s_words, T.real[None], pooling), pool(s_regions, V.real[:, None], pooling)
 
 
 @dataclass(frozen=True)
@@ -266,14 +266,17 @@ def regions_asking(e: Tensor, es: Tensor, T: Rows) -> Tensor:
     return (numerator / square.clamp(min=TINY).sqrt()).view(C, B, K).transpose(0, 1)
 
 
-def pool(similarities: Tensor, mask: Tensor, printed: bool) -> Tensor:
+def pool(similarities: Tensor, mask: Tensor, pooling: str) -> Tensor:
     """Eq. 12 and 13: (1/n) log Σ exp(n x) over the last axis, n the number of True in `mask`; [..., n] -> [...].
 
-    Where not `printed`, it is the logarithm of the mean: longer captions then have no advantage over shorter ones.
+    With `log_mean_exp` it is the logarithm of the mean: longer captions then have no advantage over shorter ones. Both
+    lie close to the largest x; with `mean` every word or region counts as much as any other.
     """
     n = mask.sum(-1)
+    if pooling == "mean":
+        return similarities.masked_fill(~mask, 0).sum(-1) / n
     total = (n[..., None] * similarities).masked_fill(~mask, -torch.inf).logsumexp(-1)
-    return (total if printed else total - n.log()) / n
+    return (total if pooling == "printed" else total - n.log()) / n
 
 
 def final_score(sim: Tensor, S: Tensor, theta: float) -> Tensor:

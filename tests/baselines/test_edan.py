@@ -64,8 +64,8 @@ def test_local_similarity_equals_the_equations(sharpness: float) -> None:
     T = torch.randn(3, 5, 8, generator=generator)
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
     s_words, s_regions = attended_similarities(Rows.of(V), Rows.of(T * mask[..., None]), sharpness)
-    S_TI = pool(s_words, mask[None], True).numpy()
-    S_IT = pool(s_regions, torch.ones(1, 1, 6, dtype=torch.bool), True).numpy()
+    S_TI = pool(s_words, mask[None], "printed").numpy()
+    S_IT = pool(s_regions, torch.ones(1, 1, 6, dtype=torch.bool), "printed").numpy()
     for b, image in enumerate(V.double().numpy()):
         for c, length in enumerate(LENGTHS):
             words = T[c, :length].double().numpy()
@@ -134,7 +134,7 @@ def test_residual_output_lets_the_label_count() -> None:
 
 @pytest.mark.parametrize("attention", ["event", "self", "none"])
 @pytest.mark.parametrize("label", [True, False])
-@pytest.mark.parametrize("pooling", ["printed", "log_mean_exp"])
+@pytest.mark.parametrize("pooling", ["printed", "log_mean_exp", "mean"])
 def test_padding_never_changes_a_score(attention: str, label: bool, pooling: str) -> None:
     edan = model(attention=attention, label=label, pooling=pooling)
     expected = similarities(edan)
@@ -170,7 +170,10 @@ def test_a_zero_region_gives_finite_scores_and_gradients() -> None:
     T = torch.randn(3, 5, 8, requires_grad=True)
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
     s_words, s_regions = attended_similarities(Rows.of(V), Rows.of(T * mask[..., None]), 9.0)
-    total = pool(s_words, mask[None], True).sum() + pool(s_regions, torch.ones(1, 1, 4, dtype=torch.bool), True).sum()
+    total = (
+        pool(s_words, mask[None], "printed").sum()
+        + pool(s_regions, torch.ones(1, 1, 4, dtype=torch.bool), "printed").sum()
+    )
     total.backward()
     assert torch.isfinite(total)
     assert torch.isfinite(V.grad).all()
@@ -199,16 +202,16 @@ def test_an_image_of_zeros_gives_finite_scores() -> None:
 
 def test_log_mean_exp_of_equal_similarities_is_that_similarity() -> None:
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
-    pooled = pool(torch.full((3, 5), 0.3), mask, printed=False)
+    pooled = pool(torch.full((3, 5), 0.3), mask, "log_mean_exp")
     torch.testing.assert_close(pooled, torch.full((3,), 0.3))
 
 
 def test_pooling_as_printed_favours_short_captions() -> None:
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
-    pooled = pool(torch.full((3, 5), 0.3), mask, printed=True)
+    pooled = pool(torch.full((3, 5), 0.3), mask, "printed")
     expected = [0.3 + np.log(n) / n for n in LENGTHS]
     np.testing.assert_allclose(pooled.numpy(), expected, atol=1e-6)
 
 
 def test_pooling_long_captions_does_not_overflow() -> None:
-    assert torch.isfinite(pool(torch.ones(1, 200), torch.ones(1, 200, dtype=torch.bool), True)).all()
+    assert torch.isfinite(pool(torch.ones(1, 200), torch.ones(1, 200, dtype=torch.bool), "printed")).all()

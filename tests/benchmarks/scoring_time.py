@@ -54,7 +54,7 @@ def fast_one_way(model: Edan, v: Tensor, V: Rows, t: Tensor, T: Tensor) -> Tenso
             e, es = edan.exponentials(V[rows], words, LAMBDA)
             s_words = edan.words_asking(e, es, V[rows]) / LAMBDA
             sim = model.global_similarity(v[rows], t[columns])
-            t2i[rows, columns] = final_score(sim, edan.pool(s_words, words.real[None], True), 0.5)
+            t2i[rows, columns] = final_score(sim, edan.pool(s_words, words.real[None], "printed"), 0.5)
     return t2i
 
 
