@@ -161,8 +161,8 @@ def evaluate(
 ) -> None:
     """Measure RUN, a trained model, or any matrix of scores: recall in both directions.
 
-    A run trained with event types is measured with the annotated and with guessed ones. The result is also written
-    into the run's folder.
+    A run trained with event types is measured with the annotated and with guessed ones. The run's folder gets the
+    result and report.html: curves, where the event looks in some images, and what they and their captions retrieve.
 
     Example: gatherset evaluate mg-1.0.0-edan-cpu-oracle-0
 
@@ -173,6 +173,7 @@ def evaluate(
     import time
 
     from gatherset.baselines.benchmark import evaluate_run, evaluate_scores
+    from gatherset.baselines.report import write_report
     from gatherset.baselines.result import result_document, table
     from gatherset.baselines.runs import write_json
 
@@ -191,6 +192,7 @@ def evaluate(
             extractor_hash=trained.config.extractor_hash,
         )
         write_json(trained.folder / f"result-{split}.json", document)
+        write_report(trained, release, features_file, split)
     if as_json:
         print_json(document)
     else:

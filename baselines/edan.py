@@ -43,7 +43,7 @@ class EdanConfig:
 
 PRESETS = {
     "paper": EdanConfig(),
-    "cpu": EdanConfig(d=128, layers=1, heads=4, dropout=0.2),
+    "cpu": EdanConfig(d=128, layers=1, heads=4, dropout=0.2, region_dropout=0.5, word_dropout=0.1, pooling="mean"),
 }
 
 
@@ -59,13 +59,16 @@ class EventDrivenAttention(nn.Module):
 
     def forward(self, l_0: Tensor, L: Tensor, mask: Tensor) -> Tensor:
         """l_0 [C, d], L [C, N, d], mask [C, N] (True: a word) -> T [C, N, d]."""
-        words = self.norm_words(L)
-        Q, K, V = self.W_Q(self.norm_event(l_0)), self.W_K(words), self.W_V(words)  # Eq. 2
-        scores = torch.einsum("cd,cnd->cn", Q, K) / math.sqrt(Q.shape[-1])
-        a = scores.masked_fill(~mask, -torch.inf).softmax(-1)  # [C, N], Eq. 3
+        a, V = self.weights(l_0, L, mask), self.W_V(self.norm_words(L))
         # Times N, so that the mean of Eq. 5 is the weighted sum of Eq. 4.
         T: Tensor = mask.sum(-1)[:, None, None] * a[..., None] * V
         return L + T if self.residual else T
+
+    def weights(self, l_0: Tensor, L: Tensor, mask: Tensor) -> Tensor:
+        """How much of its attention the event gives to each word, [C, N]; Eq. 2 and 3."""
+        Q, K = self.W_Q(self.norm_event(l_0)), self.W_K(self.norm_words(L))
+        scores = torch.einsum("cd,cnd->cn", Q, K) / math.sqrt(Q.shape[-1])
+        return scores.masked_fill(~mask, -torch.inf).softmax(-1)
 
 
 class SelfAttention(nn.Module):
@@ -169,6 +172,14 @@ class Edan(nn.Module):
             T = self.attention(L, mask) if config.attention == "self" else L
         T = T * mask[..., None]
         return T.sum(1) / mask.sum(1, keepdim=True), T, mask  # Eq. 5, right
+
+    def event_weights(self, words: Tensor, events: Tensor) -> Tensor:
+        """How much each word of each caption counts for the event, Eq. 3: [C, N]; all alike without such attention."""
+        mask = words != PADDING
+        if not isinstance(self.attention, EventDrivenAttention):
+            return mask / mask.sum(1, keepdim=True)
+        l_0 = self.fc_word(self.word2vec(events)) if self.config.label else self.l_0.expand(len(words), -1)
+        return self.attention.weights(l_0, self.fc_word(self.word2vec(words)), mask)
 
     def global_similarity(self, v_glo: Tensor, t_glo: Tensor) -> Tensor:
         """sim(I, T), Eq. 6: v_glo [B, d], t_glo [C, d] -> [B, C]."""

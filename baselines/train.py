@@ -64,7 +64,9 @@ class TrainConfig:
 
 PRESETS = {
     "paper": TrainConfig(),
-    "cpu": TrainConfig(batch=64, lr=1e-3, epochs=8),
+    "cpu": TrainConfig(
+        batch=128, epochs=6, weight_decay=0.05, averaging=0.99, start="cca", local_loss="infonce", patience=6
+    ),
 }
 
 
