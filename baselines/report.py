@@ -42,7 +42,8 @@ h2{margin-top:2em} table{border-collapse:collapse} td,th{padding:2px 10px;text-a
 td:first-child{text-align:left}
 figure{display:inline-block;margin:4px;vertical-align:top} figcaption{font-size:13px;max-width:240px}
 img{border:4px solid transparent} .right img{border-color:#2a8a3e} .wrong img{border-color:#c0392b}
-li.right{color:#1c6b2d} li.wrong{color:#a32c20} .case{border-top:1px solid #ddd;padding:1em 0} svg text{font-size:12px;fill:#444}"""
+li.right{color:#1c6b2d} li.wrong{color:#a32c20}
+.case{border-top:1px solid #ddd;padding:1em 0} svg text{font-size:12px;fill:#444}"""
 
 
 @dataclass(frozen=True)

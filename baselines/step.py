@@ -49,9 +49,7 @@ class Step(nn.Module):
         if alignment != "local":
             contrastive = self.contrastive(self.model.global_similarity(v_glo, t_glo), image)
         if alignment != "global":
-            regions = Rows.of(V)
-            parts = [self.model.local_similarity(regions, Rows.of(group)) for group in _groups(T)]
-            S_TI, S_IT = (_gathered(torch.cat(columns, 1).T).T for columns in zip(*parts, strict=True))
+            S_TI, S_IT = (_gathered(own.T).T for own in local_similarities(self.model, V, T))
             local = self._local_loss(S_TI, S_IT, image, hardest)
         return contrastive, local
 
@@ -65,6 +63,14 @@ class Step(nn.Module):
         if not settings.literal_triplet:
             triplet = triplet + triplet_loss(S_IT, image, settings.margin, hardest)
         return triplet / len(image)
+
+
+def local_similarities(model: Edan, V: Tensor, T: Tensor) -> tuple[Tensor, Tensor]:
+    """S(T, I) and S(I, T) of V̂ [B, K, d] and captions T [C, N, d], which are sorted by length -> twice [B, C]."""
+    regions = Rows.of(V)
+    parts = [model.local_similarity(regions, Rows.of(group)) for group in _groups(T)]
+    S_TI, S_IT = (torch.cat(columns, 1) for columns in zip(*parts, strict=True))
+    return S_TI, S_IT
 
 
 def _groups(T: Tensor) -> Iterator[Tensor]:

@@ -87,8 +87,8 @@ def same_order(one: Tensor, other: Tensor, tolerance: float) -> bool:
 @torch.inference_mode()
 def main() -> None:
     torch.manual_seed(0)
-    model = Edan(EdanConfig(d=D, layers=0, sharpness=LAMBDA), 8, torch.zeros(2, 300)).eval()
-    wide = Edan(EdanConfig(d=D, layers=0, similarity="sgraf256"), 8, torch.zeros(2, 300)).eval()
+    model = Edan(EdanConfig(d=D, layers=1, sharpness=LAMBDA), 8, torch.zeros(2, 300)).eval()
+    wide = Edan(EdanConfig(d=D, layers=1, similarity="sgraf256"), 8, torch.zeros(2, 300)).eval()
     v, V = torch.randn(IMAGES, D), torch.randn(IMAGES, K, D)
     t, T = torch.randn(SHARE, D), torch.randn(SHARE, WORDS, D)
     images = Rows.of(V)
