@@ -123,6 +123,26 @@ def test_a_folder_with_another_run_is_refused(trained: Path, release: TinyReleas
         train(release, features, trained, edan=EDAN, settings=replace(SETTINGS, seed=1), report=silent)
 
 
+def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path) -> None:
+    document = json.loads((trained / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**document, "format": 1}))
+    with pytest.raises(ModelError, match="another version"):
+        load_run(tmp_path)
+
+
+def test_a_cca_and_given_vectors_are_not_mixed(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, start="cca")
+    with pytest.raises(ModelError, match="Choose one"):
+        train(release, features, tmp_path / "run", edan=EDAN, settings=settings, vectors=tmp_path / "v.txt")
+
+
+def test_training_that_begins_as_a_cca_begins_well(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, start="cca", local_loss="infonce", epochs=1)
+    edan = replace(EDAN, region_dropout=0.25, word_dropout=0.1, pooling="mean")
+    train(release, features, tmp_path / "run", edan=edan, settings=settings, report=silent)
+    assert json.loads((tmp_path / "run" / "log.jsonl").read_text())["rsum"] > 500
+
+
 def test_features_of_another_release_are_refused(release: TinyRelease, tmp_path: Path) -> None:
     other = TinyRelease({"train": 2, "val": 2, "test": 2})
     other.content_hash = "cd" * 32
