@@ -18,6 +18,7 @@ from gatherset.baselines.recall import evaluate
 from gatherset.baselines.result import Row, result_document, table
 from gatherset.baselines.runs import Run, release_identity, write_json
 from gatherset.baselines.scoring import all_similarities
+from gatherset.baselines.switches import ABLATIONS, switched
 from gatherset.dataset.errors import InputError, ModelError
 from gatherset.dataset.features import FeatureFile
 
@@ -80,6 +81,7 @@ def run_benchmark(
     *,
     preset: str = "cpu",
     seeds: int = 1,
+    ablations: bool = False,
     report: Callable[[str], None] = print,
 ) -> tuple[list[Row], dict[str, Any]]:
     """Train what is not trained yet, evaluate on the test split, write benchmark.json and table.md into `folder`.
@@ -90,16 +92,21 @@ def run_benchmark(
         raise ModelError(f"the test split of {release} is empty", "Add records and build the release again")
     started = time.monotonic()
     rows: list[Row] = []
-    for seed in range(seeds):
-        for label in (True, False):
-            shape = replace(edan.PRESETS[preset], label=label)
-            settings = replace(train.PRESETS[preset], seed=seed)
+    chosen = ABLATIONS if ablations else {name: ABLATIONS[name] for name in ("edan", "edan, no label")}
+    for method, (label, changes) in chosen.items():
+        for seed in range(seeds):
+            switches = [f"{name}={value}" for name, value in changes.items()]
+            shape, settings = switched(
+                replace(edan.PRESETS[preset], label=label), replace(train.PRESETS[preset], seed=seed), switches
+            )
             # Other features, settings or code make another run: it must neither be mixed with this one nor block it.
             made_of = train.run_config(release, features, shape, settings)
-            name = f"edan-{'label' if label else 'none'}-{seed}-{made_of.hash[:8]}"
+            name = f"{method.replace(', ', '-').replace(' ', '-')}-{seed}-{made_of.hash[:8]}"
             report(f"{name}:")
             run = train.train(release, features, folder / name, edan=shape, settings=settings, report=report)
-            rows += evaluate_run(run, release, features)
+            rows += [
+                replace(row, method=method.removesuffix(", no label")) for row in evaluate_run(run, release, features)
+            ]
     rows += floors(release, features)
     document = result_document(
         rows,

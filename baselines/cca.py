@@ -54,20 +54,24 @@ def cca_scores(train: SplitLike, test: SplitLike, features: FeatureFile) -> Floa
     images = _mean_regions(features, train.ids)
     words = tfidf.vectors(flat_captions(train))
     image_mean, word_mean = np.mean(images, 0), np.mean(words, 0)
-    of_images, of_words = _fit(images[caption_image(train)] - image_mean, words - word_mean)
+    x, y = images[caption_image(train)] - image_mean, words - word_mean
+    of_images, of_words = fit(x.T @ x / len(x), y.T @ y / len(x), x.T @ y / len(x))
     left = (_mean_regions(features, test.ids) - image_mean) @ of_images
     right = (tfidf.vectors(flat_captions(test)) - word_mean) @ of_words
     return _unit(left) @ _unit(right).T
 
 
-def _fit(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Projections [D, d] and [V, d], each canonical pair weighted by its correlation; x and y are centred."""
-    n = len(x)
-    x_white, y_white = _whitening(x.T @ x / n, RIDGE), _whitening(y.T @ y / n, WORD_RIDGE)
-    u, correlation, vt = np.linalg.svd(x_white.T @ (x.T @ y / n) @ y_white, full_matrices=False)
-    d = min(DIMENSIONS, len(correlation))
-    weight = correlation[:d]
-    return x_white @ u[:, :d] * weight, y_white @ vt[:d].T * weight
+def fit(
+    xx: NDArray[np.floating], yy: NDArray[np.floating], xy: NDArray[np.floating], dimensions: int = DIMENSIONS
+) -> tuple[Floats, Floats]:
+    """Projections [D, d] and [V, d] from the covariances of images [D, D], of words [V, V] and of both [D, V].
+
+    Each canonical pair is weighted by its correlation; d is `dimensions`, or as many pairs as there are.
+    """
+    x_white, y_white = _whitening(xx, RIDGE), _whitening(yy, WORD_RIDGE)
+    u, correlation, vt = np.linalg.svd(x_white.T @ xy.astype(np.float32) @ y_white, full_matrices=False)
+    weight = correlation[:dimensions]
+    return x_white @ u[:, :dimensions] * weight, y_white @ vt[:dimensions].T * weight
 
 
 def _whitening(covariance: NDArray[np.floating], ridge: float) -> Floats:

@@ -26,23 +26,40 @@ features_option = click.option(
 @click.argument("release", required=False)
 @click.option("--extractor", default="efficientnet_lite0", show_default=True, help="Which network looks at the images.")
 @click.option("--side", default=448, show_default=True, type=click.IntRange(64, 2048), help="Its input, in pixels.")
+@click.option("--from", "source", type=click.Path(path_type=Path), help="Import: *_ims.npy, .tsv, or a folder of .npz.")
+@click.option("--names", type=click.Path(path_type=Path), help="For a .npy: the image name of each row.")
 @workspace_option
 @json_option
-def features(release: str | None, extractor: str, side: int, workspace: Path | None, as_json: bool) -> None:
-    """Extract the region features of RELEASE (default: the newest) into one file.
+def features(
+    release: str | None,
+    extractor: str,
+    side: int,
+    source: Path | None,
+    names: Path | None,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Extract the region features of RELEASE (default: the newest) into one file, or import them.
 
     An interrupted run goes on where it stopped.
 
     Example: gatherset features mg@1.0.0 --side 448
+
+    Example: gatherset features mg@1.0.0 --from test_ims.npy --names test_ids.txt
     """
     from gatherset.baselines.extractors import extract, make_extractor
+    from gatherset.baselines.imported import import_features
     from gatherset.dataset.features import FeatureFile, file_name
     from gatherset.dataset.workspace import Workspace
 
     place = Workspace.open(workspace)
     opened = place.release(release)
-    path = place.features_folder / file_name(opened, f"{extractor}-{side}")
-    extract(opened, make_extractor(extractor, side), path)
+    if source is None:
+        path = place.features_folder / file_name(opened, f"{extractor}-{side}")
+        extract(opened, make_extractor(extractor, side), path)
+    else:
+        path = place.features_folder / file_name(opened, f"imported-{source.stem}")
+        import_features(opened, source, path, names)
     header = FeatureFile.open(path).header
     if as_json:
         print_json({"path": str(path), "images": len(header.ids), "extractor_hash": header.extractor.hash})
@@ -62,6 +79,8 @@ def features(release: str | None, extractor: str, side: int, workspace: Path | N
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of everything random.")
 @click.option("--epochs", type=click.IntRange(1), help="At most. Default: the preset's.")
+@click.option("--vectors", type=click.Path(path_type=Path), help="Word vectors to begin with: .bin, .kv, .txt or .npz.")
+@click.option("--set", "switches", multiple=True, metavar="NAME=VALUE", help="Any setting of model or training.")
 @click.option("--run", "name", help="Folder under runs/. Default: from preset, label and seed.")
 @features_option
 @workspace_option
@@ -72,6 +91,8 @@ def train(
     label: str,
     seed: int,
     epochs: int | None,
+    vectors: Path | None,
+    switches: tuple[str, ...],
     name: str | None,
     features_path: Path | None,
     workspace: Path | None,
@@ -79,26 +100,34 @@ def train(
 ) -> None:
     """Train EDAN on RELEASE (default: the newest).
 
-    The best epoch on the val split is kept. An interrupted run goes on after its last whole epoch.
+    The best epoch on the val split is kept. An interrupted run goes on after its last whole epoch. On several cores or
+    machines: torchrun --nproc-per-node 2 -m gatherset.cli train; the negatives are then those of all processes.
 
     Example: gatherset train mg@1.0.0 --preset cpu --label oracle --seed 0
+
+    Example: gatherset train mg@1.0.0 --set attention=self --run self
     """
     from dataclasses import replace
 
     from gatherset.baselines import edan, train
+    from gatherset.baselines.switches import switched
     from gatherset.dataset.workspace import Workspace
 
+    train.join_processes()
     place = Workspace.open(workspace)
     opened = place.release(release)
     settings = replace(train.PRESETS[preset], seed=seed)
     settings = replace(settings, epochs=epochs) if epochs else settings
+    settings = replace(settings, start="word2vec") if vectors else settings
+    shape, settings = switched(replace(edan.PRESETS[preset], label=label == "oracle"), settings, switches)
     folder = place.runs_folder / (name or f"{opened.name}-{opened.version}-edan-{preset}-{label}-{seed}")
     run = train.train(
         opened,
         _features(place, opened, features_path),
         folder,
-        edan=replace(edan.PRESETS[preset], label=label == "oracle"),
+        edan=shape,
         settings=settings,
+        vectors=vectors,
         report=lambda line: click.echo(line, err=True),
     )
     if as_json:
@@ -132,8 +161,8 @@ def evaluate(
 ) -> None:
     """Measure RUN, a trained model, or any matrix of scores: recall in both directions.
 
-    A run trained with event types is measured with the annotated and with guessed ones. The result is also written
-    into the run's folder.
+    A run trained with event types is measured with the annotated and with guessed ones. The run's folder gets the
+    result and report.html: curves, where the event looks in some images, and what they and their captions retrieve.
 
     Example: gatherset evaluate mg-1.0.0-edan-cpu-oracle-0
 
@@ -144,6 +173,7 @@ def evaluate(
     import time
 
     from gatherset.baselines.benchmark import evaluate_run, evaluate_scores
+    from gatherset.baselines.report import write_report
     from gatherset.baselines.result import result_document, table
     from gatherset.baselines.runs import write_json
 
@@ -162,6 +192,7 @@ def evaluate(
             extractor_hash=trained.config.extractor_hash,
         )
         write_json(trained.folder / f"result-{split}.json", document)
+        write_report(trained, release, features_file, split)
     if as_json:
         print_json(document)
     else:
@@ -172,11 +203,18 @@ def evaluate(
 @click.argument("release", required=False)
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Trainings of each model.")
 @click.option("--preset", type=PRESETS, default="cpu", show_default=True, help="Size of model and training.")
+@click.option("--ablations", is_flag=True, help="Also the rows of the paper's Tables 3 and 5.")
 @features_option
 @workspace_option
 @json_option
 def benchmark(
-    release: str | None, seeds: int, preset: str, features_path: Path | None, workspace: Path | None, as_json: bool
+    release: str | None,
+    seeds: int,
+    preset: str,
+    ablations: bool,
+    features_path: Path | None,
+    workspace: Path | None,
+    as_json: bool,
 ) -> None:
     """Train and compare the baselines on RELEASE (default: the newest).
 
@@ -197,6 +235,7 @@ def benchmark(
         place.runs_folder / f"{opened.name}-{opened.version}-benchmark-{preset}",
         preset=preset,
         seeds=seeds,
+        ablations=ablations,
         report=lambda line: click.echo(line, err=True),
     )
     if as_json:

@@ -7,6 +7,7 @@ Where the paper is silent or contradicts itself, `EdanConfig` names the choices 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,20 +28,22 @@ class EdanConfig:
     layers: int = 6  # encoder layers over the regions, Eq. 1
     heads: int = 8  # of each encoder layer (not in the paper)
     feed_forward: int = 2  # width of an encoder layer's inner layer, times d (not in the paper)
-    word_dim: int = 300  # Word2Vec dimension
+    word_dim: int = 300  # Word2Vec dimension; vectors that are given have their own
     dropout: float = 0.1  # in the encoder, on the regions and on the words
+    region_dropout: float = 0.0  # share of an image's regions that training leaves out, anew each time it is seen
+    word_dropout: float = 0.0  # likewise for the words of a caption
     label: bool = True  # event type as l_0; without it, l_0 is a learned constant
     attention: Literal["event", "self", "none"] = "event"  # over the words, Eq. 2 to 4; the rows of the paper's Table 3
     output: Literal["weighted", "residual"] = "residual"  # decision 1: t_j = N a_j V_j, or l_j + N a_j V_j
     alignment: Literal["both", "global", "local"] = "both"  # the rows of the paper's Table 5
     similarity: Literal["cosine", "sgraf256"] = "cosine"  # decision 2: sim(I, T), Eq. 6
-    pooling: Literal["printed", "log_mean_exp"] = "printed"  # decision 3: Eq. 12 and 13
+    pooling: Literal["printed", "log_mean_exp", "mean"] = "printed"  # decision 3: Eq. 12 and 13
     sharpness: float = 9.0  # decision 5: λ of ω = softmax(λ s), at most 40
 
 
 PRESETS = {
     "paper": EdanConfig(),
-    "cpu": EdanConfig(d=128, layers=1, heads=4, dropout=0.2),
+    "cpu": EdanConfig(d=128, layers=1, heads=4, dropout=0.2, region_dropout=0.5, word_dropout=0.1, pooling="mean"),
 }
 
 
@@ -56,13 +59,16 @@ class EventDrivenAttention(nn.Module):
 
     def forward(self, l_0: Tensor, L: Tensor, mask: Tensor) -> Tensor:
         """l_0 [C, d], L [C, N, d], mask [C, N] (True: a word) -> T [C, N, d]."""
-        words = self.norm_words(L)
-        Q, K, V = self.W_Q(self.norm_event(l_0)), self.W_K(words), self.W_V(words)  # Eq. 2
-        scores = torch.einsum("cd,cnd->cn", Q, K) / math.sqrt(Q.shape[-1])
-        a = scores.masked_fill(~mask, -torch.inf).softmax(-1)  # [C, N], Eq. 3
+        a, V = self.weights(l_0, L, mask), self.W_V(self.norm_words(L))
         # Times N, so that the mean of Eq. 5 is the weighted sum of Eq. 4.
         T: Tensor = mask.sum(-1)[:, None, None] * a[..., None] * V
         return L + T if self.residual else T
+
+    def weights(self, l_0: Tensor, L: Tensor, mask: Tensor) -> Tensor:
+        """How much of its attention the event gives to each word, [C, N]; Eq. 2 and 3."""
+        Q, K = self.W_Q(self.norm_event(l_0)), self.W_K(self.norm_words(L))
+        scores = torch.einsum("cd,cnd->cn", Q, K) / math.sqrt(Q.shape[-1])
+        return scores.masked_fill(~mask, -torch.inf).softmax(-1)
 
 
 class SelfAttention(nn.Module):
@@ -87,7 +93,7 @@ class SelfAttention(nn.Module):
 class Edan(nn.Module):
     """The two encoders and the two similarities.
 
-    `region_dim` is D of the extractor; `vectors` [V, word_dim] are the word vectors to start from.
+    `region_dim` is D of the extractor; `vectors` [V, any] are the word vectors to start from.
     """
 
     theta: Tensor
@@ -106,33 +112,55 @@ class Edan(nn.Module):
             d, config.heads, config.feed_forward * d, config.dropout, batch_first=True, norm_first=True
         )
         self.transformer = nn.TransformerEncoder(layer, config.layers, nn.LayerNorm(d), enable_nested_tensor=False)
-        self.word2vec = nn.Embedding(len(vectors), config.word_dim, PADDING, _weight=vectors.clone())
-        self.fc_word = nn.Linear(config.word_dim, d)
+        self.word2vec = nn.Embedding(len(vectors), vectors.shape[1], PADDING, _weight=vectors.clone())
+        self.fc_word = nn.Linear(vectors.shape[1], d)
         if not config.label and config.attention == "event":
             self.l_0 = nn.Parameter(torch.randn(d) / math.sqrt(d))
         if config.attention == "event":
             self.attention: nn.Module = EventDrivenAttention(config)
-        elif config.attention == "self":
-            self.attention = SelfAttention(config)
+        else:
+            self.attention = SelfAttention(config) if config.attention == "self" else nn.Identity()
         if config.similarity == "sgraf256" and config.alignment != "local":
             self.W_s = nn.Linear(d, 256, bias=False)
             self.to_score = nn.Linear(256, 1)
 
+    def begin_as_identity(self) -> None:
+        """Set what the encoder layers and the attention add to their input to zero."""
+        for layer in self.transformer.layers:
+            for linear in (layer.self_attn.out_proj, layer.linear2):
+                nn.init.zeros_(linear.weight)
+                nn.init.zeros_(linear.bias)
+        if isinstance(self.attention, (EventDrivenAttention, SelfAttention)) and self.attention.residual:
+            nn.init.zeros_(self.attention.W_V.weight)
+
     def encode_images(self, regions: Tensor) -> tuple[Tensor, Tensor]:
-        """regions [B, K, D] -> v_glo [B, d], V̂ [B, K, d]."""
-        # Signed roots of unit length: a few large activations no longer drown the rest.
-        r = F.normalize(regions.float().abs().sqrt() * regions.sign(), dim=-1) * math.sqrt(regions.shape[-1])
-        i = self.dropout(self.fc_region(r))  # [B, K, d]
-        i_0 = self.token + self.dropout(self.fc_mean_region(r.mean(1)))  # [B, d]
-        V = self.transformer(torch.cat([i_0[:, None], i], 1))  # [B, 1 + K, d], Eq. 1
-        return V[:, 0], V[:, 1:]  # Eq. 5, left
+        """regions [B, K, D] -> v_glo [B, d], V̂ [B, K, d].
+
+        A region of zeros is padding: nothing looks at it, and its v̂ is zero as well.
+        """
+        if self.training and self.config.region_dropout:
+            kept = max(1, round(regions.shape[1] * (1 - self.config.region_dropout)))
+            which = torch.rand(regions.shape[:2]).argsort(1)[:, :kept]
+            regions = regions.gather(1, which[..., None].expand(-1, -1, regions.shape[2]))
+        regions = regions.float()
+        real = real_rows(regions)  # [B, K]
+        i = self.dropout(self.fc_region(normalised(regions)))  # [B, K, d]
+        i_0 = self.token + self.dropout(self.fc_mean_region(global_feature(regions)))  # [B, d]
+        padding = F.pad(~real, (1, 0))
+        V = self.transformer(torch.cat([i_0[:, None], i], 1), src_key_padding_mask=padding)  # [B, 1 + K, d], Eq. 1
+        return V[:, 0], V[:, 1:] * real[..., None]  # Eq. 5, left
 
     def encode_captions(self, words: Tensor, events: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """words [C, N] (0: padding), events [C], both word numbers -> t_glo [C, d], T [C, N, d], mask [C, N].
 
         Where the label is a word among others (attention `self` or `none`), N is one more and the label is word 0.
         """
-        config, mask = self.config, words != PADDING
+        config = self.config
+        if self.training and config.word_dropout:
+            left_out = torch.rand(words.shape) < config.word_dropout
+            left_out[:, 0] = False  # a caption keeps a word
+            words = words.masked_fill(left_out, PADDING)
+        mask = words != PADDING
         L = self.fc_word(self.dropout(self.word2vec(words)))  # [C, N, d]
         l_0 = self.fc_word(self.word2vec(events)) if config.label else None
         if config.attention == "event":
@@ -145,6 +173,14 @@ class Edan(nn.Module):
         T = T * mask[..., None]
         return T.sum(1) / mask.sum(1, keepdim=True), T, mask  # Eq. 5, right
 
+    def event_weights(self, words: Tensor, events: Tensor) -> Tensor:
+        """How much each word of each caption counts for the event, Eq. 3: [C, N]; all alike without such attention."""
+        mask = words != PADDING
+        if not isinstance(self.attention, EventDrivenAttention):
+            return mask / mask.sum(1, keepdim=True)
+        l_0 = self.fc_word(self.word2vec(events)) if self.config.label else self.l_0.expand(len(words), -1)
+        return self.attention.weights(l_0, self.fc_word(self.word2vec(words)), mask)
+
     def global_similarity(self, v_glo: Tensor, t_glo: Tensor) -> Tensor:
         """sim(I, T), Eq. 6: v_glo [B, d], t_glo [C, d] -> [B, C]."""
         v, t = F.normalize(v_glo, dim=-1), F.normalize(t_glo, dim=-1)
@@ -155,47 +191,103 @@ class Edan(nn.Module):
         difference = (v**2 @ W.T)[:, None] - 2 * cross + (t**2 @ W.T)
         return torch.sigmoid(self.to_score(F.normalize(difference, dim=-1)).squeeze(-1))
 
-    def local_similarity(self, V: Tensor, T: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """S(T, I) and S(I, T), Eq. 10 to 13: V [B, K, d], T [C, N, d], mask [C, N] -> twice [B, C]."""
-        s_words, s_regions = attended_similarities(V, T, mask, self.config.sharpness)
-        printed = self.config.pooling == "printed"
-        all_regions = mask.new_ones(1, 1, V.shape[1])
-        return pool(s_words, mask[None], printed), pool(s_regions, all_regions, printed)
+    def local_similarity(self, V: Rows, T: Rows) -> tuple[Tensor, Tensor]:
+        """S(T, I) and S(I, T), Eq. 10 to 13, of B images and C captions -> twice [B, C]."""
+        s_words, s_regions = attended_similarities(V, T, self.config.sharpness)
+        pooling = self.config.pooling
+        return pool(s_words, T.real[None], pooling), pool(s_regions, V.real[:, None], pooling)
 
 
-def attended_similarities(V: Tensor, T: Tensor, mask: Tensor, sharpness: float) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True)
+class Rows:
+    """The regions of images, or the words of captions, as Eq. 10 and 11 use them; padding is a row of zeros."""
+
+    unit: Tensor  # [B, K, d], each row of length one
+    length: Tensor  # [B, K]
+    gram: Tensor  # [B, K, K], products of the rows before they were made units
+    real: Tensor  # [B, K], False for padding
+
+    @classmethod
+    def of(cls, rows: Tensor) -> Rows:
+        """rows [B, K, d]."""
+        return cls(F.normalize(rows, dim=-1), rows.norm(dim=-1), rows @ rows.transpose(1, 2), real_rows(rows))
+
+    def __getitem__(self, which: slice) -> Rows:
+        return Rows(self.unit[which], self.length[which], self.gram[which], self.real[which])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """All of them one after the other; they have the same K."""
+        fields = ([getattr(part, name) for part in parts] for name in ("unit", "length", "gram", "real"))
+        return cls(*(torch.cat(tensors) for tensors in fields))
+
+
+def normalised(regions: Tensor) -> Tensor:
+    """Signed roots of length sqrt(D): a few large activations no longer drown the rest. [..., D] -> [..., D]."""
+    return F.normalize(regions.abs().sqrt() * regions.sign(), dim=-1) * math.sqrt(regions.shape[-1])
+
+
+def global_feature(regions: Tensor) -> Tensor:
+    """The normalised mean region, [B, K, D] -> [B, D]; the root comes after the mean, which retrieves better."""
+    return normalised(regions.sum(1) / real_rows(regions).sum(1, keepdim=True))
+
+
+def real_rows(rows: Tensor) -> Tensor:
+    """[B, K]: False for rows of zeros in [B, K, d], which are padding; where all are, the first one counts."""
+    real = (rows != 0).any(-1)
+    real[:, 0] |= ~real.any(1)
+    return real
+
+
+def attended_similarities(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Tensor]:
     """S(t_i, I) as [B, C, N] and S(v̂_j, T) as [B, C, K], Eq. 10 and 11, without ever making an attended vector.
 
     With s_ij the cosine of word i and region j, and e_ij = exp(λ s_ij), the softmax's normaliser cancels in the cosine
     of Eq. 11: S(t_i, I) = Σ_j e_ij s_ij |v̂_j| / sqrt(e_iᵀ G e_i), where G_jk = v̂_j·v̂_k. Likewise for a region and
-    the words, with the Gram matrix of the words. Padded words have e = 0.
+    the words, with the Gram matrix of the words. A row of zeros adds nothing to either sum, so padding needs no mask;
+    what stands at a padded word or region itself means nothing.
     """
-    (B, K, d), (C, N, _) = V.shape, T.shape
-    v, t = F.normalize(V, dim=-1), F.normalize(T, dim=-1)
-    s = v.reshape(B * K, d) @ t.reshape(C * N, d).T  # [BK, CN]
-    e = torch.exp(sharpness * s) * mask.reshape(-1)
-    es = e * s
-
-    e_image, es_image = e.view(B, K, C * N), es.view(B, K, C * N)
-    numerator = torch.einsum("bk,bkx->bx", V.norm(dim=-1), es_image)
-    square = (e_image * ((V @ V.transpose(1, 2)) @ e_image)).sum(1)
-    s_words = (numerator / square.clamp(min=TINY).sqrt()).view(B, C, N)
-
-    e_caption, es_caption = e.view(B * K, C, N).transpose(0, 1), es.view(B * K, C, N).transpose(0, 1)
-    numerator = (es_caption @ T.norm(dim=-1)[..., None]).squeeze(-1)  # [C, BK]
-    square = (e_caption * (e_caption @ (T @ T.transpose(1, 2)))).sum(-1)
-    s_regions = (numerator / square.clamp(min=TINY).sqrt()).view(C, B, K).transpose(0, 1)
-    return s_words, s_regions
+    e, es = exponentials(V, T, sharpness)
+    return words_asking(e, es, V) / sharpness, regions_asking(e, es, T) / sharpness
 
 
-def pool(similarities: Tensor, mask: Tensor, printed: bool) -> Tensor:
+def exponentials(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Tensor]:
+    """e_ij and λ e_ij s_ij as [C, N, B, K]."""
+    (B, K, d), (C, N, _) = V.unit.shape, T.unit.shape
+    s = (T.unit * sharpness).view(C * N, d) @ V.unit.reshape(B * K, d).T
+    e = s.exp()
+    return e.view(C, N, B, K), (e * s).view(C, N, B, K)
+
+
+def words_asking(e: Tensor, es: Tensor, V: Rows) -> Tensor:
+    """λ S(t_i, I) as [B, C, N]."""
+    C, N, B, K = e.shape
+    of_images = e.view(C * N, B, K).transpose(0, 1)  # [B, CN, K]
+    square = ((of_images @ V.gram) * of_images).sum(-1)
+    numerator = (es.view(C * N, B, K) * V.length).sum(-1).T
+    return (numerator / square.clamp(min=TINY).sqrt()).view(B, C, N)
+
+
+def regions_asking(e: Tensor, es: Tensor, T: Rows) -> Tensor:
+    """λ S(v̂_j, T) as [B, C, K]."""
+    C, N, B, K = e.shape
+    of_captions = e.view(C, N, B * K)
+    square = ((T.gram @ of_captions) * of_captions).sum(1)
+    numerator = (T.length[:, None] @ es.view(C, N, B * K)).squeeze(1)  # [C, BK]
+    return (numerator / square.clamp(min=TINY).sqrt()).view(C, B, K).transpose(0, 1)
+
+
+def pool(similarities: Tensor, mask: Tensor, pooling: str) -> Tensor:
     """Eq. 12 and 13: (1/n) log Σ exp(n x) over the last axis, n the number of True in `mask`; [..., n] -> [...].
 
-    Where not `printed`, it is the logarithm of the mean: longer captions then have no advantage over shorter ones.
+    With `log_mean_exp` it is the logarithm of the mean: longer captions then have no advantage over shorter ones. Both
+    lie close to the largest x; with `mean` every word or region counts as much as any other.
     """
     n = mask.sum(-1)
+    if pooling == "mean":
+        return similarities.masked_fill(~mask, 0).sum(-1) / n
     total = (n[..., None] * similarities).masked_fill(~mask, -torch.inf).logsumexp(-1)
-    return (total if printed else total - n.log()) / n
+    return (total if pooling == "printed" else total - n.log()) / n
 
 
 def final_score(sim: Tensor, S: Tensor, theta: float) -> Tensor:

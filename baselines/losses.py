@@ -54,7 +54,7 @@ def triplet_loss(scores: Tensor, image: Tensor, margin: float, hardest: bool) ->
     return by_image.sum() + by_caption.sum()
 
 
-def collapsed(loss: float, pairs: float, margin: float, directions: int) -> bool:
-    """Whether a hardest-negative loss stands where all scores are equal: 2·B·α a direction, within two per cent."""
-    stuck = 2 * pairs * margin * directions
+def collapsed(loss: float, margin: float, directions: int) -> bool:
+    """Whether a hardest-negative loss a pair stands where all scores are equal: 2α a direction, within two per cent."""
+    stuck = 2 * margin * directions
     return abs(loss - stuck) < 0.02 * stuck

@@ -23,7 +23,7 @@ from gatherset.baselines.words import Vectors, Vocabulary, load_words, save_word
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile, ReleaseIdentity
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class RunConfig:
     release: dict[str, str]  # name, version, content_hash
     extractor_hash: str  # of the features it was trained on
     region_dim: int  # D of these features
+    vectors: str | None  # name and hash of the file of word vectors it began with; none: they were made for it
     code_version: str  # of Gatherset
 
     @property

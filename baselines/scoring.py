@@ -10,14 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gatherset.baselines.edan import Edan, final_score
+from gatherset.baselines.edan import Edan, Rows, final_score
 from gatherset.baselines.loader import Captions
 from gatherset.dataset.features import FeatureFile
 
-IMAGES_AT_ONCE = 64  # images a block
-WORDS_AT_ONCE = (
-    2048  # words a block, padding included: a block's largest tensor is 64 x K x 2048 floats, 19 MB at K = 36
-)
+# A block's largest tensors are IMAGES x K x WORDS floats, 2.4 MB at K = 36: small enough for a processor's cache.
+IMAGES_AT_ONCE = 32
+WORDS_AT_ONCE = 512  # padding included
 
 Scores = NDArray[np.float32]
 
@@ -42,24 +41,33 @@ def all_similarities(model: Edan, features: FeatureFile, ids: Sequence[str], cap
     training = model.training
     model.eval()
     v_glo, V = _encode_images(model, features, ids)
-    result = Similarities(*(torch.zeros(len(ids), len(captions)) for _ in range(3)))
-    for rows in _blocks(captions.lengths):
-        t_glo, T, mask = model.encode_captions(*captions.rows(rows))
-        if model.config.alignment != "local":
-            for images in _slices(len(ids)):
-                result.sim[images, rows] = model.global_similarity(v_glo[images], t_glo)
-        if model.config.alignment != "global":
-            for images in _slices(len(ids)):
-                t2i, i2t = model.local_similarity(V[images], T, mask)
-                result.S_TI[images, rows], result.S_IT[images, rows] = t2i, i2t
+    result = compare(model, v_glo, V, captions)
     model.train(training)
     return result
 
 
-def _encode_images(model: Edan, features: FeatureFile, ids: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """v_glo [n, d] and V̂ [n, K, d]."""
-    encoded = [model.encode_images(torch.from_numpy(features.regions(ids[block]))) for block in _slices(len(ids))]
-    return torch.cat([v_glo for v_glo, _ in encoded]), torch.cat([V for _, V in encoded])
+def compare(model: Edan, v_glo: Tensor, V: Rows, captions: Captions) -> Similarities:
+    """The similarities of encoded images, v_glo [n, d] and their regions, with `captions`."""
+    result = Similarities(*(torch.zeros(len(v_glo), len(captions)) for _ in range(3)))
+    for columns in _blocks(captions.lengths):
+        t_glo, words, _ = model.encode_captions(*captions.rows(columns))
+        T = Rows.of(words)
+        for rows in _slices(len(v_glo)):
+            if model.config.alignment != "local":
+                result.sim[rows, columns] = model.global_similarity(v_glo[rows], t_glo)
+            if model.config.alignment != "global":
+                result.S_TI[rows, columns], result.S_IT[rows, columns] = model.local_similarity(V[rows], T)
+    return result
+
+
+def _encode_images(model: Edan, features: FeatureFile, ids: Sequence[str]) -> tuple[Tensor, Rows]:
+    """v_glo [n, d] and the regions of n images."""
+    globals_, blocks = [], []
+    for block in _slices(len(ids)):
+        v_glo, V = model.encode_images(torch.from_numpy(features.regions(ids[block])))
+        globals_.append(v_glo)
+        blocks.append(Rows.of(V))
+    return torch.cat(globals_), Rows.joined(blocks)
 
 
 def _slices(n: int) -> list[slice]:

@@ -7,27 +7,33 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from gatherset import __version__
 from gatherset.baselines.edan import PRESETS as EDAN_PRESETS
 from gatherset.baselines.edan import Edan, EdanConfig
 from gatherset.baselines.loader import Captions, flat_captions, flat_events, number_captions
-from gatherset.baselines.losses import ContrastiveLoss, collapsed, triplet_loss
+from gatherset.baselines.losses import collapsed
 from gatherset.baselines.recall import rsum
 from gatherset.baselines.runs import Run, RunConfig, begin_run, load_run, read_config, release_identity, save_model
 from gatherset.baselines.scoring import Similarities, all_similarities
+from gatherset.baselines.start import start_from_cca
+from gatherset.baselines.step import Step, processes, rank
+from gatherset.baselines.vectors import given_vectors, vectors_name
 from gatherset.baselines.words import Vectors, Vocabulary, load_words, train_word2vec
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
+from gatherset.dataset.progress import progress
 
 if TYPE_CHECKING:
     from gatherset.dataset.loading import Release
@@ -43,12 +49,13 @@ class TrainConfig:
     lr: float = 5e-4  # highest learning rate, of AdamW
     epochs: int = 15  # passes over all captions, at most
     warm_up: int = 100  # steps in which the rate rises from zero
-    decay_at: float = 0.7  # share of all steps after which the rate is a tenth
     weight_decay: float = 0.01
     averaging: float = 0.0  # decay of the mean of the weights that is evaluated and kept; 0: the weights themselves
     clip: float = 2.0  # largest norm of the gradient
     margin: float = 0.2  # α of Eq. 14
     tau: float = 0.07  # τ of Eq. 7 at the start
+    start: Literal["word2vec", "cca"] = "word2vec"  # first weights: random ones on Word2Vec, or those of a linear CCA
+    local_loss: Literal["triplet", "infonce"] = "triplet"  # Eq. 14, or Eq. 7 to 9 on the local similarity as well
     all_negatives: int = 500  # steps in which Eq. 14 sums over all negatives, before it takes the hardest
     literal_triplet: bool = False  # decision 4: Eq. 14 on S(T, I) alone, as printed; else on S(I, T) as well
     patience: int = 4  # epochs without a better validation Rsum before training stops
@@ -57,7 +64,9 @@ class TrainConfig:
 
 PRESETS = {
     "paper": TrainConfig(),
-    "cpu": TrainConfig(batch=64, lr=1e-3, epochs=8),
+    "cpu": TrainConfig(
+        batch=128, epochs=6, weight_decay=0.05, averaging=0.99, start="cca", local_loss="infonce", patience=6
+    ),
 }
 
 
@@ -68,38 +77,60 @@ def train(
     *,
     edan: EdanConfig = EDAN_PRESETS["cpu"],
     settings: TrainConfig = PRESETS["cpu"],
+    vectors: Path | None = None,
     report: Callable[[str], None] = print,
 ) -> Run:
     """Train on the train split, choose epoch and θ on the val split, and leave the run in `folder`.
 
     A training that was stopped goes on after its last whole epoch, with the outcome of one that was not; a finished
     one is opened. Raises FeaturesError where the features are of another release, ModelError where the folder holds
-    another run, where the loss is no longer a number, or where the splits are too small.
+    another run, where the loss is no longer a number, or where the splits are too small. `vectors` is a file of word
+    vectors to begin with, instead of a Word2Vec trained on the release.
     """
     features.require(release)
     _check_splits(release)
-    config = run_config(release, features, edan, settings)
+    if vectors is not None and settings.start == "cca":
+        raise ModelError(f"{vectors} is given, but start = cca brings vectors of its own", "Choose one of the two")
+    report = report if rank() == 0 else _nothing
+    config = run_config(release, features, edan, settings, vectors)
     if (folder / "config.json").exists():
         if read_config(folder) != config:
             raise ModelError(f"{folder} already holds a run with other settings", "Choose another name with --run")
         if not (folder / "state.pt").exists():
             return load_run(folder)
-        vocabulary, vectors = load_words(folder)
-    else:
-        vocabulary, vectors = _words(release, edan, settings.seed)
+    elif rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
         _save_state(folder / "state.pt", {"epoch": 0})
-        begin_run(folder, config, vocabulary, vectors)
+        begin_run(folder, config, *_words(release, edan, settings, vectors, report))
+    _wait()
+    vocabulary, first_vectors = load_words(folder)
     unknown = vocabulary.unknown_share(flat_captions(release["val"]))
     report(f"{len(vocabulary)} words; {unknown:.1%} of the words in the val split are unknown")
-    # Moments of words that are not in the batch shrink to denormal numbers, which are many times slower.
-    torch.set_flush_denormal(True)
-    _Training(release, features, folder, edan, settings, vocabulary, vectors).run(report)
-    (folder / "state.pt").unlink()
+    _Training(release, features, folder, edan, settings, vocabulary, first_vectors).run(report)
+    _wait()
+    (folder / "state.pt").unlink(missing_ok=True)
     return load_run(folder)
 
 
-def run_config(release: Release, features: FeatureFile, edan: EdanConfig, settings: TrainConfig) -> RunConfig:
+def join_processes() -> None:
+    """Join the other processes of a `torchrun`; nothing where there are none."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        dist.init_process_group("gloo")
+
+
+def _nothing(_: str) -> None:
+    """Only the first process reports."""
+
+
+def _wait() -> None:
+    """Until all processes are here."""
+    if processes() > 1:
+        dist.barrier()
+
+
+def run_config(
+    release: Release, features: FeatureFile, edan: EdanConfig, settings: TrainConfig, vectors: Path | None = None
+) -> RunConfig:
     """What a training with these would be made of."""
     return RunConfig(
         edan=asdict(edan),
@@ -107,6 +138,7 @@ def run_config(release: Release, features: FeatureFile, edan: EdanConfig, settin
         release=release_identity(release),
         extractor_hash=features.header.extractor.hash,
         region_dim=features.header.dim,
+        vectors=vectors_name(vectors) if vectors else None,
         code_version=__version__,
     )
 
@@ -120,12 +152,21 @@ def _check_splits(release: Release) -> None:
             )
 
 
-def _words(release: Release, edan: EdanConfig, seed: int) -> tuple[Vocabulary, Vectors]:
+def _words(
+    release: Release, edan: EdanConfig, settings: TrainConfig, given: Path | None, report: Callable[[str], None]
+) -> tuple[Vocabulary, Vectors]:
+    """The vocabulary of the training captions and the vectors it begins with."""
     split = release["train"]
     captions, events = flat_captions(split), flat_events(split)
     vocabulary = Vocabulary.of(captions, release.event_types if edan.label else ())
+    if given is not None:
+        vectors, missing = given_vectors(given, vocabulary, seed=settings.seed)
+        report(f"{given.name} lacks {missing:.1%} of the {len(vocabulary)} words of the training captions")
+        return vocabulary, vectors
+    if settings.start == "cca":  # which brings vectors of its own
+        return vocabulary, np.zeros((len(vocabulary), edan.d), np.float32)
     before: list[str | None] = [event if edan.label else None for event in events]
-    return vocabulary, train_word2vec(captions, before, vocabulary, dim=edan.word_dim, seed=seed)
+    return vocabulary, train_word2vec(captions, before, vocabulary, dim=edan.word_dim, seed=settings.seed)
 
 
 def choose_theta(similarities: Similarities, caption_image: NDArray[np.integer], alignment: str) -> tuple[float, float]:
@@ -159,17 +200,26 @@ class _Training:
         }
         torch.manual_seed(settings.seed)
         self.model = Edan(edan, features.header.dim, torch.from_numpy(vectors))
-        self.contrastive = ContrastiveLoss(settings.tau)
-        self.modules = nn.ModuleList([self.model, self.contrastive])
+        state = _read_state(folder)
+        if settings.start == "cca" and not state["epoch"]:
+            start_from_cca(self.model, features, self.ids["train"], self.captions["train"])
+        self.step = Step(self.model, settings)
+        self.parallel = DistributedDataParallel(self.step) if processes() > 1 else self.step
         self.averaged = copy.deepcopy(self.model)  # this one is evaluated and kept
         self.optimiser = torch.optim.AdamW(self._parameter_groups(), lr=settings.lr, fused=True)
         self.steps_an_epoch = sum(1 for _ in self._batches(0))
         self.hardest_from = settings.all_negatives  # step; put off where the loss collapses
         self.best, self.best_epoch = -1.0, 0
+        self.log: list[dict[str, Any]] = []  # one line an epoch
+        self.epochs_done = int(state["epoch"])
+        if self.epochs_done:
+            self._resume(state)
 
     def run(self, report: Callable[[str], None]) -> None:
         """All epochs that are still to come."""
-        for epoch in range(self._resume(), self.settings.epochs):
+        # Moments of words that are not in the batch shrink to denormal numbers, which are many times slower.
+        torch.set_flush_denormal(True)
+        for epoch in range(self.epochs_done, self.settings.epochs):
             if epoch - self.best_epoch >= self.settings.patience:
                 break
             line = self._epoch(epoch)
@@ -181,52 +231,54 @@ class _Training:
 
     def _epoch(self, epoch: int) -> dict[str, Any]:
         started = time.monotonic()
-        # Each epoch has a generator state of its own, so that a resumed training takes the same way.
-        torch.manual_seed(self.settings.seed * 100_003 + epoch)
+        # Each epoch and process has a generator state of its own, so that a resumed training takes the same way.
+        torch.manual_seed((self.settings.seed * 1009 + rank()) * 100_003 + epoch)
         self.model.train()
-        losses = []
-        for number, rows in enumerate(self._batches(epoch)):
-            losses.append(self._step(epoch * self.steps_an_epoch + number, rows))
-        contrastive, triplet = (sum(column) / len(losses) for column in zip(*losses, strict=True))
+        label = f"epoch {epoch + 1} of {self.settings.epochs}, best Rsum {max(self.best, 0):.1f}"
+        batches: Iterable[Tensor] = self._batches(epoch)
+        if rank() == 0:
+            batches = progress(batches, total=self.steps_an_epoch, label=label)
+        losses = [self._step(epoch * self.steps_an_epoch + number, rows) for number, rows in enumerate(batches)]
+        contrastive, local = (sum(column) / len(losses) for column in zip(*losses, strict=True))
         directions = 1 if self.settings.literal_triplet else 2
         first_step, next_step = epoch * self.steps_an_epoch, (epoch + 1) * self.steps_an_epoch
-        stuck = first_step >= self.hardest_from and collapsed(
-            triplet, self.margin_pairs, self.settings.margin, directions
-        )
+        triplet = self.settings.local_loss == "triplet" and self.model.config.alignment != "global"
+        stuck = triplet and first_step >= self.hardest_from and collapsed(local, self.settings.margin, directions)
         if stuck:
             self.hardest_from = next_step + self.steps_an_epoch
-        similarities = all_similarities(self.averaged, self.features, self.ids["val"], self.captions["val"])
-        theta, value = choose_theta(similarities, self.captions["val"].image.numpy(), self.model.config.alignment)
+        theta, value = self._validate()
         self.averaged.theta.fill_(theta)
         return {
             "epoch": epoch + 1,
-            "loss": contrastive + triplet,
+            "loss": contrastive + local,
             "contrastive": contrastive,
-            "triplet": triplet,
+            "local": local,
             "collapsed": stuck,
-            "tau": self.contrastive.tau.item(),
+            "tau": self.step.contrastive.tau.item() if self.model.config.alignment != "local" else None,
             "theta": theta,
             "rsum": value,
             "seconds": time.monotonic() - started,
         }
 
+    def _validate(self) -> tuple[float, float]:
+        """θ and Rsum on the val split; the first process measures for all."""
+        outcome = torch.zeros(2, dtype=torch.float64)
+        if rank() == 0:
+            similarities = all_similarities(self.averaged, self.features, self.ids["val"], self.captions["val"])
+            owner = self.captions["val"].image.numpy()
+            outcome[:] = torch.tensor(choose_theta(similarities, owner, self.model.config.alignment))
+        if processes() > 1:
+            dist.broadcast(outcome, 0)
+        return outcome[0].item(), outcome[1].item()
+
     def _step(self, step: int, rows: Tensor) -> tuple[float, float]:
-        """One step of the optimiser on the captions `rows`; its two losses."""
-        settings, captions, alignment = self.settings, self.captions["train"], self.model.config.alignment
-        image = captions.image[rows]
-        regions = torch.from_numpy(self.features.regions([self.ids["train"][i] for i in image.tolist()]))
-        v_glo, V = self.model.encode_images(regions)
-        t_glo, T, mask = self.model.encode_captions(*captions.rows(rows))
-        contrastive = triplet = torch.zeros(())
-        if alignment != "local":
-            contrastive = self.contrastive(self.model.global_similarity(v_glo, t_glo), image)
-        if alignment != "global":
-            S_TI, S_IT = self.model.local_similarity(V, T, mask)
-            hardest = step >= self.hardest_from
-            triplet = triplet_loss(S_TI, image, settings.margin, hardest)
-            if not settings.literal_triplet:
-                triplet = triplet + triplet_loss(S_IT, image, settings.margin, hardest)
-        loss = contrastive + triplet  # Eq. 15
+        """One step of the optimiser on the captions `rows`, shared among the processes; its two losses."""
+        captions = self.captions["train"]
+        own = rows[rank() : len(rows) - len(rows) % processes() : processes()]
+        image = captions.image[own]
+        shown = torch.from_numpy(self.features.regions([self.ids["train"][i] for i in image.tolist()]))
+        contrastive, local = self.parallel(shown, *captions.rows(own), image, step >= self.hardest_from)
+        loss = contrastive + local  # Eq. 15
         if not math.isfinite(loss.item()):
             raise ModelError(
                 f"the loss became {loss.item()} at step {step}",
@@ -235,11 +287,11 @@ class _Training:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(step)
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.modules.parameters(), settings.clip)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.step.parameters(), self.settings.clip)
         self.optimiser.step()
         self._average(step)
-        return contrastive.item(), triplet.item()
+        return contrastive.item(), local.item()
 
     @torch.no_grad()
     def _average(self, step: int) -> None:
@@ -250,8 +302,8 @@ class _Training:
 
     def _rate(self, step: int) -> float:
         total = self.settings.epochs * self.steps_an_epoch
-        rate = self.settings.lr * min(1.0, (step + 1) / min(self.settings.warm_up, total / 4))
-        return rate if step < self.settings.decay_at * total else rate / 10
+        warm = min(1.0, (step + 1) / min(self.settings.warm_up, total / 4))
+        return self.settings.lr * warm * (1 + math.cos(math.pi * step / total)) / 2
 
     def _batches(self, epoch: int) -> Iterator[Tensor]:
         """Caption rows of every batch: five passes over the images, each with another caption of every image.
@@ -259,7 +311,7 @@ class _Training:
         So all captions are seen in an epoch, and no batch holds two captions of an image.
         """
         generator = np.random.default_rng([self.settings.seed, epoch])
-        image = self.captions["train"].image.numpy()
+        image, lengths = self.captions["train"].image.numpy(), self.captions["train"].lengths.numpy()
         first = np.searchsorted(image, np.arange(len(self.ids["train"])))
         counts = np.bincount(image)
         order = [first[i] + generator.permutation(counts[i]) for i in range(len(counts))]
@@ -268,19 +320,15 @@ class _Training:
             generator.shuffle(rows)
             for start in range(0, len(rows), self.settings.batch):
                 batch = rows[start : start + self.settings.batch]
-                if len(batch) > 1:
-                    yield torch.from_numpy(batch)
-
-    @property
-    def margin_pairs(self) -> float:
-        """Pairs in a mean batch."""
-        return len(self.captions["train"]) / self.steps_an_epoch
+                if len(batch) >= 2 * processes():
+                    # Captions of like length stand together, see `Step`.
+                    yield torch.from_numpy(batch[np.argsort(lengths[batch], kind="stable")])
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """Weight decay for matrices; none for biases, norms, τ and word vectors (which are sparse in a batch)."""
         matrices: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
-        for name, parameter in self.modules.named_parameters():
+        for name, parameter in self.step.named_parameters():
             (matrices if parameter.ndim > 1 and "word2vec" not in name else others).append(parameter)
         return [
             {"params": matrices, "weight_decay": self.settings.weight_decay},
@@ -288,31 +336,41 @@ class _Training:
         ]
 
     def _save(self, epochs_done: int, line: dict[str, Any]) -> None:
-        if line["rsum"] > self.best:
+        better = line["rsum"] > self.best
+        if better:
             self.best, self.best_epoch = line["rsum"], epochs_done
+        self.log.append(line)
+        if rank():
+            return
+        if better:
             save_model(self.folder, self.averaged)
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
         state = {
             "epoch": epochs_done,
-            "modules": self.modules.state_dict(),
+            "step": self.step.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "hardest_from": self.hardest_from,
             "best": self.best,
             "best_epoch": self.best_epoch,
+            "log": self.log,
         }
         _save_state(self.folder / "state.pt", state)
+        # The log follows from the state: killed between the two, a resumed training still writes each epoch once.
+        (self.folder / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in self.log), "utf-8")
 
-    def _resume(self) -> int:
-        """Take up the last whole epoch; the number of epochs done."""
-        state = torch.load(self.folder / "state.pt", weights_only=True)
-        if state["epoch"]:
-            self.modules.load_state_dict(state["modules"])
-            self.averaged.load_state_dict(state["averaged"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.hardest_from, self.best, self.best_epoch = state["hardest_from"], state["best"], state["best_epoch"]
-        return int(state["epoch"])
+    def _resume(self, state: dict[str, Any]) -> None:
+        """Take up the last whole epoch."""
+        self.step.load_state_dict(state["step"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.hardest_from, self.best, self.best_epoch = state["hardest_from"], state["best"], state["best_epoch"]
+        self.log = state["log"]
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    path = folder / "state.pt"
+    state: dict[str, Any] = torch.load(path, weights_only=True) if path.exists() else {"epoch": 0}
+    return state
 
 
 def _save_state(path: Path, state: dict[str, Any]) -> None:

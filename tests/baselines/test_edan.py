@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gatherset.baselines.edan import Edan, EdanConfig, attended_similarities, pool
+from gatherset.baselines.edan import Edan, EdanConfig, Rows, attended_similarities, pool
 
 SMALL = EdanConfig(d=16, layers=1, heads=2, word_dim=12, dropout=0.0)
 LENGTHS = (3, 5, 1)
@@ -35,8 +35,8 @@ def captions() -> tuple[Tensor, Tensor]:
 def similarities(edan: Edan) -> dict[str, Tensor]:
     with torch.inference_mode():
         v_glo, V = edan.encode_images(regions())
-        t_glo, T, mask = edan.encode_captions(*captions())
-        S_TI, S_IT = edan.local_similarity(V, T, mask)
+        t_glo, T, _ = edan.encode_captions(*captions())
+        S_TI, S_IT = edan.local_similarity(Rows.of(V), Rows.of(T))
         return {"sim": edan.global_similarity(v_glo, t_glo), "S_TI": S_TI, "S_IT": S_IT}
 
 
@@ -63,9 +63,9 @@ def test_local_similarity_equals_the_equations(sharpness: float) -> None:
     V = torch.randn(3, 6, 8, generator=generator) * torch.rand(3, 6, 1, generator=generator) * 3
     T = torch.randn(3, 5, 8, generator=generator)
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
-    s_words, s_regions = attended_similarities(V, T, mask, sharpness)
-    S_TI = pool(s_words, mask[None], True).numpy()
-    S_IT = pool(s_regions, torch.ones(1, 1, 6, dtype=torch.bool), True).numpy()
+    s_words, s_regions = attended_similarities(Rows.of(V), Rows.of(T * mask[..., None]), sharpness)
+    S_TI = pool(s_words, mask[None], "printed").numpy()
+    S_IT = pool(s_regions, torch.ones(1, 1, 6, dtype=torch.bool), "printed").numpy()
     for b, image in enumerate(V.double().numpy()):
         for c, length in enumerate(LENGTHS):
             words = T[c, :length].double().numpy()
@@ -114,8 +114,8 @@ def test_weighted_output_makes_text_to_image_blind_for_the_label() -> None:
         _, V = edan.encode_images(regions())
         scores = []
         for label in (events, events + 3):
-            _, T, mask = edan.encode_captions(words, label)
-            scores.append(edan.local_similarity(V, T, mask))
+            _, T, _ = edan.encode_captions(words, label)
+            scores.append(edan.local_similarity(Rows.of(V), Rows.of(T)))
     torch.testing.assert_close(scores[0][0], scores[1][0], atol=1e-5, rtol=0)
     assert not torch.allclose(scores[0][1], scores[1][1], atol=1e-4)
 
@@ -126,14 +126,15 @@ def test_residual_output_lets_the_label_count() -> None:
     with torch.inference_mode():
         _, V = edan.encode_images(regions())
         one, two = (
-            edan.local_similarity(V, *edan.encode_captions(words, label)[1:])[0] for label in (events, events + 3)
+            edan.local_similarity(Rows.of(V), Rows.of(edan.encode_captions(words, label)[1]))[0]
+            for label in (events, events + 3)
         )
     assert not torch.allclose(one, two, atol=1e-4)
 
 
 @pytest.mark.parametrize("attention", ["event", "self", "none"])
 @pytest.mark.parametrize("label", [True, False])
-@pytest.mark.parametrize("pooling", ["printed", "log_mean_exp"])
+@pytest.mark.parametrize("pooling", ["printed", "log_mean_exp", "mean"])
 def test_padding_never_changes_a_score(attention: str, label: bool, pooling: str) -> None:
     edan = model(attention=attention, label=label, pooling=pooling)
     expected = similarities(edan)
@@ -141,8 +142,8 @@ def test_padding_never_changes_a_score(attention: str, label: bool, pooling: str
     longer = torch.nn.functional.pad(words, (0, 4))
     with torch.inference_mode():
         v_glo, V = edan.encode_images(regions())
-        t_glo, T, mask = edan.encode_captions(longer, events)
-        S_TI, S_IT = edan.local_similarity(V, T, mask)
+        t_glo, T, _ = edan.encode_captions(longer, events)
+        S_TI, S_IT = edan.local_similarity(Rows.of(V), Rows.of(T))
     torch.testing.assert_close(edan.global_similarity(v_glo, t_glo), expected["sim"], atol=1e-5, rtol=0)
     torch.testing.assert_close(S_TI, expected["S_TI"], atol=1e-5, rtol=0)
     torch.testing.assert_close(S_IT, expected["S_IT"], atol=1e-5, rtol=0)
@@ -168,12 +169,28 @@ def test_a_zero_region_gives_finite_scores_and_gradients() -> None:
     V.requires_grad_()
     T = torch.randn(3, 5, 8, requires_grad=True)
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
-    s_words, s_regions = attended_similarities(V, T, mask, 9.0)
-    total = pool(s_words, mask[None], True).sum() + pool(s_regions, torch.ones(1, 1, 4, dtype=torch.bool), True).sum()
+    s_words, s_regions = attended_similarities(Rows.of(V), Rows.of(T * mask[..., None]), 9.0)
+    total = (
+        pool(s_words, mask[None], "printed").sum()
+        + pool(s_regions, torch.ones(1, 1, 4, dtype=torch.bool), "printed").sum()
+    )
     total.backward()
     assert torch.isfinite(total)
     assert torch.isfinite(V.grad).all()
     assert torch.isfinite(T.grad).all()
+
+
+def test_a_padded_region_never_changes_a_score() -> None:
+    edan = model()
+    words, events = captions()
+    with torch.inference_mode():
+        t_glo, T, _ = edan.encode_captions(words, events)
+        scores = []
+        for shown in (regions(), torch.nn.functional.pad(regions(), (0, 0, 0, 3))):
+            v_glo, V = edan.encode_images(shown)
+            scores.append((edan.global_similarity(v_glo, t_glo), *edan.local_similarity(Rows.of(V), Rows.of(T))))
+    for one, other in zip(*scores, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
 
 
 def test_an_image_of_zeros_gives_finite_scores() -> None:
@@ -185,16 +202,16 @@ def test_an_image_of_zeros_gives_finite_scores() -> None:
 
 def test_log_mean_exp_of_equal_similarities_is_that_similarity() -> None:
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
-    pooled = pool(torch.full((3, 5), 0.3), mask, printed=False)
+    pooled = pool(torch.full((3, 5), 0.3), mask, "log_mean_exp")
     torch.testing.assert_close(pooled, torch.full((3,), 0.3))
 
 
 def test_pooling_as_printed_favours_short_captions() -> None:
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
-    pooled = pool(torch.full((3, 5), 0.3), mask, printed=True)
+    pooled = pool(torch.full((3, 5), 0.3), mask, "printed")
     expected = [0.3 + np.log(n) / n for n in LENGTHS]
     np.testing.assert_allclose(pooled.numpy(), expected, atol=1e-6)
 
 
 def test_pooling_long_captions_does_not_overflow() -> None:
-    assert torch.isfinite(pool(torch.ones(1, 200), torch.ones(1, 200, dtype=torch.bool), True)).all()
+    assert torch.isfinite(pool(torch.ones(1, 200), torch.ones(1, 200, dtype=torch.bool), "printed")).all()

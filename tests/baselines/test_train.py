@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from gatherset.dataset.errors import FeaturesError, ModelError
 from gatherset.dataset.features import FeatureFile
 from tests.baselines.conftest import TinyRelease, write_features
 
+ROOT = Path(__file__).parents[2]
 EDAN = EdanConfig(d=32, layers=1, heads=2, word_dim=16)
-SETTINGS = TrainConfig(batch=20, lr=3e-3, epochs=4, warm_up=5, all_negatives=20, averaging=0.9)
+SETTINGS = TrainConfig(batch=20, lr=1e-2, epochs=4, warm_up=5, all_negatives=20, averaging=0.9)
 
 
 def silent(_: str) -> None:
@@ -77,6 +80,38 @@ def test_a_stopped_training_goes_on_to_the_same_model(
     assert_same(trained, folder)
 
 
+KILLED = """
+import sys
+from pathlib import Path
+from gatherset.baselines.train import train
+from gatherset.dataset.features import FeatureFile
+from tests.baselines.conftest import TinyRelease
+from tests.baselines.test_train import EDAN, SETTINGS
+
+release = TinyRelease({"train": 60, "val": 20, "test": 20})
+train(release, FeatureFile.open(sys.argv[1]), Path(sys.argv[2]), edan=EDAN, settings=SETTINGS,
+      report=lambda line: print(line, flush=True))
+"""
+
+
+def test_a_killed_training_goes_on_to_the_same_model_and_log(
+    trained: Path, release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-c", KILLED, str(features.path), str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("epoch 2"):
+                process.kill()
+    assert (folder / "state.pt").exists()
+    train(release, features, folder, edan=EDAN, settings=SETTINGS, report=silent)
+    assert_same(trained, folder)
+    logs = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (trained, folder)]
+    for one, other in zip(*logs, strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
 def test_a_finished_run_is_opened_not_trained_again(trained: Path, release: TinyRelease, features: FeatureFile) -> None:
     before = (trained / "model.safetensors").stat().st_mtime_ns
     train(release, features, trained, edan=EDAN, settings=SETTINGS, report=silent)
@@ -86,6 +121,26 @@ def test_a_finished_run_is_opened_not_trained_again(trained: Path, release: Tiny
 def test_a_folder_with_another_run_is_refused(trained: Path, release: TinyRelease, features: FeatureFile) -> None:
     with pytest.raises(ModelError, match="other settings"):
         train(release, features, trained, edan=EDAN, settings=replace(SETTINGS, seed=1), report=silent)
+
+
+def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path) -> None:
+    document = json.loads((trained / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**document, "format": 1}))
+    with pytest.raises(ModelError, match="another version"):
+        load_run(tmp_path)
+
+
+def test_a_cca_and_given_vectors_are_not_mixed(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, start="cca")
+    with pytest.raises(ModelError, match="Choose one"):
+        train(release, features, tmp_path / "run", edan=EDAN, settings=settings, vectors=tmp_path / "v.txt")
+
+
+def test_training_that_begins_as_a_cca_begins_well(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, start="cca", local_loss="infonce", epochs=1)
+    edan = replace(EDAN, region_dropout=0.25, word_dropout=0.1, pooling="mean")
+    train(release, features, tmp_path / "run", edan=edan, settings=settings, report=silent)
+    assert json.loads((tmp_path / "run" / "log.jsonl").read_text())["rsum"] > 500
 
 
 def test_features_of_another_release_are_refused(release: TinyRelease, tmp_path: Path) -> None:

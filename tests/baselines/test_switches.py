@@ -1,0 +1,22 @@
+import pytest
+
+from gatherset.baselines.edan import EdanConfig
+from gatherset.baselines.switches import ABLATIONS, switched
+from gatherset.baselines.train import TrainConfig
+from gatherset.dataset.errors import InputError
+
+
+def test_a_switch_sets_the_field_of_that_name() -> None:
+    edan, settings = switched(EdanConfig(), TrainConfig(), ["attention=self", "layers=2", "literal_triplet=true"])
+    assert (edan.attention, edan.layers, settings.literal_triplet) == ("self", 2, True)
+
+
+@pytest.mark.parametrize("switch", ["attention", "colour=red", "attention=big", "layers=two", "label=maybe"])
+def test_a_switch_that_there_is_not_is_refused_with_what_there_is(switch: str) -> None:
+    with pytest.raises(InputError, match=switch):
+        switched(EdanConfig(), TrainConfig(), [switch])
+
+
+def test_every_ablation_is_a_configuration() -> None:
+    for _, changes in ABLATIONS.values():
+        switched(EdanConfig(), TrainConfig(), [f"{name}={value}" for name, value in changes.items()])
