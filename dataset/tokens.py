@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
 def tokens(caption: str) -> list[str]:
     """The tokens of a caption, in order: runs of letters and digits in lower case, with the apostrophes inside them."""
-    return [token.replace("’", "'") for token in _TOKEN.findall(caption.lower())]
+    return _TOKEN.findall(caption.lower().replace("’", "'"))
