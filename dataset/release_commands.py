@@ -43,7 +43,7 @@ def release() -> None:
 @click.option(
     "--blur-faces",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Blur the faces that this YuNet model (ONNX) finds. It misses some.",
+    help="Blur the faces that this CenterFace or YuNet model (ONNX) finds. It misses some.",
 )
 @workspace_option
 @json_option
