@@ -113,10 +113,11 @@ def blur(picture: Image.Image, boxes: Boxes) -> Image.Image:
     result = picture.convert("RGB") if picture.mode not in ("RGB", "L") else picture.copy()
     for x, y, width, height in boxes.tolist():
         left, top = max(0, int(x - MARGIN * width)), max(0, int(y - MARGIN * height))
-        right, bottom = int(x + (1 + MARGIN) * width) + 1, int(y + (1 + MARGIN) * height) + 1
-        area = result.crop((left, top, min(right, result.width), min(bottom, result.height)))
-        if not area.width or not area.height:
+        right = min(int(x + (1 + MARGIN) * width) + 1, result.width)
+        bottom = min(int(y + (1 + MARGIN) * height) + 1, result.height)
+        if right <= left or bottom <= top:
             continue
+        area = result.crop((left, top, right, bottom))
         # First to a few pixels, which cannot be undone; then smoothed, so that the blocks do not catch the eye.
         tiny = area.resize((min(6, area.width), min(6, area.height)), Image.Resampling.BOX)
         smooth = tiny.resize(area.size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(max(area.size) / 12))

@@ -26,6 +26,10 @@ class WebServer:
             def do_GET(self) -> None:
                 server._answer(self)
 
+            def do_HEAD(self) -> None:
+                self.send_response(200 if (server.root / unquote(self.path).lstrip("/")).is_file() else 404)
+                self.end_headers()
+
             def log_message(self, *_: object) -> None:
                 pass
 

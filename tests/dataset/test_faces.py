@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gatherset.dataset.catalog.tables import images
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.faces import FaceBlurring, blur
+from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.integrity import content_finding, integrity_findings
 from gatherset.dataset.release import build_release
 from gatherset.dataset.workspace import Workspace
 from tests.conftest import SHARED
+from tests.dataset.conftest import make_all
 
 pytest.importorskip("cv2", reason="OpenCV is not installed (pip install 'gatherset[faces]')")
 
@@ -60,17 +63,12 @@ def test_a_blurred_release_has_other_images_and_says_how_they_were_made(
     if not photos.is_dir():
         pytest.skip("the real photographs are not beside this clone (../shared/data/wider_events)")
     fill(workspace, 4)
-    from gatherset.dataset.ingest import Provenance, ingest
-    from tests.dataset.conftest import make_all
-
     (tmp_path / "some").mkdir()
     for path in sorted(photos.rglob("2_Demonstration*.jpg"))[:4]:
         (tmp_path / "some" / path.name).write_bytes(path.read_bytes())
     ingest(workspace, tmp_path / "some", Provenance("collected", "CC-BY-4.0"))
     captions = [{"text": f"A crowd number {n}.", "origin": "human", "author": None, "verified": True} for n in range(5)]
     with workspace.catalog.write() as connection:
-        from gatherset.dataset.catalog.tables import images
-
         connection.execute(images.update().where(images.c.captions == []).values(captions=captions))
     make_all(workspace)
     plain = build_release(workspace).release
