@@ -26,7 +26,7 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "split": ("gatherset.dataset.commands:split", "Give new records a split."),
     "release": ("gatherset.dataset.release_commands:release", "Build, compare, check and publish releases."),
     "pull": ("gatherset.dataset.release_commands:pull", "Fetch a published release."),
-    "export": ("gatherset.dataset.release_commands:export", "Write a release in the form of another tool."),
+    "export": ("gatherset.dataset.export_commands:export", "Write a release in the form of another tool."),
     "features": ("gatherset.baselines.commands:features", "Extract image features of a release."),
     "train": ("gatherset.baselines.commands:train", "Train EDAN on a release."),
     "evaluate": ("gatherset.baselines.commands:evaluate", "Measure a trained model, or anyone's scores."),

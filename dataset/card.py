@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gatherset.dataset.diff import Comparison
@@ -151,13 +151,16 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def attribution(manifest: Mapping[str, Any], facts: Facts, records: Iterable[Record]) -> Iterator[str]:
-    """The lines of ATTRIBUTION.md: the licences, then whom to credit for each image, a line an image."""
-    yield f"# Licences and credits of {manifest['name']} {manifest['version']}\n\n| licence | images |\n|---|---:|\n"
-    yield from (f"| {license} | {count} |\n" for license, count in sorted(facts.all_licenses.items()))
-    yield "\n"
-    for record in records:
-        source = record["source"]
-        credit = source["attribution"] or "no attribution known"
-        link = f", <{source['url']}>" if source["url"] else ""
-        yield f"- {record['id']}: {' '.join(credit.split())} ({source['license']}; {source['dataset']}{link})\n"
+def attribution_head(manifest: Mapping[str, Any], facts: Facts) -> str:
+    """The beginning of ATTRIBUTION.md: the licences. What follows is `attribution_line` of each record."""
+    rows = "".join(f"| {license} | {count} |\n" for license, count in sorted(facts.all_licenses.items()))
+    title = f"# Licences and credits of {manifest['name']} {manifest['version']}"
+    return f"{title}\n\n| licence | images |\n|---|---:|\n{rows}\n"
+
+
+def attribution_line(record: Record) -> str:
+    """Whom to credit for one image, on one line that names the record."""
+    source = record["source"]
+    credit = " ".join((source["attribution"] or "no attribution known").split())
+    link = f", <{source['url']}>" if source["url"] else ""
+    return f"- {record['id']}: {credit} ({source['license']}; {source['dataset']}{link})\n"

@@ -1,7 +1,8 @@
 """Blurring faces: a detector given as a file finds them, and the release gets pictures in which they are blurred.
 
-The detector is a YuNet model in ONNX form (Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", 2023), run
-by OpenCV. It misses faces, small, turned and covered ones above all: a blurred release still shows people.
+The detector is CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2020) or
+YuNet (Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", 2023) in ONNX form, run by OpenCV. Each misses
+faces, small, turned and covered ones above all: a blurred release still shows people.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from gatherset.dataset.workspace import Workspace
 
 MARGIN = 0.2  # of a face's size, on each side: hair and chin tell people apart too
+CENTERFACE_OUTPUTS = 4  # heat map, scale, offset, landmarks; YuNet has twelve
+CENTERFACE_STEP = 4  # pixels of a cell of its maps
+OVERLAP = 0.3  # of two boxes, above which they are one face
 LEAST_SIDE = 640  # pixels; smaller pictures are enlarged before they are searched, so that small faces are found
 QUALITY = 92  # of a JPEG or WebP that is encoded anew
 Boxes = NDArray[np.float32]  # [F, 4] x, y, width, height in pixels
@@ -38,8 +42,10 @@ Boxes = NDArray[np.float32]  # [F, 4] x, y, width, height in pixels
 class FaceBlurring:
     """How to blur."""
 
-    detector: Path  # a YuNet model, such as face_detection_yunet_2023mar.onnx
-    threshold: float = 0.5  # of the detector's score; low, because a face that is missed costs more than a blurred sign
+    detector: Path  # centerface.onnx, or face_detection_yunet_2023mar.onnx
+    threshold: float = (
+        0.35  # of the detector's score; low, because a face that is missed costs more than a blurred sign
+    )
 
     def apply(self, workspace: Workspace, records: Iterable[Record]) -> Blurred:
         """Blur the images of the records; what was blurred before is taken from the workspace. Raises InputError."""
@@ -107,10 +113,11 @@ def blur(picture: Image.Image, boxes: Boxes) -> Image.Image:
     result = picture.convert("RGB") if picture.mode not in ("RGB", "L") else picture.copy()
     for x, y, width, height in boxes.tolist():
         left, top = max(0, int(x - MARGIN * width)), max(0, int(y - MARGIN * height))
-        right, bottom = int(x + (1 + MARGIN) * width) + 1, int(y + (1 + MARGIN) * height) + 1
-        area = result.crop((left, top, min(right, result.width), min(bottom, result.height)))
-        if not area.width or not area.height:
+        right = min(int(x + (1 + MARGIN) * width) + 1, result.width)
+        bottom = min(int(y + (1 + MARGIN) * height) + 1, result.height)
+        if right <= left or bottom <= top:
             continue
+        area = result.crop((left, top, right, bottom))
         # First to a few pixels, which cannot be undone; then smoothed, so that the blocks do not catch the eye.
         tiny = area.resize((min(6, area.width), min(6, area.height)), Image.Resampling.BOX)
         smooth = tiny.resize(area.size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(max(area.size) / 12))
@@ -128,24 +135,59 @@ def _encoded(picture: Image.Image, image_format: str) -> bytes:
 
 
 class _Detector:
+    """A face detector in a file, whichever of the two it is."""
+
     def __init__(self, path: Path, threshold: float) -> None:
         import cv2
 
+        self.threshold = threshold
         try:
-            self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-            self._net = cv2.FaceDetectorYN.create(str(path), "", (320, 320), threshold)
-        except (OSError, cv2.error) as error:
-            raise InputError(f"{path} is not a YuNet face detector: {error}", "See docs/releases.md, Faces") from error
+            model = path.read_bytes()
+            self.sha256 = hashlib.sha256(model).hexdigest()
+            self._model = np.frombuffer(model, np.uint8)
+            self._net = cv2.dnn.readNetFromONNX(self._model)
+            self._size: tuple[int, ...] = ()  # of the picture that the network has seen
+            self._outputs = sorted(self._net.getUnconnectedOutLayersNames())  # 537 heat map, 538 scale, 539 offset, …
+            self._find = self._centerface
+            if len(self._outputs) != CENTERFACE_OUTPUTS:
+                self._yunet_net = cv2.FaceDetectorYN.create(str(path), "", (320, 320), threshold)
+                self._find = self._yunet
+            self._find(np.zeros((64, 64, 3), np.uint8))
+        except (OSError, cv2.error, ValueError) as error:
+            step = "See docs/releases.md, Faces"
+            raise InputError(f"{path} is neither a CenterFace nor a YuNet model: {error}", step) from error
 
     def find(self, pixels: NDArray[np.uint8]) -> Boxes:
         """The faces in an RGB picture [H, W, 3]."""
         import cv2
 
         height, width = pixels.shape[:2]
-        scale = max(1.0, LEAST_SIDE / max(height, width))
-        size = (round(width * scale), round(height * scale))
-        self._net.setInputSize(size)
-        _, found = self._net.detect(cv2.resize(np.ascontiguousarray(pixels[:, :, ::-1]), size))
-        if found is None:
-            return np.zeros((0, 4), np.float32)
-        return np.asarray(found[:, :4] / scale, np.float32)
+        # Both networks halve the picture five times.
+        size = tuple(
+            max(32, round(side * max(1, LEAST_SIDE / max(height, width)) / 32) * 32) for side in (width, height)
+        )
+        found = self._find(np.asarray(cv2.resize(np.ascontiguousarray(pixels[:, :, ::-1]), size), np.uint8))
+        scale = np.array([width / size[0], height / size[1]] * 2, np.float32)
+        return np.asarray(found * scale, np.float32)
+
+    def _yunet(self, bgr: NDArray[np.uint8]) -> Boxes:
+        self._yunet_net.setInputSize((bgr.shape[1], bgr.shape[0]))
+        _, found = self._yunet_net.detect(bgr)
+        return np.zeros((0, 4), np.float32) if found is None else np.asarray(found[:, :4], np.float32)
+
+    def _centerface(self, bgr: NDArray[np.uint8]) -> Boxes:
+        """A face is a peak of the heat map [h, w]; `scale` gives its height and width, `offset` where in the cell."""
+        import cv2
+
+        if bgr.shape[:2] != self._size:  # after another size OpenCV's answers are wrong without a word
+            self._net, self._size = cv2.dnn.readNetFromONNX(self._model), bgr.shape[:2]
+        self._net.setInput(cv2.dnn.blobFromImage(bgr, swapRB=True))
+        heat, scale, offset, _ = self._net.forward(self._outputs)
+        rows, columns = np.where(heat[0, 0] > self.threshold)
+        cells = (rows, columns)
+        high, wide = (np.exp(scale[0, axis][cells]) * CENTERFACE_STEP for axis in (0, 1))
+        top = (rows + offset[0, 0][cells] + 0.5) * CENTERFACE_STEP - high / 2
+        left = (columns + offset[0, 1][cells] + 0.5) * CENTERFACE_STEP - wide / 2
+        boxes = np.stack([left, top, wide, high], 1).astype(np.float32)
+        kept = cv2.dnn.NMSBoxes(boxes.tolist(), heat[0, 0][cells].tolist(), self.threshold, OVERLAP)
+        return boxes[np.asarray(kept, np.int64).reshape(-1)]

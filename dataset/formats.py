@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring as json_text
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -181,8 +182,8 @@ class CocoFile:
         self._file.write(_separator(self._images) + canonical(self._image(self._images + 1, record)))
         self._images += 1
         for entry in record["captions"]:
-            annotation = {"id": self._annotations + 1, "image_id": self._images, "caption": entry["text"]}
-            self._captions.write(_separator(self._annotations) + canonical(annotation))
+            begin = f'{_separator(self._annotations)}{{"id":{self._annotations + 1},"image_id":{self._images},'
+            self._captions.write(f'{begin}"caption":{json_text(entry["text"])}}}')
             self._annotations += 1
 
     def _image(self, number: int, record: Record) -> dict[str, Any]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gatherset.dataset.card import attribution, changes, citation, dataset_card
+from gatherset.dataset.card import changes, citation, dataset_card
 from gatherset.dataset.croissant import croissant
 from gatherset.dataset.datasheet import ANSWERS_FILE, datasheet, read_answers, unanswered
 from gatherset.dataset.diff import Comparison
 from gatherset.dataset.facts import Facts
-from gatherset.dataset.records import Record
 from gatherset.dataset.release_folder import file_entry, write_json
 from gatherset.dataset.report import report_page
 from gatherset.dataset.settings import AboutSettings
@@ -43,10 +42,9 @@ def write_papers(
     facts: Facts,
     comparison: Comparison | None,
     about: About,
-    records: Iterable[Record],
     store: ImageStore,
 ) -> None:
-    """Write all papers into the release folder. `comparison` is with the release before."""
+    """Write the papers into the release folder, all but ATTRIBUTION.md. `comparison` is with the release before."""
     if comparison:
         comparison = replace(comparison, after=f"{manifest['name']}@{manifest['version']}")
     pages = {
@@ -58,7 +56,5 @@ def write_papers(
     }
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
-    with (folder / "ATTRIBUTION.md").open("w", encoding="utf-8") as file:
-        file.writelines(attribution(manifest, facts, records))
     tables = [file_entry(folder, path) for path in sorted(folder.rglob("*.parquet"))]
     write_json(folder / "croissant.json", croissant(manifest, facts, about.settings, about.answers, tables))

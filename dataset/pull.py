@@ -34,7 +34,7 @@ from gatherset.dataset.versions import Wanted, version_text
 
 THREADS = 4  # files at once
 ATTEMPTS = 5  # at one file, while each brings more of it
-BLOCK = 1 << 20  # bytes read, hashed and written at once
+BLOCK = 1 << 18  # bytes read, hashed and written at once: what a cut can cost, for each file in hand
 
 
 class YankWarning(UserWarning):

@@ -16,11 +16,12 @@ from gatherset.dataset.timestamps import now
 Record = dict[str, Any]  # of the shape schemas/record.schema.json
 SCHEMA_VERSION = "1.0"
 SPLITS = ("train", "val", "test")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical(value: Any) -> str:
     """The one text of a JSON value: sorted keys, no spaces, as UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def content_hash(records: Iterable[Record]) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 import gatherset
 from gatherset.dataset import formats
+from gatherset.dataset.card import attribution_head, attribution_line
 from gatherset.dataset.catalog.tables import records as records_table
 from gatherset.dataset.diff import Comparison, compare
 from gatherset.dataset.errors import ReleaseError
@@ -224,7 +225,7 @@ def _write_all(
     folder: Path, draft: _Draft, manifest: dict[str, Any], comparison: Comparison | None, about: About
 ) -> None:
     _write_data(folder, draft, manifest)
-    write_papers(folder, manifest, draft.facts, comparison, about, draft, draft.store)
+    write_papers(folder, manifest, draft.facts, comparison, about, draft.store)
     write_checksums(folder, manifest)
 
 
@@ -232,11 +233,16 @@ def _write_data(folder: Path, draft: _Draft, manifest: dict[str, Any]) -> None:
     """All files that hold records, in one pass over them: by id, so that one bucket comes after the other."""
     licenses = {split: sorted(draft.facts.licenses[split]) for split in SPLITS}
     records = progress(draft, total=draft.facts.records, label="release")
-    with formats.AnnotationFiles(folder, manifest, licenses) as annotations:
+    with (
+        formats.AnnotationFiles(folder, manifest, licenses) as annotations,
+        (folder / "ATTRIBUTION.md").open("w", encoding="utf-8") as credits,
+    ):
+        credits.write(attribution_head(manifest, draft.facts))
         for bucket, members in groupby(records, lambda record: formats.bucket_of(record["id"], manifest["buckets"])):
             kept: dict[str, list[Record]] = {split: [] for split in SPLITS}
             for record in members:
                 annotations.add(record)
+                credits.write(attribution_line(record))
                 if manifest["images"]:
                     kept[record["split"]].append(record)
             for split, those in kept.items():

@@ -1,4 +1,4 @@
-"""The shell commands of releases: release …, pull, export."""
+"""The shell commands of releases: release …, pull."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def release() -> None:
 @click.option(
     "--blur-faces",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Blur the faces that this YuNet model (ONNX) finds. It misses some.",
+    help="Blur the faces that this CenterFace or YuNet model (ONNX) finds. It misses some.",
 )
 @workspace_option
 @json_option
@@ -123,7 +123,7 @@ def diff(before: str, after: str, form: str, workspace: Path | None) -> None:
     from gatherset.dataset import diff_report
     from gatherset.dataset.diff import compare
 
-    first, second = _find_release(before, workspace), _find_release(after, workspace)
+    first, second = find_release(before, workspace), find_release(after, workspace)
     comparison = compare(str(first), first, str(second), second)
     if form == "json":
         print_json(diff_report.as_json(comparison))
@@ -131,7 +131,8 @@ def diff(before: str, after: str, form: str, workspace: Path | None) -> None:
         say(diff_report.as_html(comparison) if form == "html" else diff_report.as_text(comparison))
 
 
-def _find_release(reference: str, workspace: Path | None) -> Release:
+def find_release(reference: str, workspace: Path | None) -> Release:
+    """The release in the folder `reference`, or the workspace's of this version."""
     from gatherset.dataset.loading import open_release
     from gatherset.dataset.workspace import Workspace
 
@@ -152,7 +153,7 @@ def publish(reference: str | None, registry: str, workspace: Path | None) -> Non
     from gatherset.dataset.registry import Registry
     from gatherset.dataset.workspace import Workspace
 
-    found = _find_release(reference, workspace) if reference else Workspace.open(workspace).release()
+    found = find_release(reference, workspace) if reference else Workspace.open(workspace).release()
     there = Registry(registry)
     if there.publish(found):
         say(f"Published {found} in {there.url} (one writer at a time by {there.storage.how_locked}).")
@@ -295,7 +296,7 @@ def measure(
     from gatherset.dataset.versions import parse_version
     from gatherset.dataset.workspace import Workspace
 
-    found = _find_release(reference, workspace) if reference else Workspace.open(workspace).release()
+    found = find_release(reference, workspace) if reference else Workspace.open(workspace).release()
     documents = [measurements.link_rot(found)] if links else []
     documents += [measurements.semantic_density(found, features)] if features else []
     documents += [measurements.benchmark_result(found, result)] if result else []
@@ -343,62 +344,3 @@ def pull(
     else:
         text = f"{pulled.fetched:,} bytes fetched, {pulled.reused:,} were here"
         say(f"Pulled {pulled.release} ({text}): {pulled.release.path}")
-
-
-@click.group()
-def export() -> None:
-    """Write a release in the form of another tool.
-
-    Example: gatherset export webdataset mg@1.0.0 shards
-    """
-
-
-@export.command()
-@click.argument("reference", metavar="RELEASE")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--features", required=True, type=click.Path(path_type=Path), help="What `gatherset features` made of it."
-)
-@workspace_option
-def precomp(reference: str, folder: Path, features: Path, workspace: Path | None) -> None:
-    """*_ims.npy, *_caps.txt and *_ids.txt, which VSE++, SCAN and VSE-infinity read.
-
-    Example: gatherset export precomp 1.0.0 precomp --features features/mg-1.0.0-efficientnet_lite0-448.gsf
-    """
-    from gatherset.dataset.exports import export_precomp
-
-    export_precomp(_find_release(reference, workspace), features, folder)
-    say(f"Wrote {folder}")
-
-
-@export.command()
-@click.argument("reference", metavar="RELEASE")
-@click.argument("folder", type=click.Path(path_type=Path))
-@workspace_option
-def webdataset(reference: str, folder: Path, workspace: Path | None) -> None:
-    """Tar shards of images, captions and records.
-
-    Example: gatherset export webdataset 1.0.0 shards
-    """
-    from gatherset.dataset.exports import export_webdataset
-
-    export_webdataset(_find_release(reference, workspace), folder)
-    say(f"Wrote {folder}")
-
-
-@export.command()
-@click.argument("reference", metavar="RELEASE")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--images-url", default="/data/local-files/?d=images", show_default=True, help="Where the server finds the images."
-)
-@workspace_option
-def labelstudio(reference: str, folder: Path, images_url: str, workspace: Path | None) -> None:
-    """tasks.json for Label Studio's import, config.xml, and the images.
-
-    Example: gatherset export labelstudio 1.0.0 label-studio
-    """
-    from gatherset.dataset.exports import export_labelstudio
-
-    export_labelstudio(_find_release(reference, workspace), folder, images_url)
-    say(f"Wrote {folder}")

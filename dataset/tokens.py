@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _ASCII = bytes(ord(chr(code).lower() if code < 128 and chr(code).isalnum() else " ") for code in range(256))
 # Scripts that put no space between words (Thai, Lao, Khmer, Burmese, kana, Han): a letter counts as a word.
 _UNSPACED = re.compile(
@@ -16,7 +16,7 @@ _UNSPACED = re.compile(
 
 def tokens(caption: str) -> list[str]:
     """The tokens of a caption, in order: runs of letters and digits in lower case, with the apostrophes inside them."""
-    return [token.replace("’", "'") for token in _TOKEN.findall(caption.lower())]
+    return _TOKEN.findall(caption.lower().replace("’", "'"))
 
 
 @lru_cache(maxsize=256)  # a dozen rules ask for the same five captions, one after the other

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import http.server
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
+
+PIECE = 1 << 15  # bytes
 
 
 class WebServer:
@@ -18,6 +21,7 @@ class WebServer:
         self.ranges = True  # whether it answers Range with 206
         self.cut_after: Callable[[], int | None] = lambda: None  # bytes of a body, then the connection breaks
         self.change: Callable[[str, bytes], bytes] = lambda path, data: data  # what is sent instead
+        self.seconds_a_piece = 0.0  # a slow line
         self.served: list[tuple[str, int]] = []  # bytes of bodies, by path
         self.requests: list[str] = []
         server = self
@@ -25,6 +29,10 @@ class WebServer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server._answer(self)
+
+            def do_HEAD(self) -> None:
+                self.send_response(200 if (server.root / unquote(self.path).lstrip("/")).is_file() else 404)
+                self.end_headers()
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -46,8 +54,15 @@ class WebServer:
         handler.send_header("Content-Length", str(len(data) - start))
         handler.end_headers()
         body = memoryview(data)[start:][: self.cut_after()]
-        handler.wfile.write(body)
-        self.served.append((path, len(body)))
+        sent = 0
+        try:
+            for at in range(0, len(body), PIECE):
+                handler.wfile.write(body[at : at + PIECE])
+                sent += len(body[at : at + PIECE])
+                time.sleep(self.seconds_a_piece)
+        except ConnectionError:
+            pass  # the reader was killed
+        self.served.append((path, sent))
         handler.close_connection = True
 
     @contextmanager
