@@ -22,7 +22,7 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),
     "gold": ("gatherset.annotate.commands:gold", "Images of known answer: practice, and a measure."),
     "validate": ("gatherset.dataset.commands:validate", "Check a workspace, a release, a file of records."),
-    "waive": ("gatherset.dataset.commands:waive", "Excuse a record from a rule, with a reason."),
+    "record": ("gatherset.dataset.commands:record", "Excuse a record from a rule, or withdraw it."),
     "split": ("gatherset.dataset.commands:split", "Give new records a split."),
     "release": ("gatherset.dataset.release_commands:release", "Build, compare, check and publish releases."),
     "pull": ("gatherset.dataset.release_commands:pull", "Fetch a published release."),

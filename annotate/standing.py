@@ -9,11 +9,13 @@ from gatherset.dataset.workspace import Workspace
 
 
 def standing(workspace: Workspace) -> dict[str, int]:
-    """{records, rejected, in review, in the queue}, and those of known answer if any: every image is counted once."""
+    """{records, rejected, in review, in the queue}, and if any, withdrawn and of known answer: each image once."""
+    withdrawn = sa.exists().where(records.c.id == images.c.id, records.c.withdrawn.is_not(None))
     recorded = sa.exists().where(records.c.id == images.c.id)
     review = sa.exists().where(tasks.c.image_id == images.c.id, tasks.c.kind == "review", tasks.c.state == "open")
     known = sa.exists().where(tasks.c.image_id == images.c.id, tasks.c.state == "gold")
     where = sa.case(
+        (withdrawn, "withdrawn"),
         (recorded, "records"),
         (images.c.rejected.is_not(None), "rejected"),
         (known, "of known answer"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from getpass import getuser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,6 +22,8 @@ from gatherset.dataset.shell import (
     say_findings,
     workspace_option,
 )
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
     from gatherset.dataset.validation_report import Report
@@ -141,24 +145,64 @@ def say_report(report: Report, statistics: bool = False) -> None:
     say(report.summary())
 
 
-@click.command()
-@click.argument("record_id")
-@click.argument("rule")
-@click.option("--reason", required=True, help="Why this record may break the rule; it stands in the record.")
-@click.option("--as", "name", help="Who decides. Default: your login name.")
-@workspace_option
-def waive(record_id: str, rule: str, reason: str, name: str | None, workspace: Path | None) -> None:
-    """Excuse the record RECORD_ID from RULE: its finding is counted as waived from now on.
+def _decision(command: F) -> F:
+    """Gives the command the record's id, the reason, and the name of who decides."""
+    command = workspace_option(command)
+    command = click.option("--as", "name", help="Who decides. Default: your login name.")(command)
+    command = click.option("--reason", required=True, help="For those who come later.")(command)
+    return click.argument("record_id")(command)
 
-    Example: gatherset waive gs-3f9a1c0b7d2e4a55 GS304 --reason "Two captions of one sign"
+
+@click.group()
+def record() -> None:
+    """Decide about one record.
+
+    Example: gatherset record withdraw gs-3f9a1c0b7d2e4a55 --reason "The photographer asked for it"
     """
-    import getpass
 
-    from gatherset.dataset.waivers import waive
+
+@record.command()
+@_decision
+@click.argument("rule")
+def waive(record_id: str, rule: str, reason: str, name: str | None, workspace: Path | None) -> None:
+    """Excuse the record RECORD_ID from RULE: its finding is counted as waived, and the reason stands in the record.
+
+    Example: gatherset record waive gs-3f9a1c0b7d2e4a55 GS304 --reason "Two captions of one sign"
+    """
+    from gatherset.dataset.corrections import waive
     from gatherset.dataset.workspace import Workspace
 
-    waive(Workspace.open(workspace), record_id, rule, reason, name or getpass.getuser())
+    waive(Workspace.open(workspace), record_id, rule, reason, name or getuser())
     say(f"{record_id} is excused from {rule}.")
+
+
+@record.command()
+@_decision
+def withdraw(record_id: str, reason: str, name: str | None, workspace: Path | None) -> None:
+    """Keep the record RECORD_ID out of the dataset from now on. Releases that were built do not change.
+
+    Example: gatherset record withdraw gs-3f9a1c0b7d2e4a55 --reason "The photographer asked for it"
+    """
+    from gatherset.dataset.corrections import withdraw
+    from gatherset.dataset.workspace import Workspace
+
+    withdraw(Workspace.open(workspace), record_id, reason, name or getuser())
+    say(f"{record_id} is withdrawn. Is it published? See: gatherset release retract")
+
+
+@record.command()
+@click.argument("record_id")
+@workspace_option
+def restore(record_id: str, workspace: Path | None) -> None:
+    """Take the withdrawal of the record RECORD_ID back.
+
+    Example: gatherset record restore gs-3f9a1c0b7d2e4a55
+    """
+    from gatherset.dataset.corrections import restore
+    from gatherset.dataset.workspace import Workspace
+
+    restore(Workspace.open(workspace), record_id)
+    say(f"{record_id} is a record again.")
 
 
 @click.command()

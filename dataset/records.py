@@ -102,18 +102,20 @@ def add_revision(
 
 
 def current_records(connection: Connection) -> Iterator[Record]:
-    """The current revision of every record, by id."""
+    """The current revision of every record that was not withdrawn, by id."""
     return (_record(row) for row in connection.execute(_CURRENT.order_by(records.c.id)))
 
 
 def current_record(connection: Connection, identity: str) -> Record | None:
-    """The current revision of one record; None where the image has not become one."""
+    """The current revision of one record; None where the image has not become one, or it was withdrawn."""
     row = connection.execute(_CURRENT.where(records.c.id == identity)).one_or_none()
     return None if row is None else _record(row)
 
 
-_CURRENT = sa.select(revisions.c.content, records.c.split).join(
-    records, (records.c.id == revisions.c.record_id) & (records.c.revision == revisions.c.revision)
+_CURRENT = (
+    sa.select(revisions.c.content, records.c.split)
+    .join(records, (records.c.id == revisions.c.record_id) & (records.c.revision == revisions.c.revision))
+    .where(records.c.withdrawn.is_(None))
 )
 
 
@@ -122,7 +124,8 @@ def _record(row: Any) -> Record:
 
 
 def newest_change(connection: Connection) -> str | None:
-    """When a record was last made, corrected, or given a split: the date of a release. None where there is none."""
+    """When a record was last made, corrected, given a split, or withdrawn: a release's date. None without records."""
     made = connection.execute(sa.select(sa.func.max(revisions.c.created_at))).scalar()
-    assigned = connection.execute(sa.select(sa.func.max(records.c.split_at))).scalar()
-    return max(filter(None, (made, assigned)), default=None)
+    latest = sa.select(sa.func.max(records.c.split_at), sa.func.max(records.c.withdrawn_at))
+    assigned, withdrawn = connection.execute(latest).one()
+    return max(filter(None, (made, assigned, withdrawn)), default=None)

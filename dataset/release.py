@@ -117,6 +117,8 @@ def build_release(
             report.add(finding)
         if report.errors:
             return Built(None, report)
+        if not report.checked:
+            raise ReleaseError("all records were withdrawn", "To take one back: gatherset record restore")
         comparison = compare(str(parent), parent, workspace.settings.name, draft) if parent else None
         version = _next_version(workspace, parent, comparison, wanted)
         about = About.of(workspace)
@@ -131,7 +133,8 @@ def build_release(
 
 def _missing_splits(workspace: Workspace, connection: Connection) -> tuple[dict[str, str], list[Finding]]:
     """Splits for the records that have none, and what kept some from getting one."""
-    missing = sa.select(records_table.c.id).where(records_table.c.split.is_(None)).limit(1)
+    without = (records_table.c.split.is_(None), records_table.c.withdrawn.is_(None))
+    missing = sa.select(records_table.c.id).where(*without).limit(1)
     if connection.execute(missing).first() is None:
         return {}, []
     plan = plan_splits(list(current_records(connection)), workspace.settings)

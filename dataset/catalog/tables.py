@@ -147,6 +147,9 @@ records = Table(
     Column("revision", Integer, nullable=False),  # the current one
     Column("split", Text),
     Column("split_at", Text),
+    Column("withdrawn", Text),  # why it is kept out of the dataset
+    Column("withdrawn_by", Text),
+    Column("withdrawn_at", Text),
 )
 
 revisions = Table(

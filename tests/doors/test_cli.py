@@ -197,6 +197,6 @@ def test_a_waived_finding_blocks_no_release(make_photos: Callable[..., Path], tm
     report = json.loads(run("validate", "-w", mg, "--json", "--select", "GS302").stdout)
     assert report["errors"]
     for where in {finding["where"] for finding in report["findings"]}:
-        assert run("waive", where, "GS302", "--reason", "Short and good", "-w", mg).exit_code == 0
+        assert run("record", "waive", where, "GS302", "--reason", "Short and good", "-w", mg).exit_code == 0
     again = json.loads(run("validate", "-w", mg, "--json", "--select", "GS302").stdout)
     assert (again["errors"], again["waived"]) == (0, {"GS302": report["errors"]})

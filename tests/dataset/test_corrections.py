@@ -1,0 +1,96 @@
+from collections.abc import Callable
+
+import pytest
+
+from gatherset.dataset.corrections import restore, waive, withdraw
+from gatherset.dataset.errors import InputError, ReleaseError
+from gatherset.dataset.records import current_records
+from gatherset.dataset.release import build_release
+from gatherset.dataset.workspace import Workspace
+
+
+@pytest.fixture
+def identity(workspace: Workspace, fill: Callable[..., None]) -> str:
+    fill(workspace, 1)
+    with workspace.catalog.read() as connection:
+        [record] = current_records(connection)
+    return str(record["id"])
+
+
+def waivers(workspace: Workspace) -> list[dict[str, str]]:
+    with workspace.catalog.read() as connection:
+        [record] = current_records(connection)
+    return list(record["waivers"])
+
+
+def test_a_waiver_stands_in_the_record_with_its_reason(workspace: Workspace, identity: str) -> None:
+    waive(workspace, identity, "GS304", " Two captions of one sign ", "lea")
+    assert waivers(workspace) == [{"rule": "GS304", "reason": "Two captions of one sign"}]
+
+
+def test_a_second_waiver_of_a_rule_replaces_the_first(workspace: Workspace, identity: str) -> None:
+    for rule, reason in (("GS304", "no"), ("GS302", "It is a sign"), ("GS304", "yes")):
+        waive(workspace, identity, rule, reason, "lea")
+    assert waivers(workspace) == [{"rule": "GS302", "reason": "It is a sign"}, {"rule": "GS304", "reason": "yes"}]
+
+
+@pytest.mark.parametrize(
+    ("record", "rule", "reason", "complaint"),
+    [
+        ("gs-0000000000000000", "GS304", "why", "there is no record gs-0000000000000000"),
+        (None, "GS399", "why", "there is no rule GS399"),
+        (None, "GS101", "why", "GS101 cannot be waived"),
+        (None, "GS304", "  ", "this needs a reason"),
+    ],
+)
+def test_what_cannot_be_waived_is_refused(
+    workspace: Workspace, identity: str, record: str | None, rule: str, reason: str, complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        waive(workspace, record or identity, rule, reason, "lea")
+
+
+def ids(workspace: Workspace) -> list[str]:
+    with workspace.catalog.read() as connection:
+        return [record["id"] for record in current_records(connection)]
+
+
+def test_a_withdrawn_record_is_none_until_it_is_restored(workspace: Workspace, identity: str) -> None:
+    withdraw(workspace, identity, "The photographer asked for it", "lea")
+    assert ids(workspace) == []
+    restore(workspace, identity)
+    assert ids(workspace) == [identity]
+
+
+def test_a_withdrawn_record_leaves_the_next_release_as_a_major_change(
+    workspace: Workspace, fill: Callable[..., None]
+) -> None:
+    fill(workspace, 12)
+    build_release(workspace)
+    gone = ids(workspace)[0]
+    withdraw(workspace, gone, "A person asked for it", "lea")
+    built = build_release(workspace).release
+    assert built is not None
+    assert built.version == "2.0.0"
+    assert gone not in {record["id"] for record in built.records()}
+
+
+def test_a_release_of_withdrawn_records_alone_is_refused(workspace: Workspace, identity: str) -> None:
+    withdraw(workspace, identity, "no", "lea")
+    with pytest.raises(ReleaseError, match="all records were withdrawn"):
+        build_release(workspace)
+
+
+def test_withdrawing_twice_says_why_it_was_withdrawn(workspace: Workspace, identity: str) -> None:
+    withdraw(workspace, identity, "takedown", "lea")
+    for act in (
+        lambda: withdraw(workspace, identity, "again", "lea"),
+        lambda: waive(workspace, identity, "GS304", "why", "lea"),
+    ):
+        with pytest.raises(InputError, match="was withdrawn: takedown"):
+            act()
+
+
+def test_restoring_what_was_not_withdrawn_is_refused(workspace: Workspace, identity: str) -> None:
+    with pytest.raises(InputError, match="was not withdrawn"):
+        restore(workspace, identity)
