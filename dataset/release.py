@@ -28,6 +28,7 @@ from gatherset.dataset.papers import About, write_papers
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import SPLITS, Record, current_records, newest_change
 from gatherset.dataset.release_folder import assembled, write_checksums
+from gatherset.dataset.retractions import retracted_in
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.splits import plan_splits
 from gatherset.dataset.store import ImageStore
@@ -77,7 +78,9 @@ class _Draft:
         # Without images in the release, whether they can be read is no question of the release.
         store = self.store if workspace.settings.release.images else None
         before = Membership(self.parent.records()) if self.parent else None
-        context = Context(workspace.settings, workspace.taxonomy, store, parent=before)
+        context = Context(
+            workspace.settings, workspace.taxonomy, store, parent=before, retracted=retracted_in(workspace.root)
+        )
         total = self.connection.execute(sa.select(sa.func.count()).select_from(records_table)).scalar_one()
         return validate(self._looked_at(progress(self, total=total, label="validate")), context)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from gatherset.dataset.errors import NoWorkspaceError
 from gatherset.dataset.findings import as_json as findings_json
 from gatherset.dataset.findings import errors
 from gatherset.dataset.records import SPLITS
@@ -215,20 +217,26 @@ def yank(reference: str, reason: str | None, undo: bool, registry: str) -> None:
 @click.option("--note", default="", help="For those who ask why.")
 @click.option("--purge", is_flag=True, help="Also write the published files that hold it anew, in every version.")
 @registry_option
-def retract(identity: str, reason: str, note: str, purge: bool, registry: str) -> None:
+@workspace_option
+def retract(identity: str, reason: str, note: str, purge: bool, registry: str, workspace: Path | None) -> None:
     """Take record ID out of every version: pull and load leave it out from now on.
 
-    Without --purge its image and captions stay readable in the published files. The workspace is not changed: reject
-    the image there too, or the next release has it again.
+    Without --purge its image and captions stay readable in the published files. A workspace keeps the list too, and
+    builds no release with a record on it (GS605): gatherset record withdraw.
 
     Example: gatherset release retract gs-3f9a1c0b7d2e4a55 --reason takedown --purge
     """
     from gatherset.dataset.registry import Registry
-    from gatherset.dataset.retractions import Retraction
+    from gatherset.dataset.retractions import Retraction, keep_retractions
+    from gatherset.dataset.workspace import find_workspace
 
     there = Registry(registry)
     new = there.retract(Retraction(identity, reason, datetime.now(UTC).strftime("%Y-%m-%d"), note))
     say(f"{identity} is on the list of {there.url}." if new else f"{identity} was on the list already.")
+    with suppress(NoWorkspaceError):
+        root = find_workspace(workspace)
+        keep_retractions(root, there.retractions())
+        say(f"The list is kept in {root} too. To leave the record out: gatherset record withdraw")
     if purge:
         written = there.purge()
         for name, count in written.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import jsonschema
 from gatherset import schemas
 from gatherset.dataset.errors import ReleaseError
 from gatherset.dataset.release_folder import RETRACTIONS
+from gatherset.dataset.store import write_whole
 
 REASONS = ("takedown", "privacy", "licence", "wrong")
 _ID = re.compile(r"gs-[0-9a-f]{16}")
@@ -107,6 +108,17 @@ def applied_in(folder: Path) -> Applied:
     """What was retracted in a release folder; nothing where nobody did."""
     path = folder / RETRACTIONS
     return parse_retractions(path.read_bytes(), str(path)) if path.is_file() else Applied()
+
+
+def keep_retractions(folder: Path, retractions: Sequence[Retraction]) -> None:
+    """Write the list into a workspace, whose rules then refuse the records on it (GS605)."""
+    text = json.dumps(Applied(tuple(retractions)).document(), indent=1, ensure_ascii=False)
+    write_whole(folder / RETRACTIONS, f"{text}\n".encode())
+
+
+def retracted_in(folder: Path) -> dict[str, str]:
+    """The ids on the list that a workspace keeps, each with the reason."""
+    return {retraction.id: retraction.reason for retraction in applied_in(folder).retractions}
 
 
 def folder_retractions(folder: Path) -> tuple[Retraction, ...]:

@@ -14,6 +14,7 @@ from gatherset.dataset.loading import Release, open_release, releases_in
 from gatherset.dataset.membership import Membership
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import current_records
+from gatherset.dataset.retractions import retracted_in
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.settings import FORMAT, Settings
 from gatherset.dataset.submission import submission_findings
@@ -68,7 +69,8 @@ def _validate_workspace(workspace: Workspace, choice: Choice) -> Report:
     items = ((record["id"], record) for record in progress(records, total=len(records), label="validate"))
     built = releases_in(workspace.releases_folder)
     parent = Membership(open_release(built[max(built)]).records()) if built else None
-    context = Context(workspace.settings, workspace.taxonomy, workspace.store, parent=parent)
+    retracted = retracted_in(workspace.root)
+    context = Context(workspace.settings, workspace.taxonomy, workspace.store, parent=parent, retracted=retracted)
     return validate(items, context, choice.ids(workspace.settings), choice.shown)
 
 

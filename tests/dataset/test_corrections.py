@@ -6,6 +6,8 @@ from gatherset.dataset.corrections import restore, waive, withdraw
 from gatherset.dataset.errors import InputError, ReleaseError
 from gatherset.dataset.records import current_records
 from gatherset.dataset.release import build_release
+from gatherset.dataset.retractions import Retraction, keep_retractions
+from gatherset.dataset.targets import validate_target
 from gatherset.dataset.workspace import Workspace
 
 
@@ -94,3 +96,15 @@ def test_withdrawing_twice_says_why_it_was_withdrawn(workspace: Workspace, ident
 def test_restoring_what_was_not_withdrawn_is_refused(workspace: Workspace, identity: str) -> None:
     with pytest.raises(InputError, match="was not withdrawn"):
         restore(workspace, identity)
+
+
+def test_a_retracted_record_blocks_releases_until_it_is_withdrawn(workspace: Workspace, identity: str) -> None:
+    keep_retractions(workspace.root, [Retraction(identity, "takedown", "2026-11-21")])
+    report = build_release(workspace).report
+    assert [finding.message for finding in report.findings if finding.level == "error"] == [
+        "the record was retracted: takedown"
+    ]
+    assert validate_target(workspace.root, None).counts["GS605"] == 1
+    withdraw(workspace, identity, "takedown", "lea")
+    with pytest.raises(InputError, match="holds no records"):
+        validate_target(workspace.root, None)
