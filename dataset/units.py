@@ -14,8 +14,8 @@ from gatherset.dataset.keys import key_of
 from gatherset.dataset.records import Record
 
 # The file name that Flickr gives a photograph, with its number; the same one in whatever collection it came.
-_FLICKR_FILE = re.compile(r"(?:^|/)(\d{5,12})_[0-9a-f]{8,10}(?:_[a-z0-9]{1,2})?\.[a-z]{3,4}$", re.IGNORECASE)
-_FLICKR_PAGE = re.compile(r"flickr\.com/photos/[^/]+/(\d+)")
+_FLICKR_FILE = re.compile(r"(\d{5,12})_[0-9a-f]{8,10}(?:_[a-z0-9]{1,2})?\.[a-z]{3,4}", re.IGNORECASE)
+_FLICKR_PAGE = re.compile(r"flickr\.com/photos/[^/]+/(\d+)", re.IGNORECASE)
 _SCHEME = re.compile(r"^https?://(?:www\.)?", re.IGNORECASE)
 
 
@@ -26,18 +26,18 @@ def source_keys(record: Record, series: re.Pattern[str] | None) -> Iterator[int]
     """
     source = record["source"]
     dataset, ref, url = source["dataset"], source["ref"], source["url"]
-    flickr = None
     if ref:
         yield key_of(f"{dataset}\0{ref}")
-        if flickr := _FLICKR_FILE.search(ref):
+        if flickr := _FLICKR_FILE.fullmatch(ref.rpartition("/")[2]):
             yield key_of(f"flickr\0{flickr[1]}")
         if series and (found := series.search(ref)):
             yield key_of(f"series\0{dataset}\0{found[1]}")
     if url:
-        address = _SCHEME.sub("", url).split("#")[0].rstrip("/")
+        address = _SCHEME.sub("", url).partition("#")[0].rstrip("/")
         yield key_of(f"url\0{address}")
-        if found := _FLICKR_FILE.search(address.split("?")[0]) or _FLICKR_PAGE.search(address):
-            yield key_of(f"flickr\0{found[1]}")
+        name = address.partition("?")[0].rpartition("/")[2]
+        if flickr := _FLICKR_FILE.fullmatch(name) or _FLICKR_PAGE.search(address):
+            yield key_of(f"flickr\0{flickr[1]}")
 
 
 def joined(labels: NDArray[np.int32], *edges: tuple[NDArray[np.uint64], NDArray[np.uint64]]) -> NDArray[np.int32]:
