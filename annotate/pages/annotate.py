@@ -16,8 +16,10 @@ FOLDER = Path(__file__).parent / "desk"
 def main() -> None:
     workspace = open_workspace()
     settings, taxonomy = workspace.settings, workspace.taxonomy
-    html, css, js = ((FOLDER / f"desk.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
-    desk = st.components.v2.component("gatherset_desk", html=html, css=css, js=js)
+    html, css, picture, desk_js = (
+        (FOLDER / name).read_text(encoding="utf-8") for name in ("desk.html", "desk.css", "picture.js", "desk.js")
+    )
+    desk = st.components.v2.component("gatherset_desk", html=html, css=css, js=f"{picture}\n{desk_js}")
     done = desk(
         key="desk",
         data={

@@ -6,7 +6,6 @@ const SAVE_AFTER = 300; // ms without a keystroke
 const SAVE_AT_LEAST = 1500; // ms, however fast one types: the server holds the image as long as drafts come
 const RETRY_AFTER = 1500; // ms, while the server cannot be reached
 const HOLD_EVERY = 60000; // ms; somebody who looks and does not type keeps the image too
-const ZOOMS = [1, 1.5, 2.5, 4, 6];
 const REASONS = [
   "I cannot tell what it shows", "The image is damaged or unreadable", "I would rather not look at it",
   "The captions are in a language that I do not read",
@@ -110,10 +109,9 @@ class Desk {
     this.on(this.$("help"), "click", () => this.help());
     this.on(this.$("guidelines"), "click", () => this.tell("guidelines", true));
     this.on(this.$("correct"), "click", () => this.correct());
-    this.on(this.$("unveil"), "click", () => this.unveil());
     this.on(this.$("skip-cancel"), "click", () => this.$("skip-dialog").close("cancel"));
     this.on(this.$("skip-dialog"), "close", () => this.skipped());
-    this.zooming();
+    this.picture = new Picture(this.root, this.ends.signal, () => this.focus());
     this.fill();
     this.begin();
   }
@@ -222,15 +220,19 @@ class Desk {
   // Words typed into earlier tasks that never reached the server, because it was gone then.
   async bringLeftovers() {
     for (const key of Object.keys(localStorage).filter((name) => name.startsWith(this.prefix()))) {
-      const left = JSON.parse(localStorage.getItem(key));
       if (key === this.storageKey()) continue;
+      const left = JSON.parse(localStorage.getItem(key));
+      const bring = (revision, answer) => this.post("draft", { task: left.task, revision, version: left.version, answer });
       try {
         if (!same(left.base, left.now)) {
-          await this.post("draft", { task: left.task, revision: left.revision, version: left.version, answer: left.now });
+          await bring(left.revision, left.now).catch((error) => {
+            if (error.kind !== "newer") throw error;
+            return bring(error.draft.revision, merged(left.base, left.now, error.draft.content));
+          });
         }
         localStorage.removeItem(key);
       } catch (error) {
-        if (error instanceof Refusal && ["answered", "newer", "wrong"].includes(error.kind)) localStorage.removeItem(key);
+        if (["answered", "wrong"].includes(error.kind)) localStorage.removeItem(key);
       }
     }
   }
@@ -258,7 +260,7 @@ class Desk {
     }
     this.restore();
     this.draw();
-    this.picture();
+    this.picture.show(work);
     if (work.correcting) {
       this.notice("You are correcting an answer that you gave earlier. Submitting replaces it.", "", "Back to the queue", () => this.leave());
     }
@@ -414,6 +416,7 @@ class Desk {
   }
 
   notice(text, className = "", label = "", act = null) {
+    for (const there of this.$("notices").children) if (there.textContent.startsWith(text)) return there;
     const made = element("div", { className: `notice ${className}` }, element("p", { textContent: text }), label ? this.button(label, "", act) : "");
     this.$("notices").append(made);
     return made;
@@ -760,81 +763,10 @@ class Desk {
     if (writing) return null;
     if (event.key === "?") return () => this.help();
     if (!this.now) return null;
-    if (event.key === "z" || event.key === "Z") return () => this.zoom(this.scale > 1 ? 1 : 2.5);
+    if (event.key === "z" || event.key === "Z") return () => this.picture.toggle();
     const { kind } = this.work.task;
     if (kind === "screen") return { y: () => this.screen(true), n: () => this.screen(false) }[event.key.toLowerCase()];
     const digit = /^[0-9]$/.test(event.key) && this.$("digits").checked ? (Number(event.key) + 9) % 10 : -1;
     return this.types[digit] ? () => this.choose(this.types[digit].name) : null;
-  }
-
-  // ---- the picture ----
-
-  picture() {
-    const { task, ahead } = this.work;
-    const image = this.$("image");
-    this.zoom(1);
-    image.alt = task.captions[0] ?? "The image to describe";
-    image.onload = () => {
-      image.classList.remove("coming");
-      if (ahead) this.ahead = Object.assign(new Image(), { src: ahead });
-    };
-    if (!image.src.endsWith(task.image)) {
-      image.classList.add("coming");
-      image.src = task.image;
-    }
-    const veiled = task.sensitive && !this.work.correcting;
-    this.$("photo").classList.toggle("veiled", veiled);
-    this.$("veil").hidden = !veiled;
-  }
-
-  unveil() {
-    this.$("photo").classList.remove("veiled");
-    this.$("veil").hidden = true;
-    this.focus();
-  }
-
-  zooming() {
-    const photo = this.$("photo");
-    this.scale = 1;
-    const step = (by) => this.zoom(ZOOMS[Math.min(ZOOMS.length - 1, Math.max(0, ZOOMS.findLastIndex((z) => z <= this.scale) + by))]);
-    this.on(this.$("zoom-in"), "click", () => step(1));
-    this.on(this.$("zoom-out"), "click", () => step(-1));
-    this.on(this.$("zoom-fit"), "click", () => this.zoom(1));
-    let from = null;
-    this.on(photo, "pointerdown", (event) => {
-      if (event.pointerType === "mouse") from = { x: event.clientX, y: event.clientY, left: photo.scrollLeft, top: photo.scrollTop, moved: false };
-    });
-    this.on(window, "pointermove", (event) => {
-      if (!from) return;
-      const [x, y] = [event.clientX - from.x, event.clientY - from.y];
-      if (Math.abs(x) + Math.abs(y) > 4) from.moved = true;
-      photo.scrollTo(from.left - x, from.top - y);
-    });
-    this.on(window, "pointerup", () => setTimeout(() => (from = null)));
-    this.on(photo, "click", (event) => {
-      if (photo.classList.contains("veiled") || from?.moved) return;
-      const box = photo.getBoundingClientRect();
-      this.zoom(this.scale > 1 ? 1 : 2.5, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
-    });
-    this.on(photo, "wheel", (event) => {
-      if (!event.ctrlKey) return;
-      event.preventDefault();
-      step(event.deltaY < 0 ? 1 : -1);
-    }, { passive: false });
-  }
-
-  // `scale` times the size at which the whole image fits; (x, y) is the point to look at, as shares of the view.
-  zoom(scale, x = 0.5, y = 0.5) {
-    const [photo, image] = [this.$("photo"), this.$("image")];
-    if (photo.classList.contains("veiled") && scale > 1) return;
-    this.scale = scale;
-    photo.classList.toggle("near", scale > 1);
-    for (const side of ["width", "height"]) image.style[side] = scale > 1 ? `${scale * 100}%` : "";
-    photo.scrollTo((scale * x - 0.5) * photo.clientWidth, (scale * y - 0.5) * photo.clientHeight);
-    const { original } = this.work?.task ?? {};
-    if (scale > 1 && original && !image.src.endsWith(original)) {
-      const sharp = Object.assign(new Image(), { src: original });
-      sharp.decode().then(() => this.work?.task?.original === original && this.scale > 1 && (image.src = original)).catch(() => {});
-    }
   }
 }
