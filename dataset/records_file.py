@@ -85,7 +85,9 @@ def _parse(where: str, line: bytes) -> tuple[str, Record | Finding]:
         record = orjson.loads(line)
     except ValueError:
         try:  # it says better what is wrong, and takes a few odd but readable ones, which the rules then judge
-            record = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+            record = json.loads(line.strip().decode("utf-8-sig"), parse_constant=_no_constant)
+        except json.JSONDecodeError as error:
+            return where, _unreadable(where, f"the line is not JSON: {error.msg} at character {error.pos + 1}")
         except (ValueError, RecursionError) as error:
             return where, _unreadable(where, f"the line is not JSON: {error}")
     if not isinstance(record, dict):

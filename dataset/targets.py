@@ -59,7 +59,8 @@ def validate_target(target: Path | None, workspace: Path | None, choice: Choice 
             f"{target} is neither a workspace, a release, a file of records, nor a submission", "Name one of these"
         )
     if not report.checked and not report.counts:
-        raise InputError(f"{target or 'the workspace'} holds no records", "Annotate first: gatherset app")
+        step = "Is it the right one?" if target and target.is_file() else "Annotate first: gatherset app"
+        raise InputError(f"{target or 'the workspace'} holds no records", step)
     return report
 
 

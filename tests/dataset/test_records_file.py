@@ -35,6 +35,11 @@ def test_a_record_comes_with_its_line_and_id(path: Path) -> None:
     ]
 
 
+def test_what_windows_adds_does_no_harm(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbf" + line(1) + b"\r\n" + line(2) + b"\r\n")
+    assert [item for _, item in read_records_file(path)] == [numbered(1), numbered(2)]
+
+
 def test_the_last_line_needs_no_line_break(path: Path) -> None:
     path.write_bytes(line(1) + b"\n" + line(2))
     assert len(list(read_records_file(path))) == 2

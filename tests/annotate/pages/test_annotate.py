@@ -30,11 +30,20 @@ def shown(page: Any) -> str:
     return str(page.locator("#image").get_attribute("src"))
 
 
+# Different enough for the rules about captions that are nearly the same.
+BEGINNINGS = (
+    "Many people gather near a tall tower: ",
+    "Long rows of visitors wait behind a rope: ",
+    "Young families with prams arrive early: ",
+    "Two speakers wave from a small stage: ",
+    "",
+)
+
+
 def write(page: Any, text: str = "Sentence {} about the crowd in the picture.") -> None:
     for number in range(1, 6):
-        page.get_by_label(f"Caption {number}", exact=True).fill(
-            text.format(("one", "two", "three", "four", "five")[number - 1])
-        )
+        ordinal = ("one", "two", "three", "four", "five")[number - 1]
+        page.get_by_label(f"Caption {number}", exact=True).fill(BEGINNINGS[number - 1] + text.format(ordinal))
 
 
 def acknowledged(page: Any) -> None:
@@ -68,8 +77,8 @@ def test_the_whole_task_is_done_on_the_keyboard(uncaptioned: Served, visit: Visi
     workspace, address = uncaptioned
     page = visit(address, "keys")
     page.wait_for_timeout(100)  # the first box has the focus by itself
-    for number in ("one", "two", "three", "four", "five"):
-        page.keyboard.type(f"Sentence {number} has a 5 in it.")
+    for number, beginning in zip(("one", "two", "three", "four", "five"), BEGINNINGS, strict=True):
+        page.keyboard.type(f"{beginning}Sentence {number} has a 5 in it.")
         page.keyboard.press("Tab")
     page.keyboard.press("0")  # outside the boxes now: the tenth type
     page.keyboard.press("Control+Enter")
