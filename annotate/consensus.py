@@ -87,9 +87,14 @@ def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
 
 
 def _take_flags(connection: Connection, image_id: str, answers: Sequence[RowMapping]) -> None:
+    """What annotators flag holds for the image until they take it back; what it came with is not theirs to take."""
     known = set(connection.execute(sa.select(images.c.flags).where(images.c.id == image_id)).scalar_one())
-    said = {flag for row in answers for flag in row["answer"]["flags"]}
-    if (flags := (known - IMAGE_FLAGS) | (said & IMAGE_FLAGS)) != known:
+    said = {flag for row in answers for flag in row["answer"]["flags"]} & IMAGE_FLAGS
+    flags = known | said
+    if left := (known & IMAGE_FLAGS) - said:
+        ever = sa.select(submissions.c.answer).join(tasks).where(tasks.c.image_id == image_id)
+        flags -= {flag for answer in connection.execute(ever).scalars() for flag in answer["flags"]} & left
+    if flags != known:
         connection.execute(sa.update(images).where(images.c.id == image_id).values(flags=sorted(flags)))
 
 

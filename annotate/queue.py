@@ -30,6 +30,7 @@ from gatherset.dataset.workspace import Workspace
 
 ANNOTATED = ("screen", "event", "caption")  # the kinds that the queue hands out; reviews wait for a reviewer
 WINDOW = 500  # started tasks that are looked through before a fresh one is taken instead
+LAST = 2**31 - 1  # no task has a higher number
 SENSITIVE = "sensitive"  # the flag of an image that starts blurred
 
 
@@ -247,11 +248,7 @@ def _choose(connection: Connection, workspace: Workspace, person: int) -> int | 
         known = connection.execute(_GOLD, {"person": person}).scalar()
         if known is not None:
             return int(known)
-    return (
-        _started(connection, person, windows=1)
-        or _fresh(connection, person)
-        or _started(connection, person, windows=None)
-    )
+    return _started_near(connection, person) or _fresh(connection, person) or _started_anywhere(connection, person)
 
 
 def _is_time_for_gold(connection: Connection, workspace: Workspace, person: int) -> bool:
@@ -265,28 +262,36 @@ def _fresh(connection: Connection, person: int, *, but: int = 0) -> int | None:
     return connection.execute(_FRESH, {"person": person, "but": but}).scalar()
 
 
-def _started(connection: Connection, person: int, *, windows: int | None) -> int | None:
-    """A task that others have begun and this person has not, found by walking on from where they were last.
+def _started_near(connection: Connection, person: int) -> int | None:
+    """A task that others have begun and this person has not, among the next few from where they last looked.
 
-    The walk is by windows, so that one who has answered half a million images is not kept waiting: `windows` of them,
-    or (None) the whole way round.
+    Only a few, so that one who has answered half a million images is not kept waiting while fresh ones are there.
     """
-    position = connection.execute(sa.select(annotators.c.position).where(annotators.c.id == person)).scalar() or 0
-    began, wrapped = position, False
-    found = None
-    while windows is None or windows > 0:
-        count, end = connection.execute(_WINDOW_END, {"position": position}).one()
-        if count:
-            given = {"person": person, "but": 0, "position": position, "end": end}
-            found = connection.execute(_STARTED, given).scalar()
-            position = end if found is None else found
-        if found is not None or (wrapped and (not count or position >= began)):
-            break
-        if not count:
-            if position == 0:
-                break  # nothing is started at all
-            position, wrapped = 0, True
-        if windows is not None:
-            windows -= 1
-    connection.execute(sa.update(annotators).where(annotators.c.id == person).values(position=position))
+    position = _position(connection, person)
+    count, end = connection.execute(_WINDOW_END, {"position": position}).one()
+    found = _started_between(connection, person, position, end) if count else None
+    if position or count:  # at the end it begins anew
+        _move(connection, person, (found or end) if count else 0)
     return found
+
+
+def _started_anywhere(connection: Connection, person: int) -> int | None:
+    """The same, once round through all that is begun: when nothing fresh is left."""
+    position = _position(connection, person)
+    found = _started_between(connection, person, position, LAST) or _started_between(connection, person, 0, position)
+    if found is not None:
+        _move(connection, person, found)
+    return found
+
+
+def _started_between(connection: Connection, person: int, after: int, end: int) -> int | None:
+    given = {"person": person, "but": 0, "position": after, "end": end}
+    return connection.execute(_STARTED, given).scalar()
+
+
+def _position(connection: Connection, person: int) -> int:
+    return connection.execute(sa.select(annotators.c.position).where(annotators.c.id == person)).scalar() or 0
+
+
+def _move(connection: Connection, person: int, position: int) -> None:
+    connection.execute(sa.update(annotators).where(annotators.c.id == person).values(position=position))

@@ -202,6 +202,10 @@ def test_a_flag_holds_for_the_image_at_once_and_goes_with_its_answer(workspace: 
     assert flags() == ["sensitive"]
     submit(workspace, 1, "anna", Answer("event", True, "protest"), key="2")
     assert flags() == []
+    with workspace.catalog.write() as connection:
+        connection.execute(sa.update(images).values(flags=["personal_data"]))  # it came with this one
+    submit(workspace, 1, "ben", Answer("event", True, "sports_event"), key="3")
+    assert flags() == ["personal_data"]
 
 
 @given(st.dictionaries(st.sampled_from("abcde"), st.integers(1, 9)), st.integers(1, 5))
