@@ -28,7 +28,6 @@ class Facts:
     caption_words: Counter[int] = field(default_factory=Counter)  # words in a caption: captions
     vocabulary: set[str] = field(default_factory=set)
     votes: Counter[tuple[tuple[str, int], ...]] = field(default_factory=Counter)  # votes on the type: records
-    flags: Counter[str] = field(default_factory=Counter)
     attributions: int = 0  # records that name whom to credit
     urls: int = 0
     samples: defaultdict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))  # type: the first by id
@@ -45,7 +44,6 @@ class Facts:
         self.attributions += source["attribution"] is not None
         self.urls += source["url"] is not None
         self.votes[tuple(sorted(record["event"]["votes"].items()))] += 1
-        self.flags.update(record["flags"])
         for entry in record["captions"]:
             words = tokens(entry["text"])
             self.origins[entry["origin"]] += 1

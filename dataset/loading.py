@@ -236,7 +236,8 @@ def load(reference: str | Path, *, registry: str | None = None) -> Release:
     newest fitting one that was pulled before is taken. Retracted records are left out, with a RetractionWarning.
     Raises ReleaseError for a missing or damaged release.
     """
-    if isinstance(reference, Path) or Path(reference).is_dir() or "/" in reference:
+    # A folder that is no release does not stand in the way of a name: workspaces are often called like their dataset.
+    if isinstance(reference, Path) or "/" in reference or (Path(reference) / MANIFEST).is_file():
         release = open_release(Path(reference))
     else:
         from gatherset.dataset.pull import pulled_release

@@ -41,12 +41,13 @@ def purge(folder: Path, retractions: Sequence[Retraction]) -> Applied:
     release, before = open_release(folder), applied_in(folder)
     known = {entry.id for entry in before.retractions}
     here = {identity for split in release.pulled_splits for identity in _ids(release, split)}
+    here |= _mentioned(folder, {entry.id for entry in retractions} - here)
     new = tuple(entry for entry in retractions if entry.id not in known and entry.id in here)
     if not new and all(file_sha256(folder / file.path) == file.now[1] for file in before.replaced):
         return before
     gone = frozenset(known | {entry.id for entry in new})
     rest = Release(folder, release.manifest, {"splits": release.pulled_splits}, gone)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".purge-") as name:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".purge-", suffix=".partial") as name:
         staging = Path(name)
         _stage(rest, {file.path for file in before.replaced}, staging)
         applied = _applied(rest, before, new, staging)
@@ -61,6 +62,12 @@ def purge(folder: Path, retractions: Sequence[Retraction]) -> Applied:
 def _ids(release: Release, split: str) -> list[str]:
     path = release.path / formats.captions_file(split)
     return list(pq.read_table(path, columns=["id"])["id"].to_pylist()) if path.is_file() else []
+
+
+def _mentioned(folder: Path, identities: Collection[str]) -> set[str]:
+    """Which of the records the papers name: CHANGES.md quotes those that the version before still had."""
+    texts = [(folder / name).read_text(encoding="utf-8") for name in _TEXTS if (folder / name).is_file()]
+    return {identity for identity in identities if any(identity in text for text in texts)}
 
 
 def _applied(rest: Release, before: Applied, new: Sequence[Retraction], staging: Path) -> Applied:

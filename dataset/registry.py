@@ -261,13 +261,14 @@ class Registry:
             for path in [*paths, *([RETRACTIONS] if before.retractions else [])]:
                 self._get(f"{folder}/{path}", copy / path)
             after = purge(copy, retractions)
-            if after == before and not before.replaced:
-                return 0
-            self.storage.write(f"{folder}/{RETRACTIONS}", copy / RETRACTIONS)
-            for file in after.replaced:
+            changed = [file for file in after.replaced if self._sha256(f"{folder}/{file.path}") != file.now[1]]
+            if after != before:
+                self.storage.write(f"{folder}/{RETRACTIONS}", copy / RETRACTIONS)
+            for file in changed:
                 self.storage.write(f"{folder}/{file.path}", copy / file.path)
-            self.storage.write(f"{folder}/{CHECKSUMS}", copy / CHECKSUMS)
-        return len(after.replaced)
+            if changed:
+                self.storage.write(f"{folder}/{CHECKSUMS}", copy / CHECKSUMS)
+        return len(changed)
 
     def _get(self, path: str, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,8 @@ import torch
 from PIL import Image
 
 import gatherset
-from gatherset.baselines.loader import loader, to_tensor
+from gatherset.baselines.loader import _collate, loader, to_tensor
+from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.loading import Release
 from gatherset.dataset.release import build_release
 from gatherset.dataset.workspace import Workspace
@@ -10,8 +11,6 @@ from tests.dataset.conftest import Photos, make_all
 
 
 def release(workspace: Workspace, make_photos: Photos) -> Release:
-    from gatherset.dataset.ingest import Provenance, ingest
-
     ingest(workspace, make_photos(12), Provenance(license="CC-BY-4.0"))
     make_all(workspace)
     made = build_release(workspace).release
@@ -36,8 +35,6 @@ def test_the_module_is_called_like_its_function(workspace: Workspace, make_photo
 
 
 def test_pictures_of_different_sizes_come_as_a_list() -> None:
-    from gatherset.baselines.loader import _collate
-
     pictures = [to_tensor(Image.new("RGB", size)) for size in ((4, 5), (6, 5))]
     images, _, _ = _collate([(picture, ["a"], "b") for picture in pictures])
     assert isinstance(images, list)

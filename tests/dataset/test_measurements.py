@@ -1,13 +1,12 @@
 import json
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
 
-from gatherset import schemas
 from gatherset.dataset.errors import FeaturesError, InputError
 from gatherset.dataset.features import ExtractorIdentity, FeatureWriter, Header
+from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.integrity import integrity_findings
 from gatherset.dataset.loading import Release
 from gatherset.dataset.measurements import (
@@ -18,7 +17,7 @@ from gatherset.dataset.measurements import (
     write_measurements,
 )
 from gatherset.dataset.workspace import Workspace
-from tests.dataset.conftest import correct, next_release
+from tests.dataset.conftest import Photos, correct, make_all, next_release
 from tests.web_server import WebServer
 
 
@@ -58,15 +57,12 @@ def test_features_of_another_release_are_refused(released: Release, workspace: W
         semantic_density(next_release(workspace), path)
 
 
-def test_links_that_do_not_answer_are_counted(workspace: Workspace, make_photos: object, tmp_path: Path) -> None:
-    from gatherset.dataset.ingest import Provenance, ingest
-    from tests.dataset.conftest import make_all
-
+def test_links_that_do_not_answer_are_counted(workspace: Workspace, make_photos: Photos, tmp_path: Path) -> None:
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "there.jpg").write_bytes(b"x")
     with WebServer(tmp_path / "web").running() as web:
         for name in ("there", "gone"):
-            folder = make_photos(2 if name == "gone" else 1, folder=name, url=f"{web.url}/{name}.jpg")  # type: ignore[operator]
+            folder = make_photos(2 if name == "gone" else 1, folder=name, url=f"{web.url}/{name}.jpg")
             ingest(workspace, folder, Provenance(license="CC-BY-4.0"))
         make_all(workspace)
         release = next_release(workspace)
@@ -86,4 +82,3 @@ def test_a_benchmark_of_another_release_is_refused(released: Release, tmp_path: 
     path.write_text("{}")
     with pytest.raises(InputError, match="is no benchmark result"):
         benchmark_result(released, path)
-    jsonschema.Draft202012Validator.check_schema(schemas.read("benchmark_result.schema.json"))

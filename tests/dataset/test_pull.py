@@ -237,6 +237,13 @@ def test_a_release_is_loaded_by_name_from_the_registry_and_then_without_it(
         assert str(gatherset.load("mg@^1.0")) == "mg@1.0.0"
 
 
+def test_a_workspace_of_the_same_name_does_not_stand_in_the_way(
+    published: Registry, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace.root.parent)
+    assert str(gatherset.load("mg", registry=published.url)) == "mg@1.0.0"
+
+
 def test_a_folder_that_is_no_release_is_not_overwritten(published: Registry, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")

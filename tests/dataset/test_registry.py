@@ -4,7 +4,10 @@ import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from gatherset.dataset.catalog.tables import records as records_table
+from gatherset.dataset.catalog.tables import revisions
 from gatherset.dataset.errors import RegistryError, ReleaseError
 from gatherset.dataset.loading import Release
 from gatherset.dataset.registry import Registry
@@ -149,6 +152,21 @@ def test_a_purge_takes_image_and_captions_out_of_every_version(
             assert example.captions[0].encode() not in data, path
     assert list(registry.verify()) == []
     assert registry.purge() == {}
+
+
+def test_a_purge_reaches_what_the_papers_quote(registry: Registry, released: Release, workspace: Workspace) -> None:
+    """CHANGES.md of the next version quotes a record that is no longer in it."""
+    example = released["train"][3]
+    with workspace.catalog.write() as connection:
+        connection.execute(sa.delete(revisions).where(revisions.c.record_id == example.id))
+        connection.execute(sa.delete(records_table).where(records_table.c.id == example.id))
+    second = next_release(workspace)
+    assert example.captions[0] in (second.path / "CHANGES.md").read_text()
+    registry.publish(second)
+    registry.retract(retraction(example.id))
+    assert registry.purge() == {"mg@2.0.0": 1}
+    assert example.captions[0] not in (Path(registry.url) / "mg" / "2.0.0" / "CHANGES.md").read_text()
+    assert list(registry.verify()) == []
 
 
 def test_an_interrupted_purge_is_seen_and_finished(
