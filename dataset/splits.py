@@ -83,7 +83,7 @@ def plan_splits(
     return plan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Unit:
     """Records that must share a split, by their numbers in the roster."""
 
