@@ -27,9 +27,8 @@ def source_keys(record: Record, series: re.Pattern[str] | None) -> Iterator[int]
     source = record["source"]
     dataset, ref, url = source["dataset"], source["ref"], source["url"]
     if ref:
-        yield key_of(f"{dataset}\0{ref}")
-        if flickr := _FLICKR_FILE.fullmatch(ref.rpartition("/")[2]):
-            yield key_of(f"flickr\0{flickr[1]}")
+        flickr = _FLICKR_FILE.fullmatch(ref.rpartition("/")[2])
+        yield key_of(f"flickr\0{flickr[1]}" if flickr else f"{dataset}\0{ref}")
         if series and (found := series.search(ref)):
             yield key_of(f"series\0{dataset}\0{found[1]}")
     if url:

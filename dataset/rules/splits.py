@@ -249,11 +249,11 @@ class CaptionsInOneSplit(DatasetRule):
 
     def check(self, record: Record) -> Iterator[str]:
         number, least = len(self.members), self.settings.leak_words
-        forms = sorted(normalised(entry["text"]) for entry in record["captions"])
-        for form in forms:
-            if form.count(" ") + 1 >= least:
-                self._keys.add(key_of(form), number)
-        self._keys.add(key_of("\0".join(forms)), number)
+        forms = [normalised(entry["text"]) for entry in record["captions"]]
+        long = [form for form in forms if form.count(" ") + 1 >= least]
+        # Where a set has a long caption, its being in two splits shows by that.
+        for text in long or ["\0".join(sorted(forms))]:
+            self._keys.add(key_of(text), number)
         self.members.add(record)
         return iter(())
 
@@ -276,7 +276,8 @@ class CaptionsInOneSplit(DatasetRule):
     def counterexamples(cls) -> list[list[Record]]:
         text = "A greyhound with the number six on a yellow jacket runs on a track."
         long = {"text": text, "origin": "human", "author": None, "verified": True}
-        same = golden()["captions"]
+        words = ("A crowd.", "People march.", "A long march.", "Signs and people.", "A street.")
+        same = [{**long, "text": text} for text in words]
         return [
             [_in("train", 1, long), _in("test", 2, {**long, "text": text.upper()})],
             [_in("train", 1, *same), _in("val", 2, *reversed(same))],

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -8,6 +8,7 @@ from gatherset.dataset import duplicates
 from gatherset.dataset.duplicates import duplicate_groups
 from gatherset.dataset.errors import InputError
 
+LAW = settings(deadline=None)
 # Few bits, so that near ones are frequent; and a few that differ anywhere.
 HASHES = st.lists(st.integers(0, 2**12 - 1) | st.integers(0, 2**64 - 1), max_size=30)
 
@@ -34,6 +35,7 @@ def groups(hashes: list[int], distance: int) -> set[frozenset[int]]:
     return {frozenset(i for i, label in enumerate(labels) if label == wanted) for wanted in labels}
 
 
+@LAW
 @given(HASHES, st.integers(0, 8))
 def test_the_groups_are_those_found_pair_by_pair(hashes: list[int], distance: int) -> None:
     assert groups(hashes, distance) == by_hand(hashes, distance)
@@ -76,6 +78,7 @@ def same_partition(left: NDArray[np.int32], right: NDArray[np.int32]) -> bool:
     )
 
 
+@LAW
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=2, max_size=30), st.integers(1, 8), st.integers(1, 3))
 def test_every_number_of_bands_gives_the_same(hashes: list[int], distance: int, shared: int) -> None:
     hashes += [value ^ (2**distance - 1) << index % 48 for index, value in enumerate(hashes)]  # each has a near one
