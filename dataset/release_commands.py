@@ -104,7 +104,14 @@ def _say_built(built: Built, dry_run: bool) -> None:
 @release.command()
 @click.argument("before")
 @click.argument("after")
-@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="How to show it.",
+)
 @workspace_option
 def diff(before: str, after: str, form: str, workspace: Path | None) -> None:
     """What changed from release BEFORE to release AFTER, record by record and word by word.
@@ -204,7 +211,7 @@ def yank(reference: str, reason: str | None, undo: bool, registry: str) -> None:
 
 @release.command()
 @click.argument("identity", metavar="ID")
-@click.option("--reason", type=click.Choice(REASONS), required=True)
+@click.option("--reason", type=click.Choice(REASONS), required=True, help="Why.")
 @click.option("--note", default="", help="For those who ask why.")
 @click.option("--purge", is_flag=True, help="Also write the published files that hold it anew, in every version.")
 @registry_option
