@@ -164,9 +164,13 @@ def speed(rounds: int, imagededup: str | None) -> None:
             )
 
 
-# Runs in imagededup's own environment: its search on the same hashes.
+# Runs in imagededup's own environment: its search on the same hashes. Its networks are not asked for, and their
+# torchvision need not fit the torch that is there.
 THEIRS = """
 import json, sys, time
+from unittest.mock import MagicMock
+names = ("", ".models", ".models.vision_transformer", ".transforms")
+sys.modules.update({"torchvision" + name: MagicMock() for name in names})
 import imagededup
 from imagededup.methods import PHash
 encodings = {str(i): f"{value:016x}" for i, value in enumerate(json.load(sys.stdin))}
