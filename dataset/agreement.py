@@ -191,6 +191,39 @@ class DawidSkene:
     accuracy: dict[str, float]  # of each annotator: how often they would give the true value
 
 
+@dataclass(frozen=True)
+class VoteAgreement:
+    """How far the votes on the event type of the same image agree, where only their numbers are known."""
+
+    images: int  # with two votes or more
+    votes: int
+    agreed: float  # share of pairs of votes on one image that name the same type
+    alpha: float | None  # Krippendorff's; None where all votes name one type
+
+    @property
+    def alpha_text(self) -> str:
+        return "undefined, since all votes name one type" if self.alpha is None else f"{self.alpha:.3f}"
+
+
+def vote_agreement(ballots: Mapping[tuple[tuple[str, int], ...], int]) -> VoteAgreement | None:
+    """Of ballots ((type, votes), …), each with how often it occurs; None where none holds two votes."""
+    paired = {ballot: times for ballot, times in ballots.items() if sum(count for _, count in ballot) >= 2}
+    if not paired:
+        return None
+    place = {name: number for number, name in enumerate(sorted({name for ballot in paired for name, _ in ballot}))}
+    counts = np.zeros((len(paired), len(place)))
+    for row, ballot in enumerate(paired):
+        for name, count in ballot:
+            counts[row, place[name]] = count
+    times = np.array(list(paired.values()), dtype=float)
+    total = counts.sum(1)
+    agreed = (times * (counts * (counts - 1)).sum(1) / (total - 1)).sum() / (times * total).sum()
+    [alpha] = _alphas(counts, times[None])
+    return VoteAgreement(
+        int(times.sum()), int((times * total).sum()), float(agreed), float(alpha) if np.isfinite(alpha) else None
+    )
+
+
 def gold_accuracy(answers: Iterable[Answer], known: Mapping[str, str]) -> dict[str, tuple[int, int]]:
     """(right, given) answers of each annotator to units whose value is known."""
     found: dict[str, tuple[int, int]] = {}

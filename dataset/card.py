@@ -24,7 +24,7 @@ def dataset_card(manifest: Mapping[str, Any], facts: Facts, about: AboutSettings
     lines = ["---", *_header(manifest, facts, about), "---", f"# {title} {manifest['version']}", ""]
     lines += [about.description, ""] if about.description else []
     agreement = facts.agreement()
-    said = f" Their votes agree with Krippendorff's alpha {agreement.alpha:.2f}." if agreement else ""
+    said = f" Their votes agree with Krippendorff's alpha {agreement.alpha_text}." if agreement else ""
     lines += [
         f"{facts.records} images of mass gatherings with {manifest['captions_per_image']} captions and one event type "
         f"each, chosen by annotators.{said} Built with {manifest['tool']}; content hash `{manifest['content_hash']}`.",

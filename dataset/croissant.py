@@ -161,8 +161,8 @@ def _responsible_ai(manifest: Mapping[str, Any], facts: Facts, answers: Mapping[
         "dataAnnotationProtocol": f"Annotators see an image, write {per_image} captions or read those it came with, "
         "and choose one event type of a fixed taxonomy; the majority decides, disagreement goes to review.",
         "dataAnnotationPlatform": manifest["tool"],
-        "dataAnnotationAnalysis": f"{agreement.images} images with two votes or more: {agreement.observed:.1%} of "
-        f"pairs of votes agree, Krippendorff's alpha {agreement.alpha:.3f} (released records only)."
+        "dataAnnotationAnalysis": f"{agreement.images} images with two votes or more: {agreement.agreed:.1%} of "
+        f"pairs of votes agree, Krippendorff's alpha {agreement.alpha_text} (released records only)."
         if agreement
         else "",
         "annotationsPerItem": f"{per_image} captions; {_votes_per_item(facts)} votes on the event type",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gatherset.dataset.agreement import VoteAgreement, vote_agreement
 from gatherset.dataset.records import SPLITS, Record, canonical
 from gatherset.dataset.tokens import tokens
 
@@ -64,42 +64,8 @@ class Facts:
     def all_licenses(self) -> Counter[str]:
         return sum(self.licenses.values(), Counter[str]())
 
-    def agreement(self) -> Agreement | None:
+    def agreement(self) -> VoteAgreement | None:
         return vote_agreement(self.votes)
 
     def count_table(self) -> dict[str, dict[str, int]]:
         return {split: dict(sorted(self.counts[split].items())) for split in SPLITS}
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far the votes on the event type of the same image agree."""
-
-    images: int  # with two votes or more
-    votes: int
-    observed: float  # share of pairs of votes on one image that name the same type
-    alpha: float  # Krippendorff's alpha for nominal data; 1 where only one type was ever named
-
-
-def vote_agreement(votes: Mapping[tuple[tuple[str, int], ...], int]) -> Agreement | None:
-    """Of the votes ((type, votes), …) on an image, each counted as often as it occurs; None without two on one image.
-
-    Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", for nominal data and any number of coders.
-    """
-    same = pairs = 0.0
-    images, totals = 0, Counter[str]()
-    for ballot, times in votes.items():
-        size = sum(count for _, count in ballot)
-        if size < 2:
-            continue
-        images += times
-        same += times * sum(count * (count - 1) for _, count in ballot) / (size - 1)
-        pairs += times * size
-        totals.update({name: times * count for name, count in ballot})
-    if not images:
-        return None
-    total = totals.total()
-    expected = sum(count * (count - 1) for count in totals.values()) / (total - 1)
-    observed = same / pairs
-    alpha = 1.0 if expected == total else 1 - (1 - observed) / (1 - expected / total)
-    return Agreement(images, total, observed, alpha)

@@ -100,8 +100,8 @@ def _agreement(facts: Facts) -> Iterator[str]:
     rows = [
         ("images with two votes or more", agreement.images),
         ("votes on them", agreement.votes),
-        ("pairs of votes that agree", f"{agreement.observed:.1%}"),
-        ("Krippendorff's alpha (nominal)", f"{agreement.alpha:.3f}"),
+        ("pairs of votes that agree", f"{agreement.agreed:.1%}"),
+        ("Krippendorff's alpha (nominal)", agreement.alpha_text),
     ]
     yield table(("", ""), rows)
     yield (

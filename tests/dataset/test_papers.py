@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from gatherset.dataset.agreement import vote_agreement
 from gatherset.dataset.datasheet import KEYS
 from gatherset.dataset.errors import InputError
-from gatherset.dataset.facts import vote_agreement
 from gatherset.dataset.loading import Release
 from gatherset.dataset.purge import without_mentions
 from gatherset.dataset.release import build_release
@@ -164,11 +164,11 @@ def test_agreement_is_krippendorffs_alpha() -> None:
     assert agreement.alpha == pytest.approx(0.743, abs=0.001)
 
 
-def test_agreement_of_single_votes_is_unknown_and_of_one_type_perfect() -> None:
+def test_agreement_of_single_votes_is_unknown_and_alpha_of_one_type_undefined() -> None:
     assert vote_agreement({(("a", 1),): 5}) is None
     agreement = vote_agreement({(("a", 2),): 5})
     assert agreement is not None
-    assert (agreement.alpha, agreement.observed) == (1.0, 1.0)
+    assert (agreement.alpha, agreement.agreed) == (None, 1.0)
 
 
 def test_mentions_of_a_record_are_taken_out_whole() -> None:
