@@ -145,6 +145,9 @@ def test_the_report_needs_nothing_beside_it(released: Release) -> None:
 
 def test_captions_cannot_break_out_of_the_report(workspace: Workspace, fill: Callable[..., None]) -> None:
     fill(workspace, 3)
+    toml = workspace.root / "gatherset.toml"
+    toml.write_text(toml.read_text() + '[rules]\nignore = ["GS308"]\n')  # markup would not come so far
+    workspace = Workspace.open(workspace.root)
     correct(workspace, "A crowd <script>alert(1)</script> & more.")
     report = text(next_release(workspace), "report.html")
     assert "<script>" not in report
