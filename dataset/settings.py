@@ -45,7 +45,7 @@ class RuleSettings:
     min_words: int = 3  # a shorter caption breaks GS302
     max_words: int = 60  # a longer one breaks GS303
     near_duplicate_distance: int = 6  # bits of the 64-bit perceptual hash
-    lookalike_cosine: float = 0.9  # of image features, where `gatherset split --features` is given some
+    lookalike_cosine: float = 0.85  # of image features, where `gatherset split --features` is given some
     min_records_per_type: int = 10  # fewer make a thin type (GS403)
     split_tolerance: float = 0.05  # how far a split's share may be from its ratio
     leak_words: int = 10  # a caption of so many words in two splits breaks GS507; shorter ones are anybody's
@@ -154,6 +154,7 @@ def _check(settings: Settings, path: Path) -> None:
         "rules: levels must be 'error' or 'warning'": set(rules.levels.values()) <= {"error", "warning"},
         # Unrelated photographs differ in 32 bits on average: more than a quarter would join everything.
         "rules: near_duplicate_distance must be 0 to 16": 0 <= rules.near_duplicate_distance <= 16,
+        "rules: lookalike_cosine must be above 0 and at most 1": 0 < rules.lookalike_cosine <= 1,
         "rules: leak_words must be at least 1": rules.leak_words >= 1,
         "rules: split_tolerance must be 0 to 1": 0 <= rules.split_tolerance <= 1,
     }
