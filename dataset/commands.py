@@ -218,7 +218,7 @@ def split(counts: str | None, features: Path | None, workspace: Path | None, as_
     """Give every record that has no split one: train, val or test.
 
     Near-duplicates and images of one source stay together; a record that has a split keeps it.
-    Without --counts the splits fill to splits.ratios; with it, records beyond the counts get none.
+    Without --counts the splits fill to splits.counts or splits.ratios; records beyond the counts get none.
 
     Example: gatherset split --counts 8000:1000:1000
     """
@@ -227,14 +227,16 @@ def split(counts: str | None, features: Path | None, workspace: Path | None, as_
     from gatherset.dataset.workspace import Workspace
 
     wanted = parse_counts(counts) if counts else None
-    plan = assign_splits(Workspace.open(workspace), wanted, FeatureFile.open(features) if features else None)
+    space = Workspace.open(workspace)
+    plan = assign_splits(space, wanted, FeatureFile.open(features) if features else None)
     if as_json:
         numbers = {"assigned": plan.assigned, "counts": plan.counts, "left": plan.left}
         print_json({**numbers, "findings": findings_json(plan.findings)})
     else:
         say_findings(plan.findings)
         now = ", ".join(f"{name} {count}" for name, count in plan.counts.items())
-        left = f"; {plan.left} have none" if plan.left else ""
+        kept = "" if space.settings.splits.counts else " (to keep it so in releases, set splits.counts)"
+        left = f"; {plan.left} have none{kept if wanted else ''}" if plan.left else ""
         say(f"{len(plan.assigned)} records got a split; now {now}{left}.")
     finish(errors(plan.findings) > 0)
 

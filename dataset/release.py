@@ -66,6 +66,8 @@ class _Draft:
         for record in current_records(self.connection):
             if record["split"] is None:
                 record["split"] = self.assigned.get(record["id"])
+            if record["split"] is None and self.workspace.settings.splits.counts:
+                continue  # more than the counts ask for: it waits
             yield self.blurred.record(record) if self.blurred else record
 
     @property

@@ -37,6 +37,7 @@ class QueueSettings:
 @dataclass(frozen=True)
 class SplitSettings:
     ratios: tuple[int, ...] = (8, 1, 1)  # train : val : test, as in the paper's 8000/1000/1000
+    counts: tuple[int, ...] = ()  # exactly so many in each instead, e.g. [8000, 1000, 1000]; the others wait
     seed: int = 0  # ranks the units; changing it moves no record that has a split
     series: str = ""  # regular expression: its first group in source.ref names an upload series, e.g. '^(.+)/'
 
@@ -53,7 +54,7 @@ class RuleSettings:
     min_distinct: float = 0.5  # share of different word pairs in an image's captions (GS314)
     min_agreement: float = 0.6  # share of the votes that went to the record's event type (GS404)
     near_duplicate_distance: int = 6  # bits of the 64-bit perceptual hash
-    lookalike_cosine: float = 0.9  # of image features, where `gatherset split --features` is given some
+    lookalike_cosine: float = 0.85  # of image features, where `gatherset split --features` is given some
     min_records_per_type: int = 10  # fewer make a thin type (GS403)
     split_tolerance: float = 0.05  # how far a split's share may be from its ratio
     leak_words: int = 10  # a caption of so many words in two splits breaks GS507; shorter ones are anybody's
@@ -181,11 +182,14 @@ def _check(settings: Settings, path: Path) -> None:
         "splits: ratios must be three numbers of 0 or more, the first above 0": len(splits.ratios) == 3
         and min(splits.ratios) >= 0
         and splits.ratios[0] > 0,
+        "splits: counts must be three numbers of 0 or more, not all 0": not splits.counts
+        or (len(splits.counts) == 3 and min(splits.counts) >= 0 and sum(splits.counts) > 0),
         "splits: series must be a regular expression with a group": not splits.series or _has_group(splits.series),
         "release: buckets must be 1, 2, 4, … 256": settings.release.buckets in {2**n for n in range(9)},
         "rules: levels must be 'error' or 'warning'": set(rules.levels.values()) <= {"error", "warning"},
         # Unrelated photographs differ in 32 bits on average: more than a quarter would join everything.
         "rules: near_duplicate_distance must be 0 to 16": 0 <= rules.near_duplicate_distance <= 16,
+        "rules: lookalike_cosine must be above 0 and at most 1": 0 < rules.lookalike_cosine <= 1,
         "rules: leak_words must be at least 1": rules.leak_words >= 1,
         "rules: split_tolerance must be 0 to 1": 0 <= rules.split_tolerance <= 1,
         "rules: max_caption_likeness, min_distinct and min_agreement must be 0 to 1": all(

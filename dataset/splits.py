@@ -68,9 +68,11 @@ def plan_splits(
 ) -> SplitPlan:
     """What `assign_splits` writes. Depends on the records and the settings alone, not on the order.
 
-    `counts`: exactly so many records in train, val and test, instead of the ratios; the others stay without one.
+    `counts`: exactly so many records in train, val and test, instead of splits.counts or the ratios; the others stay
+    without one.
     `features`: images whose features are alike join a unit too, where the file has them.
     """
+    counts = counts or settings.splits.counts or None
     roster = _Roster(records, settings)
     plan = SplitPlan()
     units = roster.units(settings, features)

@@ -286,9 +286,9 @@ def report_features(file: object, paths: Sequence[Path], chosen: NDArray[np.intp
             table[name].append(float(np.mean(alike)))
             both[name].append(float(np.mean([seen or within[name, k] for k, seen in enumerate(alike)])))
         false.append(int((right < count).sum()))
-        if sheet_file and cosine == 0.9:
+        if sheet_file and cosine == COSINES[0]:
             some = [(int(a), int(b)) for a, b in zip(left, right, strict=True) if b < count]
-            contact_sheet(sheet_file, [("", paths[a], paths[b]) for a, b in some[:60]])
+            contact_sheet(sheet_file, [("", paths[a], paths[b]) for a, b in some])
     for title, rows in (("features alone", table), ("features, or hash within 6 bits", both)):
         print(title.ljust(34), *(f">={cosine}".rjust(8) for cosine in COSINES))
         for name, shares in rows.items():

@@ -22,6 +22,7 @@ from gatherset.dataset.loading import Release
 from gatherset.dataset.records import SPLITS, add_revision, content_hash, current_records
 from gatherset.dataset.release import build_release
 from gatherset.dataset.splits import assign_splits
+from gatherset.dataset.targets import validate_target
 from gatherset.dataset.versions import parse_version
 from gatherset.dataset.workspace import Workspace
 from tests.conftest import must_not_skip_in_ci
@@ -271,3 +272,16 @@ def test_a_split_without_records_has_no_empty_tables(workspace: Workspace, fill:
     assert not list(release.path.rglob("val*.parquet"))
     assert len(release["val"]) == 0
     assert "validation" not in (release.path / "README.md").read_text()
+
+
+def test_records_beyond_the_exact_counts_wait_for_a_later_release(
+    workspace: Workspace, fill: Callable[..., None]
+) -> None:
+    toml = workspace.root / "gatherset.toml"
+    toml.write_text(toml.read_text().replace("[splits]", "[splits]\ncounts = [8, 2, 2]"))
+    workspace = Workspace.open(workspace.root)
+    fill(workspace, 20)
+    assert validate_target(workspace.root, None).counts["GS501"] == 0
+    release = build_release(workspace).release
+    assert release is not None
+    assert {name: len(split) for name, split in release.splits.items()} == {"train": 8, "val": 2, "test": 2}
