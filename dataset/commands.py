@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gatherset.dataset.caption_file import PARTS
+from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import as_json as findings_json
 from gatherset.dataset.findings import errors
 from gatherset.dataset.shell import (
@@ -129,8 +130,8 @@ def validate(
         say_report(report, statistics=True)
     else:
         say_report(report, statistics)
-    if report.counts["GS105"]:  # what a newer version wrote could not be checked
-        sys.exit(COULD_NOT_RUN)
+    if report.counts["GS105"] or not (report.checked or report.counts.keys() - {"GS100"}):
+        sys.exit(COULD_NOT_RUN)  # what a newer version wrote, or nobody can read, was not checked
     finish(report.errors > 0 or (strict and report.warnings > 0))
 
 
@@ -153,6 +154,13 @@ def _decision(command: F) -> F:
     return click.argument("record_id")(command)
 
 
+def _who(name: str | None) -> str:
+    try:
+        return name or getuser()
+    except (KeyError, OSError) as error:
+        raise InputError("this user has no name here", "Say who decides: --as NAME") from error
+
+
 @click.group()
 def record() -> None:
     """Decide about one record.
@@ -172,7 +180,7 @@ def waive(record_id: str, rule: str, reason: str, name: str | None, workspace: P
     from gatherset.dataset.corrections import waive
     from gatherset.dataset.workspace import Workspace
 
-    waive(Workspace.open(workspace), record_id, rule, reason, name or getuser())
+    waive(Workspace.open(workspace), record_id, rule, reason, _who(name))
     say(f"{record_id} is excused from {rule}.")
 
 
@@ -186,7 +194,7 @@ def withdraw(record_id: str, reason: str, name: str | None, workspace: Path | No
     from gatherset.dataset.corrections import withdraw
     from gatherset.dataset.workspace import Workspace
 
-    withdraw(Workspace.open(workspace), record_id, reason, name or getuser())
+    withdraw(Workspace.open(workspace), record_id, reason, _who(name))
     say(f"{record_id} is withdrawn. Is it published? See: gatherset release retract")
 
 

@@ -106,6 +106,15 @@ def current_records(connection: Connection) -> Iterator[Record]:
     return (_record(row) for row in connection.execute(_CURRENT.order_by(records.c.id)))
 
 
+def count_records(connection: Connection) -> int:
+    """How many records there are that were not withdrawn."""
+    return int(
+        connection.execute(
+            sa.select(sa.func.count()).select_from(records).where(records.c.withdrawn.is_(None))
+        ).scalar_one()
+    )
+
+
 def current_record(connection: Connection, identity: str) -> Record | None:
     """The current revision of one record; None where the image has not become one, or it was withdrawn."""
     row = connection.execute(_CURRENT.where(records.c.id == identity)).one_or_none()

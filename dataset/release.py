@@ -26,7 +26,7 @@ from gatherset.dataset.loading import Release, open_release, releases_in
 from gatherset.dataset.membership import Membership
 from gatherset.dataset.papers import About, write_papers
 from gatherset.dataset.progress import progress
-from gatherset.dataset.records import SPLITS, Record, current_records, newest_change
+from gatherset.dataset.records import SPLITS, Record, count_records, current_records, newest_change
 from gatherset.dataset.release_folder import assembled, write_checksums
 from gatherset.dataset.retractions import retracted_in
 from gatherset.dataset.rules.rule import Context
@@ -83,7 +83,7 @@ class _Draft:
         context = Context(
             workspace.settings, workspace.taxonomy, store, parent=before, retracted=retracted_in(workspace.root)
         )
-        total = self.connection.execute(sa.select(sa.func.count()).select_from(records_table)).scalar_one()
+        total = count_records(self.connection)
         return validate(self._looked_at(progress(self, total=total, label="validate")), context)
 
     def _looked_at(self, records: Iterator[Record]) -> Iterator[tuple[str, Record]]:

@@ -28,6 +28,7 @@ from gatherset.dataset.timestamps import now
 from gatherset.dataset.units import joined, source_keys
 from gatherset.dataset.workspace import Workspace
 
+WITHDRAW = "Leave it out: gatherset record withdraw ID --reason …"
 LEFT = len(SPLITS)  # the column of those that exact counts leave without a split
 
 
@@ -170,7 +171,7 @@ def _settled(units: Sequence[_Unit], roster: _Roster, plan: SplitPlan) -> list[_
         elif len(unit.splits) > 1 and new:
             names = members.named([number for number in unit.members.tolist() if codes[number]])
             message = f"would join two splits: it is nearly the same as, or of one source with, {names}"
-            plan.findings += [Finding("GS505", "error", members.id(number), message, "Leave it out") for number in new]
+            plan.findings += [Finding("GS505", "error", members.id(number), message, WITHDRAW) for number in new]
     return [unit for unit in units if not unit.splits]
 
 

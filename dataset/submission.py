@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import jsonschema
@@ -15,8 +16,8 @@ from gatherset import schemas
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.records import caption
 from gatherset.dataset.rules import RULES, DatasetRule
-from gatherset.dataset.rules.rule import GOLDEN, Context
-from gatherset.dataset.rules.shape import StrictValidator
+from gatherset.dataset.rules.rule import GOLDEN, Context, quoted
+from gatherset.dataset.rules.shape import MAX_COMPLAINTS, StrictValidator
 from gatherset.dataset.settings import Settings
 from gatherset.dataset.validation import Run, rule_ids
 
@@ -32,22 +33,31 @@ def submission_findings(submission: Mapping[str, Any], context: Context, where: 
 
     `submission` should have the shape of schemas/submission.schema.json; `where` names it to the person who wrote it.
     """
+    return check_submission(submission, context, where, rule_ids(context.settings.rules))[0]
+
+
+def check_submission(
+    submission: Mapping[str, Any], context: Context, where: str, ids: Sequence[str]
+) -> tuple[list[Finding], dict[str, str]]:
+    """The findings of those rules among `ids` that look at submissions, and the rules that ran, with their levels."""
+    levels = context.settings.rules.levels
+    ran = {rule_id: levels.get(rule_id, RULES[rule_id].level) for rule_id in ids if _asks_of_submissions(rule_id)}
     validator = StrictValidator(schemas.read("submission.schema.json"))
     findings = [
         Finding("GS101", "error", where, _in_words(error), "Complete the answer")
-        for error in validator.iter_errors(submission)
+        for error in islice(validator.iter_errors(submission), MAX_COMPLAINTS)
     ]
     if findings:
-        return findings
+        return findings, ran
     event_type = submission["event_type"]
     if event_type is not None and event_type not in context.taxonomy.names:
         known = ", ".join(context.taxonomy.names)
-        message = f"there is no event type '{event_type}'"
+        message = f"there is no event type {quoted(event_type)}"
         findings.append(Finding("GS401", "error", where, message, f"Choose one of {known}"))
     elif submission["captions"] and submission["is_gathering"] is not False:
         wanted = captions_wanted(context.settings, submission["kind"])
-        findings += caption_findings(submission["captions"], context, where, wanted=wanted)
-    return findings
+        findings += caption_findings(submission["captions"], context, where, wanted=wanted, ids=ids)
+    return findings, ran
 
 
 def captions_wanted(settings: Settings, kind: str) -> int:
@@ -55,10 +65,12 @@ def captions_wanted(settings: Settings, kind: str) -> int:
     return settings.captions_asked if kind == "caption" else settings.captions_per_image
 
 
-def caption_findings(texts: Sequence[str], context: Context, where: str, *, wanted: int) -> list[Finding]:
-    """The caption rules (GS102, GS3xx) on these texts, of which there should be `wanted`."""
+def caption_findings(
+    texts: Sequence[str], context: Context, where: str, *, wanted: int, ids: Sequence[str] | None = None
+) -> list[Finding]:
+    """The caption rules (GS102, GS3xx) on these texts, of which there should be `wanted`; `ids`: of them alone."""
     context = replace(context, settings=replace(context.settings, captions_per_image=wanted))
-    ids = [rule_id for rule_id in rule_ids(context.settings.rules) if _asks_about_captions(rule_id)]
+    ids = [rule_id for rule_id in ids or rule_ids(context.settings.rules) if _asks_about_captions(rule_id)]
     entries = [caption(text, origin="human", author=None, verified=True) for text in texts]
     run = Run(context, ids)
     run.check({**GOLDEN, "language": context.settings.language, "captions": entries}, where)
@@ -67,6 +79,10 @@ def caption_findings(texts: Sequence[str], context: Context, where: str, *, want
 
 def _asks_about_captions(rule_id: str) -> bool:
     return rule_id == "GS102" or (rule_id.startswith("GS3") and not issubclass(RULES[rule_id], DatasetRule))
+
+
+def _asks_of_submissions(rule_id: str) -> bool:
+    return rule_id in ("GS101", "GS401") or _asks_about_captions(rule_id)
 
 
 def _in_words(error: jsonschema.ValidationError) -> str:

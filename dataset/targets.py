@@ -13,15 +13,18 @@ from gatherset.dataset.integrity import content_finding, integrity_findings
 from gatherset.dataset.loading import Release, open_release, releases_in
 from gatherset.dataset.membership import Membership
 from gatherset.dataset.progress import progress
-from gatherset.dataset.records import current_records
+from gatherset.dataset.records import count_records, current_records
 from gatherset.dataset.retractions import retracted_in
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.settings import FORMAT, Settings
-from gatherset.dataset.submission import submission_findings
-from gatherset.dataset.taxonomy import Taxonomy, load_taxonomy, named_taxonomy
+from gatherset.dataset.submission import check_submission
+from gatherset.dataset.taxonomy import load_taxonomy, named_taxonomy
 from gatherset.dataset.validation import rule_ids, validate, validate_file
 from gatherset.dataset.validation_report import SHOWN, Report
 from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
+
+ROWS_AT_ONCE = 1_000  # from the catalog
+MAX_SUBMISSION = 1_000_000  # bytes; a larger file holds records
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,10 @@ def validate_target(target: Path | None, workspace: Path | None, choice: Choice 
     elif (target / "release.json").is_file():
         report = _validate_release(target, workspace, choice)
     elif target.is_file():
-        settings, taxonomy = _surroundings(workspace)
-        context = Context(settings, taxonomy)
+        context = _surroundings(workspace)
+        settings = context.settings
         if (submission := _submission(target)) is not None:
-            report = _validate_submission(target, submission, context)
+            report = _validate_submission(target, submission, context, choice.ids(settings))
         else:
             report = validate_file(target, context, choice.ids(settings), choice.shown)
     else:
@@ -65,14 +68,15 @@ def validate_target(target: Path | None, workspace: Path | None, choice: Choice 
 
 
 def _validate_workspace(workspace: Workspace, choice: Choice) -> Report:
-    with workspace.catalog.read() as connection:
-        records = list(current_records(connection))
-    items = ((record["id"], record) for record in progress(records, total=len(records), label="validate"))
     built = releases_in(workspace.releases_folder)
     parent = Membership(open_release(built[max(built)]).records()) if built else None
     retracted = retracted_in(workspace.root)
     context = Context(workspace.settings, workspace.taxonomy, workspace.store, parent=parent, retracted=retracted)
-    return validate(items, context, choice.ids(workspace.settings), choice.shown)
+    with workspace.catalog.read() as connection:
+        total = count_records(connection)
+        rows = current_records(connection.execution_options(yield_per=ROWS_AT_ONCE))
+        items = ((record["id"], record) for record in progress(rows, total=total, label="validate"))
+        return validate(items, context, choice.ids(workspace.settings), choice.shown)
 
 
 def _validate_release(folder: Path, workspace: Path | None, choice: Choice) -> Report:
@@ -82,15 +86,16 @@ def _validate_release(folder: Path, workspace: Path | None, choice: Choice) -> R
         report.add(finding)
     if report.counts:
         return report  # its records cannot be trusted
-    settings, _ = _surroundings(workspace)
-    manifest = release.manifest
+    around = _surroundings(workspace)
+    settings, manifest = around.settings, release.manifest
     settings = replace(
         settings,
         captions_per_image=manifest["captions_per_image"],
         splits=replace(settings.splits, ratios=tuple(manifest["splits"]["ratios"])),
     )
     # A release may have types of its own.
-    context = Context(settings, named_taxonomy(release.event_types), parent=_parent(release))
+    taxonomy = named_taxonomy(release.event_types)
+    context = Context(settings, taxonomy, parent=_parent(release), retracted=around.retracted)
     items = ((record["id"], record) for record in release.records())
     report = validate(items, context, choice.ids(settings), choice.shown)
     if found := content_finding(release):
@@ -99,19 +104,25 @@ def _validate_release(folder: Path, workspace: Path | None, choice: Choice) -> R
 
 
 def _submission(target: Path) -> dict[str, Any] | None:
-    """The JSON object that is all of the file, and is no record; None for any other file."""
-    if target.suffix == ".jsonl" or target.stat().st_size > 1_000_000:
+    """The submission that is all of the file; None for a file of records. Raises InputError for any other JSON."""
+    if target.stat().st_size > MAX_SUBMISSION:
         return None
     try:
-        document = json.loads(target.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
+        text = target.read_text(encoding="utf-8-sig").strip()
+        document = json.loads(text)
+    except (ValueError, OSError, RecursionError):
         return None
-    return document if isinstance(document, dict) and "kind" in document else None
+    if isinstance(document, dict) and "kind" in document:
+        return document
+    if "\n" in text:
+        raise InputError(f"{target} is one JSON document over several lines", "Write each record on a line of its own")
+    return None
 
 
-def _validate_submission(target: Path, submission: dict[str, Any], context: Context) -> Report:
-    report = Report(checked=1)
-    for finding in submission_findings(submission, context, str(target)):
+def _validate_submission(target: Path, submission: dict[str, Any], context: Context, ids: Sequence[str]) -> Report:
+    findings, ran = check_submission(submission, context, str(target), ids)
+    report = Report(ran, checked=1)
+    for finding in findings:
         report.add(finding)
     return report
 
@@ -124,9 +135,10 @@ def _parent(release: Release) -> Membership | None:
     return Membership(open_release(folder).records()) if (folder / "release.json").is_file() else None
 
 
-def _surroundings(workspace: Path | None) -> tuple[Settings, Taxonomy]:
+def _surroundings(workspace: Path | None) -> Context:
+    """The settings, types and retractions of the workspace around, or the default ones where there is none."""
     try:
         opened = Workspace.open(workspace)
     except NoWorkspaceError:
-        return Settings(FORMAT, "records"), load_taxonomy()
-    return opened.settings, opened.taxonomy
+        return Context(Settings(FORMAT, "records"), load_taxonomy())
+    return Context(opened.settings, opened.taxonomy, retracted=retracted_in(opened.root))

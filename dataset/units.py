@@ -28,7 +28,8 @@ def source_keys(record: Record, series: re.Pattern[str] | None) -> Iterator[int]
     dataset, ref, url = source["dataset"], source["ref"], source["url"]
     if ref:
         flickr = _FLICKR_FILE.fullmatch(ref.rpartition("/")[2])
-        yield key_of(f"flickr\0{flickr[1]}" if flickr else f"{dataset}\0{ref}")
+        if flickr or dataset:  # else the name says nothing: many cameras write IMG_0001.jpg
+            yield key_of(f"flickr\0{flickr[1]}" if flickr else f"{dataset}\0{ref}")
         if series and (found := series.search(ref)):
             yield key_of(f"series\0{dataset}\0{found[1]}")
     if url:

@@ -15,6 +15,7 @@ from gatherset.dataset.progress import progress
 from gatherset.dataset.records import Record
 from gatherset.dataset.records_file import Part, parts, read_part
 from gatherset.dataset.rules import RULES, DatasetRule, Rule
+from gatherset.dataset.rules.explanation import OTHERS
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.settings import RuleSettings
 from gatherset.dataset.validation_report import SHOWN, Report
@@ -30,7 +31,6 @@ class Run:
         ids = [rule_id for rule_id in (rule_ids(settings) if ids is None else ids) if RULES[rule_id].applies(context)]
         self.rules: list[Rule] = [RULES[rule_id](context) for rule_id in ids]
         self.report = Report({rule_id: settings.levels.get(rule_id, RULES[rule_id].level) for rule_id in ids}, shown)
-        self._waived: dict[str, frozenset[str]] = {}  # of the few records that have waivers
 
     def feed(self, items: Iterable[tuple[str, Record | Finding]]) -> None:
         """Check `items`: (where it stands, a record, or the finding that kept it from being read)."""
@@ -44,6 +44,9 @@ class Run:
     def check(self, record: Record, where: str) -> None:
         waived: frozenset[str] = frozenset()
         for rule in self.rules:
+            if rule.id in waived and isinstance(rule, DatasetRule):
+                self.report.waived[rule.id] += 1  # it does not see the record: what it says of the others stands
+                continue
             found = False
             for message in rule.check(record):
                 found = True
@@ -56,36 +59,31 @@ class Run:
                     return  # the other rules rely on the shape
                 if "waivers" in record:
                     waived = _waivers(record)
-                    self._waived[record["id"]] = waived
 
     def close(self) -> Report:
         """Ask for what only shows when all records are known; the report is whole now."""
         for rule in self.rules:
             for where, message in rule.close() if isinstance(rule, DatasetRule) else ():
-                if rule.id in self._waived.get(where, ()):
-                    self.report.waived[rule.id] += 1
-                else:
-                    self._add(rule, where, message)
+                self._add(rule, where, message)
         return self.report
 
     def _add(self, rule: Rule, where: str, message: str) -> None:
         self.report.add(Finding(rule.id, self.report.rules[rule.id], where, message, rule.next_step))
 
     def seen(self) -> Seen:
-        """What another run needs to go on from here: the rules that remember, the report, the waivers."""
-        return {rule.id: rule for rule in self.rules if isinstance(rule, DatasetRule)}, self.report, self._waived
+        """What another run needs to go on from here: the rules that remember, and the report."""
+        return {rule.id: rule for rule in self.rules if isinstance(rule, DatasetRule)}, self.report
 
     def merge(self, later: Seen) -> None:
         """Take over what a run on later records has seen."""
-        rules, report, waived = later
+        rules, report = later
         for rule in self.rules:
             if isinstance(rule, DatasetRule):
                 rule.merge(rules[rule.id])
         self.report.merge(report)
-        self._waived.update(waived)
 
 
-Seen = tuple[dict[str, DatasetRule], Report, dict[str, frozenset[str]]]
+Seen = tuple[dict[str, DatasetRule], Report]
 
 
 def validate(
@@ -143,7 +141,7 @@ def rule_ids(settings: RuleSettings, select: Sequence[str] = (), ignore: Sequenc
     if unknown := ({*settings.ignore, *settings.levels} - RULES.keys()):
         raise InputError(f"there is no rule {', '.join(sorted(unknown))}", "Mend [rules] in gatherset.toml")
     for prefix in (*select, *ignore):
-        if not any(rule_id.startswith(prefix) for rule_id in RULES):
+        if not any(rule_id.startswith(prefix) for rule_id in (*RULES, *OTHERS)):
             raise InputError(f"there is no rule {prefix}", "docs/rules.md names them all; GS3 stands for all of GS3xx")
     return [
         rule_id

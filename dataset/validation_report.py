@@ -23,7 +23,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)  # the first of each rule
     counts: Counter[str] = field(default_factory=Counter)  # all of them, by rule
     levels: Counter[str] = field(default_factory=Counter)  # all of them, by level
-    waived: Counter[str] = field(default_factory=Counter)  # what records are excused from, by rule
+    waived: Counter[str] = field(default_factory=Counter)  # how often a waiver excused a record, by rule
 
     @property
     def errors(self) -> int:

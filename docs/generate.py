@@ -17,7 +17,7 @@ import click
 from gatherset.cli import COMMANDS, main
 from gatherset.dataset import settings
 from gatherset.dataset.rules import RULES, Rule
-from gatherset.dataset.rules.explanation import own_reason
+from gatherset.dataset.rules.explanation import OTHERS, own_reason, sentence
 
 DOCS = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py; change the code, not this page. -->\n"
@@ -56,14 +56,17 @@ def rules_page() -> str:
         "them: [validating](validating.md). `gatherset validate --explain GS304` shows what a rule says.\n"
     )
     for prefix, title in GROUPS.items():
-        rows = [f"| {rule.id} | {rule.level} | {_what_holds(rule)} | {rule.next_step}. |" for rule in _rules(prefix)]
+        rows = [
+            f"| {rule.id} | {rule.level} | {_what_holds(rule)} | {sentence(rule.next_step)} |"
+            for rule in _rules(prefix)
+        ]
         table = "\n".join(["| id | level | what holds | if not |", "|---|---|---|---|", *rows])
         parts.append(f"## {prefix}xx {title}\n\n{table}\n")
+    others = "\n".join(f"| {rule_id} | {title} | {sentence(step)} |" for rule_id, (title, step) in OTHERS.items())
     parts.append(
-        "## GS7xx Release integrity\n\nChecked on a release folder: GS701 a file was changed, GS702 a file is missing, "
-        "GS703 a file was added, GS704 the manifest points outside the folder, GS705 the records are not those of the "
-        "content hash. Beside the rules, GS100 is a line that cannot be read, GS105 a record of a newer version, "
-        "and GS505 a newcomer that `gatherset split` holds back because it would join two splits.\n"
+        "## Findings about files\n\nThey belong to no rule that could be chosen: a line that cannot be read, a "
+        "newcomer held back by `gatherset split`, and GS7xx, the integrity of a release, which is looked at first."
+        f"\n\n| id | what holds | if not |\n|---|---|---|\n{others}\n"
     )
     return "\n".join(parts)
 

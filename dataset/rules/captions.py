@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from ftfy.badness import badness
 
 from gatherset.dataset.records import Record
-from gatherset.dataset.rules.rule import Context, Rule, golden, register
+from gatherset.dataset.rules.rule import Context, Rule, golden, quoted, register
 from gatherset.dataset.tokens import normalised, words
+
+_DATE = re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\b\d{1,2}:\d{2}\b")
 
 
 def texts(record: Record) -> Iterator[tuple[int, str]]:
@@ -21,11 +23,6 @@ def texts(record: Record) -> Iterator[tuple[int, str]]:
 def with_caption(number: int, text: str) -> list[Record]:
     """The golden record with another text as caption `number`: a counter-example."""
     return [golden(lambda record: record["captions"][number - 1].update(text=text))]
-
-
-def quoted(text: str, most: int = 60) -> str:
-    """`text` in quotes, cut where it is long."""
-    return f"'{text}'" if len(text) <= most else f"'{text[:most]}…'"
 
 
 @register
@@ -58,7 +55,7 @@ class CaptionNotShort(Rule):
         for number, text in texts(record):
             count = len(words(text))
             if 0 < count < self.settings.min_words:
-                yield f"caption {number} has {count} words, the least is {self.settings.min_words}: {quoted(text)}"
+                yield f"caption {number} has only {count} of at least {self.settings.min_words} words: {quoted(text)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -76,7 +73,7 @@ class CaptionNotLong(Rule):
         for number, text in texts(record):
             count = len(words(text))
             if count > self.settings.max_words:
-                yield f"caption {number} has {count} words, the most is {self.settings.max_words}: {quoted(text)}"
+                yield f"caption {number} has {count} words, {self.settings.max_words} at most: {quoted(text)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -104,7 +101,7 @@ class CaptionIsText(Rule):
                 {
                     f"U+{ord(c):04X}"
                     for c in text
-                    if c in self._INVISIBLE or unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
+                    if c in self._INVISIBLE or unicodedata.category(c) in ("Cc", "Cs", "Co", "Zl", "Zp")
                 }
             )
             if bad:
@@ -130,7 +127,7 @@ class NoMarkup(Rule):
     _SIGNS = re.compile(r"[<&*`\[\]_#]")
     _MARKUP = re.compile(
         r"</?[a-zA-Z][^<>]*>|<!--|&(?:[a-zA-Z]{2,8}|#\d{1,6}|#[xX][0-9a-fA-F]{1,6});"
-        r"|!?\[[^\]]*\]\([^)]*\)|\*\*\S|(?<!\w)__\S|`|^\s*(?:#{1,6}|[*+])\s"
+        r"|!?\[[^\]]*\]\([^)]*\)|\*\*\S|(?<!\w)__\S|(?<!`)`[^`\s][^`]*`(?!`)|^\s*(?:#{1,6}|[*+])\s"
     )
 
     def check(self, record: Record) -> Iterator[str]:
@@ -165,18 +162,22 @@ class NoContact(Rule):
         r"|(?<!\w)@\w{2,}",
         re.IGNORECASE,
     )
-    _NUMBER = re.compile(r"(?<![\w.,])(?!\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b)[+(]?\d[\d ()./-]{7,}\d(?!\w)")
-    _LEAST_DIGITS = 9  # a date has eight
+    _NUMBER = re.compile(r"(?<![\w.,])[+(]?\d[\d ()./-]{7,}\d(?!\w)")
+    _DIALLED = re.compile(r"[+(0]|\d{3}[ .-]\d{3}[ .-]\d{4}$|.*\d{5}")  # dates, years, amounts are not
+    _LEAST_DIGITS = 9
 
     def check(self, record: Record) -> Iterator[str]:
         for number, text in texts(record):
-            if not self._SIGNS.search(text):
-                continue
-            match = self._CONTACT.search(text)
-            if match is None and (figures := self._NUMBER.search(text)):
-                match = figures if sum(map(str.isdigit, figures[0])) >= self._LEAST_DIGITS else None
-            if match:
-                yield f"caption {number} holds contact data: {quoted(match[0])}"
+            if self._SIGNS.search(text) and (found := self._contact(text)):
+                yield f"caption {number} holds contact data: {quoted(found)}"
+
+    def _contact(self, text: str) -> str | None:
+        if match := self._CONTACT.search(text):
+            return match[0]
+        for match in self._NUMBER.finditer(_DATE.sub(" date ", text)):
+            if sum(map(str.isdigit, match[0])) >= self._LEAST_DIGITS and self._DIALLED.match(match[0]):
+                return match[0]
+        return None
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -223,7 +224,11 @@ class OneSentence(Rule):
     )
     _INSIDE = re.compile(r"[.!?…。！？].*\w")  # most captions have one such sign, at the end
     _ABBREVIATIONS = frozenset(
-        {"mr", "mrs", "ms", "dr", "st", "jr", "sr", "vs", "no", "prof", "rev", "gen", "sgt", "mt"}
+        re.findall(
+            r"\S+",
+            "mr mrs ms dr st ft jr sr vs no prof rev gen col capt lt sgt sen gov rep pres hon mt ave blvd rd dept etc "
+            "approx jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun bros inc co ltd corp",
+        )
     )
 
     def check(self, record: Record) -> Iterator[str]:
@@ -233,7 +238,11 @@ class OneSentence(Rule):
 
     def _ends(self, match: re.Match[str]) -> bool:
         word = match[1]
-        return word is None or (len(word) > 1 and word.lower() not in self._ABBREVIATIONS)
+        if word is None:
+            return True  # 。！？
+        trails_off = "..." in match[0] or "…" in match[0]
+        goes_on = match.string[match.end() : match.end() + 1].islower()
+        return len(word) > 1 and word.lower() not in self._ABBREVIATIONS and not (trails_off and goes_on)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -280,9 +289,10 @@ class NoExactCrowd(Rule):
     _POWERS = frozenset({"hundred", "thousand", "million"})
     _CLAIM = re.compile(
         r"""
-        (?P<hedge>(?:about|around|over|some|nearly|almost|approximately|roughly|than|to|estimated)\s+)?
+        (?P<hedge>(?:about|around|over|some|nearly|almost|approximately|roughly|than|to|estimated|least|as|circa|perhaps)\s+)?
         (?<![\w.,])
-        (?P<number>\d{1,3}(?:[ ,.]\d{3})+|\d+|(?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|fifty)
+        (?P<number>\d{1,3}(?:[ ,.]\d{3})+|\d+k?
+          |(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty|sixty|eighty|ninety)
           (?=\s+(?:hundred|thousand|million)))
         (?P<power>\s+(?:hundred|thousand|million))?
         \s+(?:[a-z-]+\s+)??
@@ -302,11 +312,18 @@ class NoExactCrowd(Rule):
         return not self._POWERS.isdisjoint(words(text)) or self._FIGURES.search(text) is not None
 
     def _count(self, number: str) -> int:
-        return int(re.sub(r"\D", "", number)[:18])
+        if re.fullmatch(r"(?:19|20)\d\d", number):
+            return 0  # a year
+        return int(re.sub(r"\D", "", number)[:18]) * (1000 if number.endswith(("k", "K")) else 1)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
-        odd = ("A march of 12,000 people through a city.", "There are 250 young protesters.", "Two thousand fans sing.")
+        odd = (
+            "A march of 12,000 people.",
+            "There are 250 young protesters.",
+            "Forty thousand fans sing.",
+            "12k people march.",
+        )
         return [with_caption(1, text) for text in odd]
 
 

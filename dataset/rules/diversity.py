@@ -9,8 +9,8 @@ from rapidfuzz.distance import Indel
 
 from gatherset.dataset.keys import Keys, key_of
 from gatherset.dataset.records import Record, numeric_id, record_id, some_ids
-from gatherset.dataset.rules.captions import quoted, texts, with_caption
-from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
+from gatherset.dataset.rules.captions import texts, with_caption
+from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, quoted, register
 from gatherset.dataset.tokens import normalised, words
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gatherset.dataset.records import Record
-from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
+from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, quoted, register
 from gatherset.dataset.tokens import normalised, words
 
 
@@ -24,7 +24,7 @@ class KnownType(Rule):
     def check(self, record: Record) -> Iterator[str]:
         for name in (record["event"]["type"], *record["event"]["votes"]):
             if name not in self._names:
-                yield f"the event type '{name}' is not in the taxonomy"
+                yield f"the event type {quoted(name)} is not in the taxonomy"
                 return
 
     @classmethod
@@ -34,6 +34,8 @@ class KnownType(Rule):
 
 @register
 class VotesSupportType(Rule):
+    """Where there are no votes, a person has decided alone."""
+
     id = "GS402"
     level = "error"
     title = "No other type has as many votes as the record's."
@@ -43,7 +45,7 @@ class VotesSupportType(Rule):
         event = record["event"]
         own = event["votes"].get(event["type"], 0)
         if any(count >= own for name, count in event["votes"].items() if name != event["type"]):
-            yield f"the votes {dict(event['votes'])} do not support '{event['type']}'"
+            yield f"the votes {quoted(str(event['votes']))} do not support '{event['type']}'"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -96,7 +98,7 @@ class VotesAgree(Rule):
         event = record["event"]
         total, own = sum(event["votes"].values()), event["votes"].get(event["type"], 0)
         if total and own < self.settings.min_agreement * total:
-            yield f"{own} of {total} votes went to '{event['type']}': {dict(event['votes'])}"
+            yield f"{own} of {total} votes went to '{event['type']}': {quoted(str(event['votes']))}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -143,7 +145,7 @@ class WordsFitType(Rule):
         for text in texts:
             spoken.update({self._type_of[word] for word in self._keywords(text)})
         if spoken and not spoken[own]:
-            [(other, count)] = spoken.most_common(1)
+            other, count = min(spoken.items(), key=lambda item: (-item[1], item[0]))
             if count >= self._LEAST:
                 yield f"{count} captions have key words of '{other}', none of '{own}'"
 

@@ -11,21 +11,41 @@ from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.settings import FORMAT, Settings
 from gatherset.dataset.taxonomy import load_taxonomy
 
+# Findings that no rule of the registry makes: they are about files, or about what was not done.
+OTHERS = {  # id: (title, next step)
+    "GS100": ("A line of a file of records can be read as JSON.", "Mend the line"),
+    "GS105": ("A record was written for a shape that this version knows.", "Upgrade: pip install -U gatherset"),
+    "GS505": ("A newcomer joins one split only; one that would join two is held back.", "Withdraw it"),
+    "GS701": ("The files of a release have the checksums of its manifest.", "Get the release again"),
+    "GS702": ("No file of a release is missing.", "Get the release again"),
+    "GS703": ("No file was added to a release.", "Remove it"),
+    "GS704": ("The manifest of a release points at nothing outside its folder.", "Do not trust this release"),
+    "GS705": ("The records of a release are those of its content hash.", "Get the release again"),
+}
+
 
 def explanation(rule_id: str) -> str:
     """Title, reason, next step, and what it says of each counter-example. Raises InputError for an unknown id."""
     rule = RULES.get(rule_id)
+    if rule_id in OTHERS:
+        title, step = OTHERS[rule_id]
+        return f"{rule_id} (error): {title}\nIf not: {step}.\nIt cannot be ignored or waived."
     if rule is None:
         near = get_close_matches(rule_id, RULES, 3) or ["GS301"]
         raise InputError(f"there is no rule {rule_id}", f"Try {', '.join(near)}; docs/rules.md names them all")
     parts = [f"{rule_id} ({rule.level}): {rule.title}"]
     if reason := own_reason(rule):
         parts.append(reason)
-    parts.append(f"If not: {rule.next_step}.")
+    parts.append(f"If not: {sentence(rule.next_step)}")
     parts += [f"For example: {message}." for message in _examples(rule)]
     if not rule.waivable():
         parts.append("It cannot be waived.")
     return "\n".join(parts)
+
+
+def sentence(text: str) -> str:
+    """`text` with a full stop, where it has no end of its own."""
+    return text if text.endswith(("?", "…", ".")) else f"{text}."
 
 
 def own_reason(rule: type[Rule]) -> str | None:

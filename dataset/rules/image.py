@@ -22,22 +22,13 @@ HASH_TOLERANCE = 4  # bits: other versions of the imaging libraries scale a litt
 
 
 @lru_cache(maxsize=2)  # all pixel rules look at one record before the next comes
-def _stored(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None  # GS201 says so
+def _stored(path: Path) -> bytes:
+    return path.read_bytes()  # what fails is not kept: the file may be mended
 
 
 @lru_cache(maxsize=2)
-def _decoded(path: Path, max_pixels: int) -> tuple[Image.Image, str] | ImageError | None:
-    data = _stored(path)
-    if data is None:
-        return None
-    try:
-        return decode(data, max_pixels=max_pixels)
-    except ImageError as error:
-        return error
+def _decoded(path: Path, max_pixels: int) -> tuple[Image.Image, str]:
+    return decode(_stored(path), max_pixels=max_pixels)
 
 
 class PixelRule(Rule):
@@ -54,12 +45,20 @@ class PixelRule(Rule):
     def data(self, record: Record) -> bytes | None:
         """The stored bytes; None where there are none."""
         path = self.path(record)
-        return None if path is None else _stored(path)
+        try:
+            return None if path is None else _stored(path)
+        except OSError:
+            return None  # GS201 says so
 
     def decoded(self, record: Record) -> tuple[Image.Image, str] | ImageError | None:
         """The picture and its format, or why it does not decode; None where there are no bytes."""
         path = self.path(record)
-        return None if path is None else _decoded(path, self.context.settings.images.max_pixels)
+        try:
+            return None if path is None else _decoded(path, self.context.settings.images.max_pixels)
+        except OSError:
+            return None
+        except ImageError as error:
+            return error
 
     def picture(self, record: Record) -> Image.Image | None:
         """The picture; None where there is none that decodes."""
@@ -133,7 +132,7 @@ class UniqueImage(DatasetRule):
     id = "GS206"
     level = "error"
     title = "No two records have the same stored image."
-    next_step = "Keep one of them"
+    next_step = "Keep one of them: gatherset record withdraw ID --reason …"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

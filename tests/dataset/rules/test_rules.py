@@ -1,5 +1,6 @@
 import pickle
 import re
+import time
 
 import pytest
 
@@ -58,6 +59,7 @@ def test_the_golden_record_passes_every_rule_of_a_record() -> None:
     assert [message for rule in RULES.values() for message in rule(CONTEXT).check(golden())] == []
 
 
+CAPTION_RULES = [identity for identity in RULES if identity.startswith("GS3") and identity != "GS307"]
 CLEAN = [
     "Mr. Smith and Dr. Jones speak to a crowd.",
     "A crowd in front of the U.S. flag.",
@@ -71,14 +73,68 @@ CLEAN = [
     "人们在广场上听一场音乐会。",
     "A café owner & his guests watch a parade.",
     "The score is 3 < 5 at the match.",
+    "On 12/05/2020 at 18:00 a crowd met, and again on 13/05/2020-14/05/2020.",
+    "The flags show the years 2018 2019 2020 in a row.",
+    "Runners with the bibs 1234 1235 1236 pass a crowd.",
+    "The bride`s family waits outside.",
+    "A sign says ``No justice'' above the crowd.",
+    "Sen. Warren and Gov. Baker greet supporters on 5th Ave. in Boston.",
+    "A crowd waits on Jan. 6 near the steps.",
+    "The crowd ... in front of a stage looks up.",
+    "In 2020 protesters fill the square.",
+    "At least 200 people wait, as many as 5,000 people follow.",
+    "A crowd laughs \U0001fae8 at a street show.",
     "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0628\u0631\u0648\u0645 \u0628\u0647 \u062e\u0627\u0646\u0647",
 ]
 
 
 @pytest.mark.parametrize("text", CLEAN)
 def test_a_good_caption_is_left_alone(text: str) -> None:
-    rules = [rule for identity, rule in RULES.items() if identity.startswith("GS3") and identity != "GS307"]
-    assert [message for rule in rules for message in found(rule, with_caption(3, text))] == []
+    messages = [message for rule_id in CAPTION_RULES for message in found(RULES[rule_id], with_caption(3, text))]
+    assert messages == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("GS309", "On 12/05/2020 18:00 a crowd met, call 030 12345678 for more."),
+        ("GS309", "Call (555) 123-4567 about this crowd."),
+        ("GS309", "Call 555 123 4567 about this crowd."),
+        ("GS311", "A crowd waits in the Ave. Many people sing. Some dance."),
+        ("GS313", "Exactly 2000 people and 2,012 fans wait."),
+    ],
+)
+def test_what_hides_behind_something_harmless_is_found(rule: str, text: str) -> None:
+    assert found(RULES[rule], with_caption(2, text))
+
+
+LONGEST = 2000  # letters of a caption: schemas/record.schema.json
+HOSTILE = [
+    "a",
+    "a.",
+    "1 ",
+    "111 ",
+    "[](",
+    "a.a@",
+    "x . ",
+    "...",
+    "1.1.1/",
+    "<a ",
+    "&a",
+    "`a",
+    "12k ",
+    "thousand ",
+    "www.",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_no_caption_keeps_a_rule_busy(piece: str) -> None:
+    """Some patterns take time with the square of a text's length: that length has a bound."""
+    started = time.process_time()
+    for rule_id in CAPTION_RULES:
+        found(RULES[rule_id], with_caption(1, (piece * LONGEST)[: LONGEST - 20] + " people . x"))
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -127,6 +183,17 @@ def test_key_words_of_another_type_may_stand_beside_those_of_its_own() -> None:
 def test_a_near_name_of_a_licence_is_suggested() -> None:
     record = golden(lambda record: record["source"].update(license="cc by 4.0"))
     assert "did you mean CC-BY-4.0?" in found(RULES["GS602"], [record])[0]
+
+
+def test_a_retraction_cannot_be_waived() -> None:
+    assert not RULES["GS605"].waivable()
+
+
+def test_images_of_no_collection_are_not_one_source_for_their_names() -> None:
+    pair = [numbered(1), numbered(2, lambda record: record.update(split="test"))]
+    for record in pair:
+        record["source"].update(dataset=None, ref="IMG_0001.jpg")
+    assert found(RULES["GS506"], pair) == []
 
 
 def test_a_retracted_record_is_found() -> None:

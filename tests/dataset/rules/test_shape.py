@@ -2,6 +2,8 @@
 
 import copy
 import os
+import time
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema
@@ -92,3 +94,25 @@ def test_half_a_character_in_a_caption_has_a_verdict() -> None:
 def test_a_long_value_is_cut_in_the_message() -> None:
     [message] = RULE.check({**GOLDEN, "language": "x" * 1000})
     assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record["image"].update(width=10**400),
+        lambda record: record["event"]["votes"].update(protest=10**400),
+        lambda record: record["captions"][0].update(text="a" * 2001),
+        lambda record: record.update(captions=record["captions"] * 11),
+        lambda record: record.update(flags=[[], {}] * 20_000),
+    ],
+)
+def test_what_is_beyond_all_bounds_is_refused_at_once(change: Callable[[dict[str, Any]], object]) -> None:
+    record = copy.deepcopy(GOLDEN)
+    change(record)
+    started = time.process_time()
+    assert list(RULE.check(record))
+    assert time.process_time() - started < 2
+
+
+def test_a_record_is_complained_about_only_so_often() -> None:
+    assert len(list(RULE.check({f"field {number}": 1 for number in range(1000)}))) <= 20
