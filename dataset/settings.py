@@ -37,9 +37,11 @@ class QueueSettings:
 @dataclass(frozen=True)
 class SplitSettings:
     ratios: tuple[int, ...] = (8, 1, 1)  # train : val : test, as in the paper's 8000/1000/1000
-    counts: tuple[int, ...] = ()  # exactly so many in each instead, e.g. [8000, 1000, 1000]; the others wait
     seed: int = 0  # ranks the units; changing it moves no record that has a split
     series: str = ""  # regular expression: its first group in source.ref names an upload series, e.g. '^(.+)/'
+    counts: tuple[
+        int, ...
+    ] = ()  # exactly so many in each split instead of the ratios, e.g. [8000, 1000, 1000]; others wait
 
 
 @dataclass(frozen=True)
