@@ -122,7 +122,7 @@ def _answer(act: Callable[[Workspace, str, Body], dict[str, Any]], request: Requ
         return _no(409, "gone", error.what, error.next_step)
     except GathersetError as error:
         return _no(400, "wrong", error.what, error.next_step)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return _no(400, "wrong", "The request is not what the page sends", "Reload the page")
     except DBAPIError as error:
         return _no(503, "unavailable", f"The catalog cannot be used now: {error.orig}", "It is tried again")

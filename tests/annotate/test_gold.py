@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.answer_file import import_gold
@@ -9,6 +10,7 @@ from gatherset.annotate.gold import gold_scores, is_right, practise, set_gold
 from gatherset.annotate.queue import next_task
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import submit
+from gatherset.dataset.catalog.tables import tasks
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
 
@@ -36,6 +38,19 @@ def test_images_of_known_answer_come_at_about_the_set_rate(photos: Workspace) ->
         submit(photos, task.id, "anna", PROTEST, key=f"k{task.id}", version=0)
     assert 2 <= sum(number <= 30 for number in seen) <= 14
     assert len(set(seen)) == 28
+
+
+def test_correcting_another_answer_to_a_known_image_decides_nothing(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(1), Provenance("filtered", "CC-BY-4.0"))
+    for name in ("anna", "ben"):
+        submit(workspace, 1, name, Answer("screen", is_gathering=True), key=name)
+    submit(workspace, 2, "anna", Answer("event", event_type="protest"), key="before")
+    set_gold(workspace, 1, Answer("screen", is_gathering=True), practice=False)
+    submit(workspace, 2, "anna", Answer("event", event_type="sports_event"), key="after", version=1)
+    with workspace.catalog.read() as connection:
+        assert set(connection.execute(sa.select(tasks.c.state)).scalars()) <= {"done", "gold"}
 
 
 def test_an_answer_to_a_known_image_decides_nothing_and_is_scored(photos: Workspace) -> None:

@@ -70,6 +70,7 @@ def test_another_person_in_the_same_browser_does_not_write_in_my_name(client: An
         {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "captions": ["x" * 5000]}},
         {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "overruled": [{}]}},
         {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "suggested": ["1"]}},
+        {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "captions": ["x"], "suggested": [2**70]}},
     ],
 )
 def test_what_is_no_draft_is_refused(client: Any, body: dict[str, Any]) -> None:

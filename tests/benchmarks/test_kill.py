@@ -24,13 +24,13 @@ WRITERS = 6
 SECONDS = 60  # after a restart, until the next acknowledged submission
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The test has ended while a writer waits for the server."""
 
 
 def write(session: Session, acknowledged: list[str], stop: threading.Event) -> None:
     """Submit and correct until told to stop, sending again what was not acknowledged, as the page does."""
-    with suppress(Stopped):
+    with suppress(StoppedError):
         _write(session, acknowledged, stop)
 
 
@@ -41,7 +41,7 @@ def _write(session: Session, acknowledged: list[str], stop: threading.Event) -> 
                 return session.post(path, **body)
             except (OSError, http.client.HTTPException, ValueError):
                 time.sleep(0.05)
-        raise Stopped
+        raise StoppedError
 
     desk = persist("next")
     number = 0
