@@ -22,6 +22,7 @@ from gatherset.annotate.answer import check_answer, read_answer
 from gatherset.annotate.desk import earlier_desk, next_desk, remarks, shown
 from gatherset.annotate.drafts import AnsweredError, NewerDraftError, save_draft
 from gatherset.annotate.gold import practise
+from gatherset.annotate.own_work import discard_draft
 from gatherset.annotate.queue import skip
 from gatherset.annotate.server import open_workspace
 from gatherset.annotate.submissions import AnsweredMeanwhileError, GoneError, RefusedError, submit
@@ -71,6 +72,12 @@ def practice(workspace: Workspace, annotator: str, body: Body) -> dict[str, Any]
 
 def skipped(workspace: Workspace, annotator: str, body: Body) -> dict[str, Any]:
     skip(workspace, int(body["task"]), annotator, str(body["reason"]))
+    return next_desk(workspace, annotator)
+
+
+def discarded(workspace: Workspace, annotator: str, body: Body) -> dict[str, Any]:
+    """Forgets the draft of a correction that is not wanted."""
+    discard_draft(workspace, annotator, int(body["task"]))
     return next_desk(workspace, annotator)
 
 
@@ -152,5 +159,6 @@ ROUTES = [
     _route("/work/submission", submission),
     _route("/work/practice", practice),
     _route("/work/skip", skipped),
+    _route("/work/discard", discarded),
     _route("/work/back", back),
 ]
