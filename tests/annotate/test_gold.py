@@ -105,3 +105,16 @@ def test_known_answers_come_from_a_file_and_a_bad_line_is_named(photos: Workspac
 )
 def test_an_answer_is_right_as_far_as_something_is_known(known: Answer, said: Answer, right: bool) -> None:
     assert is_right(known.document(), said.document()) is right
+
+
+def test_an_image_that_waits_for_captions_can_be_in_the_practice_round(
+    workspace: Workspace, make_photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    ingest(workspace, make_photos(2, captions=False), Provenance(license="CC-BY-4.0"))
+    path = tmp_path / "gold.csv"
+    path.write_text("image,event_type,explanation\n0.jpg,protest,The signs make a demand.\n1.jpg,picnic,None\n")
+    report = import_gold(workspace, path, practice=True)
+    assert [report.stored, *(finding.rule for finding in report.findings)] == [1, "GS401"]
+    task = next_task(workspace, "anna")
+    assert task is not None
+    assert practise(workspace, task.id, "anna", Answer("caption", True, "protest")).right

@@ -116,6 +116,15 @@ def test_a_submission_with_a_warning_needs_a_reason(client: Any) -> None:
     assert post(client, "submission", **given).status_code == 200
 
 
+def test_a_correction_that_is_not_wanted_leaves_no_draft(client: Any) -> None:
+    task = post(client, "next").json()["task"]["id"]
+    post(client, "submission", task=task, key="a-key-of-16-signs", version=0, answer=EVENT)
+    post(client, "draft", task=task, revision=0, version=1, answer={**EVENT, "event_type": "sports_event"})
+    assert post(client, "back").json()["draft"]
+    assert post(client, "discard", task=task).json()["task"]["id"] != task
+    assert post(client, "back").json()["draft"] is None
+
+
 def test_the_last_submission_is_handed_out_again_to_be_corrected(client: Any) -> None:
     task = post(client, "next").json()["task"]["id"]
     assert post(client, "back").json() == {"task": None}
