@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from gatherset.annotate.annotators import checked_name
+from gatherset.annotate.annotators import checked_name, stored_name
 from gatherset.dataset.workspace import Workspace
 
 COOKIE = "gatherset_visitor"
@@ -20,7 +20,9 @@ DAYS = 30  # that a browser keeps its ticket
 
 def ticket(workspace: Workspace, name: str) -> str:
     """What the browser of the person called `name` shows from now on. Raises SubmissionError for no such name."""
-    written = base64.urlsafe_b64encode(checked_name(name).encode()).decode()
+    with workspace.catalog.read() as connection:
+        name = stored_name(connection, checked_name(name))
+    written = base64.urlsafe_b64encode(name.encode()).decode()
     return f"{written}.{_seal(workspace, written)}"
 
 

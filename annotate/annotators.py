@@ -14,12 +14,13 @@ from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.timestamps import now
 
 MAX_NAME = 100  # characters
+_NAMES = sa.select(annotators.c.name).order_by(annotators.c.id)
 _BY_NAME = sa.select(annotators.c.id).where(annotators.c.name == sa.bindparam("name"))
 
 
 def annotator_id(connection: Connection, name: str) -> int:
     """The number of the annotator called `name`, who is entered when seen for the first time."""
-    name = checked_name(name)
+    name = stored_name(connection, checked_name(name))
     known = connection.execute(_BY_NAME, {"name": name}).scalar()
     if known is not None:
         return int(known)
@@ -30,7 +31,17 @@ def annotator_id(connection: Connection, name: str) -> int:
 
 def known_annotator(connection: Connection, name: str) -> int:
     """The number of an annotator who has been seen before."""
-    return int(connection.execute(_BY_NAME, {"name": one_name(name)}).scalar_one())
+    return int(connection.execute(_BY_NAME, {"name": stored_name(connection, name)}).scalar_one())
+
+
+def stored_name(connection: Connection, name: str) -> str:
+    """`name` as the person wrote it when they were first seen: Anna and anna are one person."""
+    name = one_name(name)
+    if connection.execute(_BY_NAME, {"name": name}).scalar() is not None:
+        return name
+    # Compared here, because a database folds the case of Latin letters alone.
+    known = connection.execute(_NAMES).scalars()
+    return next((other for other in known if other.casefold() == name.casefold()), name)
 
 
 def checked_name(name: str) -> str:

@@ -78,6 +78,8 @@ def _read(given: Any) -> Answer:
         raise ValueError("too many")
     if any(number is not None and type(number) is not int for number in numbers):
         raise TypeError("not a number")
+    if any(number is not None and not 0 <= number < 2**63 for number in numbers):
+        raise ValueError("no number that can be stored")
     said = given.get("is_gathering")
     if said is not None and type(said) is not bool:
         raise TypeError("not yes or no")

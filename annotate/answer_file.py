@@ -6,7 +6,7 @@ import csv
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -76,7 +76,7 @@ def import_gold(workspace: Workspace, path: Path, *, practice: bool) -> ImportRe
     known = _tasks_by_image(workspace)
     for row in rows:
         own = _own_tasks(row, known, report)
-        for answer in _checked(workspace, row, own, report):
+        for answer in _known(workspace, row, own, report):
             set_gold(workspace, own[answer.kind], answer, explanation=row.explanation, practice=practice)
             report.stored += 1
     return report
@@ -164,7 +164,23 @@ def _own_tasks(row: _Row, known: Tasks, report: ImportReport) -> Mapping[str, in
 
 def _checked(workspace: Workspace, row: _Row, own_tasks: Mapping[str, int], report: ImportReport) -> Iterator[Answer]:
     """The answers of a line that may be stored; a finding for what keeps another from it."""
+    yield from _without_errors(workspace, row, own_tasks, list(_answers(row, own_tasks)), report)
+
+
+def _known(workspace: Workspace, row: _Row, own_tasks: Mapping[str, int], report: ImportReport) -> Iterator[Answer]:
+    """The same for known answers, which an image that waits for captions takes too: its type alone is judged."""
     answers = list(_answers(row, own_tasks))
+    if "caption" not in own_tasks:
+        yield from _without_errors(workspace, row, own_tasks, answers, report)
+        return
+    typed = [Answer("event", row.is_gathering, row.event_type, confidence=row.confidence)]
+    for answer in _without_errors(workspace, row, own_tasks, typed, report):
+        yield replace(answer, kind="caption")
+
+
+def _without_errors(
+    workspace: Workspace, row: _Row, own_tasks: Mapping[str, int], answers: Sequence[Answer], report: ImportReport
+) -> Iterator[Answer]:
     if own_tasks and not answers:
         message = f"'{row.image}' waits for captions; it cannot take this answer"
         report.findings.append(Finding("GS102", "error", row.where, message, "Write its captions in the app"))

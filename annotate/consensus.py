@@ -116,11 +116,13 @@ def _gathering_votes(answers: Sequence[RowMapping], *, screened: bool) -> Counte
 
 
 def _event_votes(answers: Sequence[RowMapping]) -> Counter[str]:
-    """The types chosen, by those who did not say in the same answer that it is no gathering."""
-    given = (row["answer"] for row in answers)
-    return Counter(
-        answer["event_type"] for answer in given if answer["event_type"] and answer["is_gathering"] is not False
-    )
+    """One vote an annotator, the latest type that they did not choose in an answer that says it is no gathering."""
+    votes: dict[int, str] = {}
+    for row in answers:
+        answer = row["answer"]
+        if answer["event_type"] and answer["is_gathering"] is not False:
+            votes[row["person"]] = answer["event_type"]
+    return Counter(votes.values())
 
 
 def _advance(connection: Connection, workspace: Workspace, task: Any, state: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gatherset.annotate.annotators import annotator_id
+from gatherset.annotate.annotators import annotator_id, stored_name
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.drafts import drop_draft
 from gatherset.dataset.catalog.tables import annotators, gold, leases, practice_answers, submissions, tasks
@@ -43,8 +43,10 @@ def set_gold(workspace: Workspace, task_id: int, answer: Answer, *, explanation:
         )
 
 
-def is_gold(connection: Connection, task_id: int) -> bool:
-    return connection.execute(sa.select(gold.c.task_id).where(gold.c.task_id == task_id)).scalar() is not None
+def is_gold(connection: Connection, image_id: str) -> bool:
+    """Whether the answer to one of the image's tasks is known: then its other answers decide nothing either."""
+    of_image = sa.select(gold.c.task_id).join(tasks).where(tasks.c.image_id == image_id).limit(1)
+    return connection.execute(of_image).scalar() is not None
 
 
 def is_right(known: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
@@ -80,7 +82,7 @@ def practice_place(connection: Connection, annotator: str) -> tuple[int, int]:
         sa.select(sa.func.count())
         .select_from(practice_answers)
         .join(annotators, annotators.c.id == practice_answers.c.annotator_id)
-        .where(annotators.c.name == annotator)
+        .where(annotators.c.name == stored_name(connection, annotator))
     )
     everything = sa.select(sa.func.count()).select_from(gold).where(gold.c.practice)
     return int(connection.execute(done).scalar_one()), int(connection.execute(everything).scalar_one())

@@ -9,8 +9,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gatherset.annotate.annotators import one_name
-from gatherset.dataset.catalog.tables import annotators, drafts, gold, images, records, revisions, submissions, tasks
+from gatherset.annotate.annotators import annotator_id, stored_name
+from gatherset.annotate.drafts import drop_draft
+from gatherset.dataset.catalog.tables import (
+    annotators,
+    drafts,
+    gold,
+    images,
+    records,
+    revisions,
+    skips,
+    submissions,
+    tasks,
+)
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
@@ -31,6 +42,7 @@ class Past:
     format: str
     sensitive: bool
     submitted_at: str
+    rejected: bool  # the image is taken for no gathering
     answer: Mapping[str, Any]
     record: Mapping[str, Any] | None  # the content of its record, where there is one
     decided_by: str | None  # "agreement", or the reviewer
@@ -38,9 +50,9 @@ class Past:
 
     @property
     def corrected(self) -> bool:
-        """Whether the record says something else than the annotator did."""
+        """Whether what became of the image is something else than the annotator said."""
         if self.record is None:
-            return False
+            return self.rejected and self.answer["is_gathering"] is not False
         said = self.answer["event_type"]
         texts = [entry["text"] for entry in self.record["captions"]]
         reworded = self.decided_by != "agreement" and any(text not in texts for text in self.answer["captions"])
@@ -57,7 +69,7 @@ class KeptDraft:
 def progress_of(connection: Connection, annotator: str) -> Progress:
     """How many tasks `annotator` has answered."""
     first = sa.select(sa.func.count()).select_from(submissions).join(annotators).where(submissions.c.version == 1)
-    own = first.where(annotators.c.name == one_name(annotator))
+    own = first.where(annotators.c.name == stored_name(connection, annotator))
     today = own.where(submissions.c.submitted_at >= now()[:10])
     return Progress(connection.execute(today).scalar_one(), connection.execute(own).scalar_one())
 
@@ -71,7 +83,7 @@ def past_work(workspace: Workspace, annotator: str, *, before: int | None = None
             submissions.c.task_id,
             submissions.c.submitted_at,
             submissions.c.answer,
-            *(images.c[name] for name in ("sha256", "format", "flags")),
+            *(images.c[name] for name in ("sha256", "format", "flags", "rejected")),
             revisions.c.content,
             revisions.c.decided_by,
             revisions.c.reason,
@@ -82,7 +94,6 @@ def past_work(workspace: Workspace, annotator: str, *, before: int | None = None
         .outerjoin(records, records.c.id == images.c.id)
         .outerjoin(revisions, (revisions.c.record_id == records.c.id) & (revisions.c.revision == records.c.revision))
         .where(
-            annotators.c.name == one_name(annotator),
             ~sa.exists().where(
                 newer.c.task_id == submissions.c.task_id,
                 newer.c.annotator_id == submissions.c.annotator_id,
@@ -95,6 +106,7 @@ def past_work(workspace: Workspace, annotator: str, *, before: int | None = None
     if before is not None:
         query = query.where(submissions.c.id < before)
     with workspace.catalog.read() as connection:
+        query = query.where(annotators.c.name == stored_name(connection, annotator))
         return [
             Past(
                 row.id,
@@ -103,6 +115,7 @@ def past_work(workspace: Workspace, annotator: str, *, before: int | None = None
                 row.format,
                 "sensitive" in row.flags,
                 row.submitted_at,
+                row.rejected is not None,
                 row.answer,
                 row.content,
                 row.decided_by,
@@ -113,15 +126,16 @@ def past_work(workspace: Workspace, annotator: str, *, before: int | None = None
 
 
 def kept_drafts(connection: Connection, annotator: str) -> list[KeptDraft]:
-    """The annotator's texts for images that went to others meanwhile: kept, though they cannot be submitted now."""
+    """The annotator's texts for images that they skipped, or that went to others: kept, though not to be submitted."""
+    laid_aside = sa.exists().where(skips.c.task_id == drafts.c.task_id, skips.c.annotator_id == drafts.c.annotator_id)
     query = (
         sa.select(drafts.c.task_id, drafts.c.content, drafts.c.saved_at)
         .join(annotators, annotators.c.id == drafts.c.annotator_id)
         .join(tasks, tasks.c.id == drafts.c.task_id)
         .outerjoin(gold, gold.c.task_id == tasks.c.id)
         .where(
-            annotators.c.name == one_name(annotator),
-            (tasks.c.state != "open") | (tasks.c.answers >= tasks.c.overlap),
+            annotators.c.name == stored_name(connection, annotator),
+            (tasks.c.state != "open") | (tasks.c.answers >= tasks.c.overlap) | laid_aside,
             gold.c.task_id.is_(None),
             ~sa.exists().where(
                 submissions.c.task_id == drafts.c.task_id, submissions.c.annotator_id == drafts.c.annotator_id
@@ -129,7 +143,14 @@ def kept_drafts(connection: Connection, annotator: str) -> list[KeptDraft]:
         )
         .order_by(drafts.c.saved_at.desc())
     )
-    return [
+    kept = (
         KeptDraft(row.task_id, tuple(text for text in row.content["captions"] if text.strip()), row.saved_at)
         for row in connection.execute(query)
-    ]
+    )
+    return [draft for draft in kept if draft.captions]  # a page that was only looked at leaves an empty one
+
+
+def discard_draft(workspace: Workspace, annotator: str, task_id: int) -> None:
+    """Forget the annotator's draft of the task, where there is one: they want it no more."""
+    with workspace.catalog.write() as connection:
+        drop_draft(connection, task_id, annotator_id(connection, annotator))

@@ -60,7 +60,7 @@ def next_task(workspace: Workspace, annotator: str) -> Task | None:
     with workspace.catalog.write() as connection:
         person = annotator_id(connection, annotator)
         connection.execute(sa.delete(leases).where(leases.c.expires_at < now()))
-        chosen = _practice(connection, person) or _held(connection, person) or _choose(connection, workspace, person)
+        chosen = _begun(connection, person) or _choose(connection, workspace, person)
         if chosen is None:
             return None
         lease(connection, workspace, chosen, person)
@@ -68,25 +68,33 @@ def next_task(workspace: Workspace, annotator: str) -> Task | None:
 
 
 def task_after(workspace: Workspace, annotator: str, current: int) -> Task | None:
-    """The task that `annotator` would get after `current`, not held for them: its image can be fetched ahead."""
+    """The task that `annotator` would get after `current`, not held for them: its image can be fetched ahead.
+
+    Images with a known answer are left out: whether one comes is drawn after the submission.
+    """
     with workspace.catalog.read() as connection:
         person = known_annotator(connection, annotator)
-        chosen = _practice(connection, person, but=current) or _fresh(connection, person, but=current)
+        chosen = _begun(connection, person, but=current) or _waiting(connection, person, but=current)[0]
         return None if chosen is None else read_task(connection, chosen)
 
 
 def has_place(connection: Connection, workspace: Workspace, task_id: int, person: int) -> bool:
     """Whether `person` may answer the task: it is open, and they hold a place in it or one is free.
 
-    A known answer is asked of everybody, and whoever has answered may correct it.
+    A known answer is asked of everybody, and whoever has answered may correct it; what they laid aside stays there.
+    Raises SubmissionError for a task that annotators are not asked.
     """
-    task = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
-    if task is None:
-        raise SubmissionError(f"there is no task {task_id}", "Take the next one")
-    if connection.execute(sa.select(gold.c.task_id).where(gold.c.task_id == task_id)).scalar() is not None:
+    task = _asked_task(connection, task_id)
+
+    def has(table: sa.Table) -> bool:
+        own = sa.exists().where(table.c.task_id == task_id, table.c.annotator_id == person)
+        return bool(connection.execute(sa.select(own)).scalar())
+
+    if has(submissions):
         return True
-    mine = sa.exists().where(submissions.c.task_id == task_id, submissions.c.annotator_id == person)
-    if connection.execute(sa.select(mine)).scalar():
+    if has(skips):
+        return False
+    if connection.execute(sa.select(gold.c.task_id).where(gold.c.task_id == task_id)).scalar() is not None:
         return True
     others = sa.select(sa.func.count()).where(
         leases.c.task_id == task_id, leases.c.annotator_id != person, leases.c.expires_at >= now()
@@ -103,24 +111,31 @@ def lease(connection: Connection, workspace: Workspace, task_id: int, person: in
 
 
 def skip(workspace: Workspace, task_id: int, annotator: str, reason: str) -> None:
-    """Lay the task aside for good, with the reason. What as many as it needs have laid aside goes to a reviewer."""
+    """Lay the task aside for good, with the reason. What as many as it needs have laid aside goes to a reviewer.
+
+    A text that was begun is kept for its writer.
+    """
     if not (reason := reason.strip()):
         raise SubmissionError("an image is skipped with a reason", "Say why")
     with workspace.catalog.write() as connection:
         person = annotator_id(connection, annotator)
-        task = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
-        if task is None:
-            raise SubmissionError(f"there is no task {task_id}", "Take the next one")
+        task = _asked_task(connection, task_id)
         own = (skips.c.task_id == task_id, skips.c.annotator_id == person)
         connection.execute(sa.delete(skips).where(*own))
         row = {"task_id": task_id, "annotator_id": person, "reason": reason[:1000], "skipped_at": now()}
         connection.execute(sa.insert(skips).values(row))
-        for table in (leases, drafts):
-            connection.execute(sa.delete(table).where(table.c.task_id == task_id, table.c.annotator_id == person))
+        connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
         given = connection.execute(sa.select(skips.c.reason).where(skips.c.task_id == task_id)).scalars().all()
         if task.state == "open" and len(given) >= workspace.settings.queue.overlap:
             connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(state="done"))
             send_to_review(connection, task.image_id, f"{len(given)} annotators skipped it: {'; '.join(given)}")
+
+
+def _asked_task(connection: Connection, task_id: int) -> Any:
+    task = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
+    if task is None or task.kind not in ANNOTATED:
+        raise SubmissionError(f"there is no task {task_id} for annotators", "Take the next one")
+    return task
 
 
 def read_task(connection: Connection, task_id: int) -> Task:
@@ -182,6 +197,8 @@ _HELD = (
         (tasks.c.state == "open") | gold.c.task_id.is_not(None),
         ~_of_person(submissions),
         ~_of_person(practice_answers),
+        ~_of_person(skips),
+        tasks.c.id != sa.bindparam("but"),
     )
     .order_by(leases.c.task_id)
     .limit(1)
@@ -232,23 +249,27 @@ _GOLD = (
 _LAST_SUBMISSION = sa.select(sa.func.max(submissions.c.id)).where(submissions.c.annotator_id == sa.bindparam("person"))
 
 
-def _practice(connection: Connection, person: int, *, but: int = 0) -> int | None:
-    return connection.execute(_PRACTICE, {"person": person, "but": but}).scalar()
+def _begun(connection: Connection, person: int, *, but: int = 0) -> int | None:
+    """What the person is in the midst of: the practice round, the task they hold, a text that they could not finish.
 
-
-def _held(connection: Connection, person: int) -> int | None:
-    """A reload, or a second tab, shows the same task again."""
-    return connection.execute(_HELD, {"person": person}).scalar()
+    A reload, or a second tab, shows the same task again.
+    """
+    for query in (_PRACTICE, _HELD, _BEGUN):
+        task = connection.execute(query, {"person": person, "but": but}).scalar()
+        if task is not None:
+            return int(task)
+    return None
 
 
 def _choose(connection: Connection, workspace: Workspace, person: int) -> int | None:
-    if begun := connection.execute(_BEGUN, {"person": person, "but": 0}).scalar():
-        return int(begun)
     if _is_time_for_gold(connection, workspace, person):
         known = connection.execute(_GOLD, {"person": person}).scalar()
         if known is not None:
             return int(known)
-    return _started_near(connection, person) or _fresh(connection, person) or _started_anywhere(connection, person)
+    task, position = _waiting(connection, person)
+    if position != _position(connection, person):
+        connection.execute(sa.update(annotators).where(annotators.c.id == person).values(position=position))
+    return task
 
 
 def _is_time_for_gold(connection: Connection, workspace: Workspace, person: int) -> bool:
@@ -258,40 +279,30 @@ def _is_time_for_gold(connection: Connection, workspace: Workspace, person: int)
     return drawn < workspace.settings.queue.gold_rate
 
 
-def _fresh(connection: Connection, person: int, *, but: int = 0) -> int | None:
-    return connection.execute(_FRESH, {"person": person, "but": but}).scalar()
+def _waiting(connection: Connection, person: int, *, but: int = 0) -> tuple[int | None, int]:
+    """The next task that nobody holds for the person, and how far they have then looked through the started ones.
 
-
-def _started_near(connection: Connection, person: int) -> int | None:
-    """A task that others have begun and this person has not, among the next few from where they last looked.
-
-    Only a few, so that one who has answered half a million images is not kept waiting while fresh ones are there.
+    First one that others have begun, among the next few from where the person last looked: only a few, so that one who
+    has answered half a million images is not kept waiting while fresh ones are there. Then a fresh one; then once round
+    through all that is begun.
     """
     position = _position(connection, person)
     count, end = connection.execute(_WINDOW_END, {"position": position}).one()
-    found = _started_between(connection, person, position, end) if count else None
-    if position or count:  # at the end it begins anew
-        _move(connection, person, (found or end) if count else 0)
-    return found
+    if count and (near := _started_between(connection, person, position, end, but)):
+        return near, near
+    position = end if count else 0  # at the end it begins anew
+    fresh = connection.execute(_FRESH, {"person": person, "but": but}).scalar()
+    if fresh is not None:
+        return int(fresh), position
+    found = _started_between(connection, person, position, LAST, but)
+    found = found or _started_between(connection, person, 0, position, but)
+    return found, found or position
 
 
-def _started_anywhere(connection: Connection, person: int) -> int | None:
-    """The same, once round through all that is begun: when nothing fresh is left."""
-    position = _position(connection, person)
-    found = _started_between(connection, person, position, LAST) or _started_between(connection, person, 0, position)
-    if found is not None:
-        _move(connection, person, found)
-    return found
-
-
-def _started_between(connection: Connection, person: int, after: int, end: int) -> int | None:
-    given = {"person": person, "but": 0, "position": after, "end": end}
+def _started_between(connection: Connection, person: int, after: int, end: int, but: int) -> int | None:
+    given = {"person": person, "but": but, "position": after, "end": end}
     return connection.execute(_STARTED, given).scalar()
 
 
 def _position(connection: Connection, person: int) -> int:
     return connection.execute(sa.select(annotators.c.position).where(annotators.c.id == person)).scalar() or 0
-
-
-def _move(connection: Connection, person: int, position: int) -> None:
-    connection.execute(sa.update(annotators).where(annotators.c.id == person).values(position=position))

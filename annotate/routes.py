@@ -22,6 +22,7 @@ from gatherset.annotate.answer import check_answer, read_answer
 from gatherset.annotate.desk import earlier_desk, next_desk, remarks, shown
 from gatherset.annotate.drafts import AnsweredError, NewerDraftError, save_draft
 from gatherset.annotate.gold import practise
+from gatherset.annotate.own_work import discard_draft
 from gatherset.annotate.queue import skip
 from gatherset.annotate.server import open_workspace
 from gatherset.annotate.submissions import AnsweredMeanwhileError, GoneError, RefusedError, submit
@@ -74,6 +75,12 @@ def skipped(workspace: Workspace, annotator: str, body: Body) -> dict[str, Any]:
     return next_desk(workspace, annotator)
 
 
+def discarded(workspace: Workspace, annotator: str, body: Body) -> dict[str, Any]:
+    """Forgets the draft of a correction that is not wanted."""
+    discard_draft(workspace, annotator, int(body["task"]))
+    return next_desk(workspace, annotator)
+
+
 def back(workspace: Workspace, annotator: str, body: Body) -> dict[str, Any]:
     before = body.get("before")
     return earlier_desk(workspace, annotator, before=None if before is None else int(before)) or {"task": None}
@@ -122,7 +129,7 @@ def _answer(act: Callable[[Workspace, str, Body], dict[str, Any]], request: Requ
         return _no(409, "gone", error.what, error.next_step)
     except GathersetError as error:
         return _no(400, "wrong", error.what, error.next_step)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return _no(400, "wrong", "The request is not what the page sends", "Reload the page")
     except DBAPIError as error:
         return _no(503, "unavailable", f"The catalog cannot be used now: {error.orig}", "It is tried again")
@@ -152,5 +159,6 @@ ROUTES = [
     _route("/work/submission", submission),
     _route("/work/practice", practice),
     _route("/work/skip", skipped),
+    _route("/work/discard", discarded),
     _route("/work/back", back),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import html
 import os
 import re
@@ -75,8 +74,7 @@ def _image(request: Request, find: Callable[[Workspace, str, str], Path], media_
 
 async def sign_in(request: Request) -> Response:
     """The page that asks for a name, and what takes it."""
-    workspace, problem = open_workspace(), ""
-    name = getpass.getuser()
+    workspace, name, problem = open_workspace(), "", ""
     if request.method == "POST":
         sent = parse_qs((await request.body())[:10_000].decode("utf-8", "replace"))
         name = sent.get("name", [""])[0]
@@ -100,6 +98,7 @@ def sign_out(request: Request) -> Response:
     """Forget who it was, in the browser too: half-typed texts must not be left for the next person."""
     response = HTMLResponse(
         "<!doctype html><title>Signed out</title><script>"
+        'localStorage.setItem("gatherset:signed-out", "");'  # a desk that is open in another tab hears it, and closes
         'for (const key of Object.keys(localStorage)) if (key.startsWith("gatherset:")) localStorage.removeItem(key);'
         'location.replace("/sign-in");</script><a href="/sign-in">Signed out. Sign in again</a>',
         headers={"Cache-Control": "no-store"},
@@ -123,7 +122,7 @@ class Door:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] != "/sign-in":
+        if scope["type"] == "http" and scope["path"] not in ("/sign-in", "/sign-out"):
             page = "text/html" in Headers(scope=scope).get("accept", "")
             if page and access.visitor(open_workspace(), Request(scope).cookies) is None:
                 await RedirectResponse("/sign-in", status_code=303)(scope, receive, send)

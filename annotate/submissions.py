@@ -13,7 +13,7 @@ from gatherset.annotate.answer import Answer, check_answer, not_overruled
 from gatherset.annotate.consensus import decide
 from gatherset.annotate.drafts import drop_draft
 from gatherset.annotate.gold import is_gold
-from gatherset.annotate.queue import has_place
+from gatherset.annotate.queue import ANNOTATED, has_place
 from gatherset.annotate.suggestions import accepted
 from gatherset.dataset.catalog.tables import leases, submissions, tasks
 from gatherset.dataset.errors import SubmissionError
@@ -90,11 +90,11 @@ def store(
     if known is not None:
         return Stored(known, new=False)
     task = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
-    if task is None or task.kind != answer.kind:
+    if task is None or task.kind != answer.kind or task.kind not in ANNOTATED:
         raise SubmissionError(f"there is no task {task_id} of kind '{answer.kind}'", "Take the next task")
     person = annotator_id(connection, annotator)
     last = _last(connection, task_id, person)
-    suggested = accepted(connection, task.image_id, answer.captions, answer.suggested)
+    suggested = accepted(connection, task.image_id, answer.captions)
     document = replace(answer, suggested=suggested).document()
     if last is not None and last.answer == document:
         drop_draft(connection, task_id, person)
@@ -116,7 +116,7 @@ def store(
     ).scalar_one()
     drop_draft(connection, task_id, person)
     connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
-    if is_gold(connection, task_id):
+    if is_gold(connection, task.image_id):
         return Stored(new, new=True)  # its answer is known: this one decides nothing
     if last is None:
         connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(answers=tasks.c.answers + 1))

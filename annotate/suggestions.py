@@ -35,16 +35,10 @@ def suggestions_for(connection: Connection, workspace: Workspace, image_id: str)
     ]
 
 
-def accepted(
-    connection: Connection, image_id: str, captions: Sequence[str], claimed: Sequence[int | None]
-) -> tuple[int | None, ...]:
-    """Of the suggestions that an answer says it took over, those of this image whose text it really has unchanged."""
-    wanted = [number for number in claimed if number is not None]
-    if not wanted:
-        return ()
+def accepted(connection: Connection, image_id: str, captions: Sequence[str]) -> tuple[int | None, ...]:
+    """For each caption the suggestion for this image whose words it has unchanged; whatever the page says of it."""
     query = sa.select(suggestions.c.id, suggestions.c.value).where(
-        suggestions.c.id.in_(wanted), suggestions.c.image_id == image_id, suggestions.c.kind == "caption"
+        suggestions.c.image_id == image_id, suggestions.c.kind == "caption"
     )
-    texts: dict[int | None, str] = {row.id: row.value for row in connection.execute(query)}
-    pairs = zip(claimed, captions, strict=False)
-    return tuple(number if texts.get(number) == text else None for number, text in pairs)
+    texts = {row.value.strip(): row.id for row in connection.execute(query.order_by(suggestions.c.id.desc()))}
+    return tuple(texts.get(text.strip()) for text in captions)

@@ -22,7 +22,7 @@ def main() -> None:
         workspace = open_workspace()
         name = visitor(workspace, st.context.cookies)
         if name is None:
-            st.link_button("Sign in", "/sign-in")
+            st.html('<a href="/sign-in" target="_self">Sign in</a>')
             st.stop()
         st.session_state.visitor = name
         pages = [

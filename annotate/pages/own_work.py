@@ -7,7 +7,7 @@ import html
 import streamlit as st
 
 from gatherset.annotate.desk import image_url
-from gatherset.annotate.own_work import KeptDraft, Past, kept_drafts, past_work, progress_of
+from gatherset.annotate.own_work import KeptDraft, Past, discard_draft, kept_drafts, past_work, progress_of
 from gatherset.annotate.server import open_workspace
 from gatherset.annotate.standing import standing
 from gatherset.dataset.taxonomy import Taxonomy
@@ -32,16 +32,21 @@ def main() -> None:
     past = past_work(workspace, name, limit=50)
     st.html(STYLE)
     st.header("Your work", anchor=False)
-    st.markdown(
-        f"**{html.escape(name)}**: {progress.today} answered today, {progress.all} in all. [Sign out](/sign-out)"
+    # In this very tab: a desk that stays open in another one would keep what it holds.
+    st.html(
+        f"<p><b>{html.escape(name)}</b>: {progress.today} answered today, {progress.all} in all. "
+        '<a href="/sign-out" target="_self">Sign out</a></p>'
     )
     places = ", ".join(f"{count} {place}" for place, count in standing(workspace).items())
     small(f"The dataset {workspace.settings.name}: {places}.")
     if kept:
         st.subheader("Kept for you", anchor=False)
-        small("You had begun these; the images went to someone else meanwhile.")
+        small("You had begun these; the images went to someone else meanwhile, or you skipped them.")
         for draft in kept:
             st.html(kept_text(draft))
+            st.button(
+                "Discard", key=f"discard-{draft.task}", on_click=discard_draft, args=(workspace, name, draft.task)
+            )
     corrected = [one for one in past if one.corrected]
     if corrected:
         st.subheader("Decided otherwise", anchor=False)
@@ -69,7 +74,7 @@ def kept_text(draft: KeptDraft) -> str:
 def past_text(past: Past, taxonomy: Taxonomy) -> str:
     answer = past.answer
     said = "Not a gathering" if answer["is_gathering"] is False else _title(answer["event_type"], taxonomy)
-    items = "".join(f"<li>{html.escape(text)}</li>" for text in answer["captions"])
+    items = "".join(f"<li>{html.escape(text)}</li>" for text in answer["captions"] if text.strip())
     became = ""
     if past.record is not None and past.corrected:
         texts = "".join(f"<li>{html.escape(entry['text'])}</li>" for entry in past.record["captions"])
@@ -77,6 +82,8 @@ def past_text(past: Past, taxonomy: Taxonomy) -> str:
         why = f" ({html.escape(past.reason)})" if past.reason and past.decided_by != "agreement" else ""
         event = html.escape(_title(past.record["event"]["type"], taxonomy))
         became = f'<div class="gs-became"><p>{who} <b>{event}</b>{why}:</p><ol>{texts}</ol></div>'
+    if past.rejected and past.corrected:
+        became = '<div class="gs-became"><p>It was decided that this is <b>not a gathering</b>.</p></div>'
     veiled = ' class="veiled"' if past.sensitive else ""
     picture = f'<img src="{image_url(past.sha256, past.format)}" alt=""{veiled}>'
     when = past.submitted_at[:16].replace("T", " ")

@@ -1,6 +1,7 @@
 import pytest
 
 from gatherset.annotate.access import COOKIE, ticket, visitor
+from gatherset.annotate.annotators import annotator_id, known_annotator
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.workspace import Workspace
 
@@ -8,6 +9,14 @@ from gatherset.dataset.workspace import Workspace
 @pytest.mark.parametrize("name", ["anna", "Anna Lee", "Бен", "a.b=c; d", "张伟"])
 def test_a_ticket_names_who_it_was_made_for(workspace: Workspace, name: str) -> None:
     assert visitor(workspace, {COOKIE: ticket(workspace, name)}) == name
+
+
+@pytest.mark.parametrize(("first", "again"), [("Anna", "anna"), ("бен", "Бен"), ("Groß", "GROSS")])
+def test_a_name_in_other_letters_is_the_same_person(workspace: Workspace, first: str, again: str) -> None:
+    with workspace.catalog.write() as connection:
+        number = annotator_id(connection, first)
+        assert annotator_id(connection, again) == known_annotator(connection, again) == number
+    assert visitor(workspace, {COOKIE: ticket(workspace, again)}) == first
 
 
 @pytest.mark.parametrize("cookie", ["", ".", "YW5uYQ==", "YW5uYQ==.", "YW5uYQ==.00", "é.é"])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.consensus import majority
+from gatherset.annotate.own_work import past_work
 from gatherset.annotate.queue import next_task
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import submit
@@ -180,17 +181,35 @@ def test_a_suggestion_taken_over_unchanged_keeps_its_origin(
     ingest(workspace, make_photos(1, captions=False), Provenance(license="CC-BY-4.0"))
     with workspace.catalog.write() as connection:
         image = connection.execute(sa.select(images.c.id)).scalar_one()
-        row = {"kind": "caption", "value": TEXTS[0], "model": "tiny", "created_at": "2026-11-21T00:00:00Z"}
+        row = {"kind": "caption", "value": f" {TEXTS[0]}\n", "model": "tiny", "created_at": "2026-11-21T00:00:00Z"}
         connection.execute(sa.insert(suggestions).values(image_id=image, **row))
     for name in ("anna", "ben"):
-        # The second caption claims a suggestion that it does not have: that is not believed.
-        answer = Answer("caption", True, "protest", TEXTS, suggested=(1, 1, None, None, None))
+        # What the page claims is not believed: the words decide, without the space around them.
+        answer = Answer("caption", True, "protest", TEXTS, suggested=(None, 1, None, None, None))
         submit(workspace, 1, name, answer, key=name)
     with workspace.catalog.read() as connection:
         [record] = current_records(connection)
     first, second = record["captions"][:2]
     assert (first["origin"], first["author"], first["verified"]) == ("model", None, True)
     assert second["origin"] == "human"
+
+
+def test_a_rejection_shows_among_what_was_decided_otherwise(workspace: Workspace, event_task: int) -> None:
+    say(workspace, 1, "anna", "protest")
+    for name in ("ben", "cleo"):
+        say(workspace, 1, name, None)
+    assert [past.corrected for past in past_work(workspace, "anna")] == [True]
+    assert [past.corrected for past in past_work(workspace, "ben")] == [False]
+
+
+def test_one_person_has_one_vote_on_the_type(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(1), Provenance("filtered", "CC-BY-4.0"))
+    with workspace.catalog.write() as connection:  # a second task about the type
+        connection.execute(sa.update(tasks).where(tasks.c.kind == "screen").values(kind="caption"))
+    submit(workspace, 1, "anna", Answer("caption", True, "protest", TEXTS), key="1")
+    submit(workspace, 2, "anna", Answer("event", True, "protest"), key="2")
+    with workspace.catalog.read() as connection:
+        assert list(current_records(connection)) == []
 
 
 def test_a_flag_holds_for_the_image_at_once_and_goes_with_its_answer(workspace: Workspace, event_task: int) -> None:

@@ -6,15 +6,15 @@ import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.drafts import AnsweredError, NewerDraftError, read_draft, save_draft
-from gatherset.annotate.own_work import kept_drafts
-from gatherset.annotate.queue import next_task
+from gatherset.annotate.own_work import discard_draft, kept_drafts
+from gatherset.annotate.queue import next_task, skip
 from gatherset.annotate.submissions import GoneError, submit
 from gatherset.dataset.catalog.tables import drafts, leases
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
-BEGUN = Answer("event", event_type="protest")
+BEGUN = Answer("event", event_type="protest", captions=("Half a sen",))
 
 
 @pytest.fixture
@@ -81,6 +81,18 @@ def test_a_submission_takes_the_place_of_its_draft(begun: Workspace) -> None:
     assert count(begun) == 0
     with pytest.raises(AnsweredError):
         save_draft(begun, 1, "anna", BEGUN, revision=1, version=0)
+
+
+def test_an_untouched_page_leaves_no_text_to_keep(begun: Workspace) -> None:
+    save_draft(begun, 1, "anna", Answer("event", captions=("", " ")), revision=1, version=0)
+    skip(begun, 1, "anna", "too dark")
+    with begun.catalog.read() as connection:
+        assert kept_drafts(connection, "anna") == []
+
+
+def test_a_text_that_is_discarded_is_gone(begun: Workspace) -> None:
+    discard_draft(begun, "anna", 1)
+    assert count(begun) == 0
 
 
 def test_the_text_for_an_image_that_others_have_finished_is_listed(begun: Workspace) -> None:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.answer_file import import_gold
@@ -9,6 +10,7 @@ from gatherset.annotate.gold import gold_scores, is_right, practise, set_gold
 from gatherset.annotate.queue import next_task
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import submit
+from gatherset.dataset.catalog.tables import tasks
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
 
@@ -36,6 +38,19 @@ def test_images_of_known_answer_come_at_about_the_set_rate(photos: Workspace) ->
         submit(photos, task.id, "anna", PROTEST, key=f"k{task.id}", version=0)
     assert 2 <= sum(number <= 30 for number in seen) <= 14
     assert len(set(seen)) == 28
+
+
+def test_correcting_another_answer_to_a_known_image_decides_nothing(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(1), Provenance("filtered", "CC-BY-4.0"))
+    for name in ("anna", "ben"):
+        submit(workspace, 1, name, Answer("screen", is_gathering=True), key=name)
+    submit(workspace, 2, "anna", Answer("event", event_type="protest"), key="before")
+    set_gold(workspace, 1, Answer("screen", is_gathering=True), practice=False)
+    submit(workspace, 2, "anna", Answer("event", event_type="sports_event"), key="after", version=1)
+    with workspace.catalog.read() as connection:
+        assert set(connection.execute(sa.select(tasks.c.state)).scalars()) <= {"done", "gold"}
 
 
 def test_an_answer_to_a_known_image_decides_nothing_and_is_scored(photos: Workspace) -> None:
@@ -90,3 +105,16 @@ def test_known_answers_come_from_a_file_and_a_bad_line_is_named(photos: Workspac
 )
 def test_an_answer_is_right_as_far_as_something_is_known(known: Answer, said: Answer, right: bool) -> None:
     assert is_right(known.document(), said.document()) is right
+
+
+def test_an_image_that_waits_for_captions_can_be_in_the_practice_round(
+    workspace: Workspace, make_photos: Callable[..., Path], tmp_path: Path
+) -> None:
+    ingest(workspace, make_photos(2, captions=False), Provenance(license="CC-BY-4.0"))
+    path = tmp_path / "gold.csv"
+    path.write_text("image,event_type,explanation\n0.jpg,protest,The signs make a demand.\n1.jpg,picnic,None\n")
+    report = import_gold(workspace, path, practice=True)
+    assert [report.stored, *(finding.rule for finding in report.findings)] == [1, "GS401"]
+    task = next_task(workspace, "anna")
+    assert task is not None
+    assert practise(workspace, task.id, "anna", Answer("caption", True, "protest")).right

@@ -6,10 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
+from gatherset.annotate.consensus import send_to_review
+from gatherset.annotate.drafts import save_draft
+from gatherset.annotate.own_work import kept_drafts
 from gatherset.annotate.queue import next_task, skip, task_after
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import submit
-from gatherset.dataset.catalog.tables import FRESH, STARTED, leases
+from gatherset.dataset.catalog.tables import FRESH, STARTED, leases, tasks
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.timestamps import now
@@ -138,6 +141,58 @@ def test_the_image_to_fetch_ahead_is_the_one_that_comes(workspace: Workspace, ma
     submit(workspace, first.id, "anna", Answer("event", True, "protest"), key="k")
     assert ahead is not None
     assert ahead == next_task(workspace, "anna")
+
+
+def test_the_image_to_fetch_ahead_is_the_one_that_comes_where_others_have_begun(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(4), Provenance(license="CC-BY-4.0"))
+    for number in (2, 4):
+        submit(workspace, number, "anna", Answer("event", True, "protest"), key=f"anna-{number}")
+    came, ahead = [], []
+    while task := next_task(workspace, "ben"):
+        came.append(task)
+        ahead.append(task_after(workspace, "ben", task.id))
+        submit(workspace, task.id, "ben", Answer("event", True, "protest"), key=f"ben-{task.id}")
+    assert [task.id for task in came] == [2, 4, 1, 3]
+    assert ahead == [*came[1:], None]
+
+
+def test_a_draft_in_a_second_tab_does_not_bring_a_skipped_image_back(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(2), Provenance(license="CC-BY-4.0"))
+    next_task(workspace, "anna")
+    skip(workspace, 1, "anna", "too dark")
+    begun = Answer("event", event_type="protest")
+    assert not save_draft(workspace, 1, "anna", begun, revision=0, version=0).place
+    task = next_task(workspace, "anna")
+    assert task is not None
+    assert task.id == 2
+
+
+def test_a_skip_keeps_what_was_typed(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(2), Provenance(license="CC-BY-4.0"))
+    next_task(workspace, "anna")
+    save_draft(workspace, 1, "anna", Answer("event", captions=("Half a sen",)), revision=0, version=0)
+    skip(workspace, 1, "anna", "too dark")
+    with workspace.catalog.read() as connection:
+        assert [draft.captions for draft in kept_drafts(connection, "anna")] == [("Half a sen",)]
+
+
+def test_a_review_is_not_for_annotators(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
+    with workspace.catalog.write() as connection:
+        image = connection.execute(sa.select(tasks.c.image_id)).scalar_one()
+        send_to_review(connection, image, "to be looked at")
+    answer = Answer("review", True, "protest")
+    for version in (None, 0):
+        with pytest.raises(SubmissionError):
+            submit(workspace, 2, "anna", answer, key="k", version=version)
+    with pytest.raises(SubmissionError):
+        save_draft(workspace, 2, "anna", answer, revision=0, version=0)
+    with pytest.raises(SubmissionError):
+        skip(workspace, 2, "anna", "too dark")
 
 
 def test_the_queue_looks_through_an_index(workspace: Workspace) -> None:

@@ -70,6 +70,7 @@ def test_another_person_in_the_same_browser_does_not_write_in_my_name(client: An
         {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "captions": ["x" * 5000]}},
         {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "overruled": [{}]}},
         {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "suggested": ["1"]}},
+        {"task": 1, "revision": 0, "version": 0, "answer": {**EVENT, "captions": ["x"], "suggested": [2**70]}},
     ],
 )
 def test_what_is_no_draft_is_refused(client: Any, body: dict[str, Any]) -> None:
@@ -113,6 +114,15 @@ def test_a_submission_with_a_warning_needs_a_reason(client: Any) -> None:
     ]
     given["answer"]["overruled"] = reasons
     assert post(client, "submission", **given).status_code == 200
+
+
+def test_a_correction_that_is_not_wanted_leaves_no_draft(client: Any) -> None:
+    task = post(client, "next").json()["task"]["id"]
+    post(client, "submission", task=task, key="a-key-of-16-signs", version=0, answer=EVENT)
+    post(client, "draft", task=task, revision=0, version=1, answer={**EVENT, "event_type": "sports_event"})
+    assert post(client, "back").json()["draft"]
+    assert post(client, "discard", task=task).json()["task"]["id"] != task
+    assert post(client, "back").json()["draft"] is None
 
 
 def test_the_last_submission_is_handed_out_again_to_be_corrected(client: Any) -> None:

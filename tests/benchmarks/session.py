@@ -15,7 +15,14 @@ from websockets.sync.client import connect
 from gatherset.annotate.access import COOKIE, ticket
 from gatherset.dataset.workspace import Workspace
 
-TYPES = ("protest", "sports_event")
+# Different enough for the rules about captions that are nearly the same; {} is a number.
+SENTENCES = (
+    "Many people gather near a tall tower in picture {}.",
+    "Long rows of visitors wait behind a rope.",
+    "Young families with prams arrive early at gate {}.",
+    "Two speakers wave from a small wooden stage.",
+    "A child on somebody's shoulders holds a paper flag.",
+)
 
 
 class Session:
@@ -67,7 +74,6 @@ class Session:
 
     def answer(self, task: int, **changes: Any) -> dict[str, Any]:
         """What this annotator says to a caption task."""
-        words = ("march", "speech", "banner", "street", "child")
-        captions = [f"The {word} is what can be seen in picture number {task} here." for word in words]
+        captions = [sentence.format(task) for sentence in SENTENCES]
         given = {"kind": "caption", "is_gathering": True, "event_type": "protest", "captions": captions}
         return {**given, **changes}

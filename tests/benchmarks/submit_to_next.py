@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
+from tests.benchmarks.session import SENTENCES
 from tests.browser import APP, chromium, server, sign_in
 from tests.conftest import draw
 
@@ -52,9 +53,8 @@ def run(folder: Path) -> None:
         page.locator("#image").wait_for()
         page.evaluate(WATCH)
         for number in range(ROUNDS):
-            for box in range(1, 6):
-                word = ("march", "speech", "banner", "street", "child")[box - 1]
-                page.get_by_label(f"Caption {box}", exact=True).fill(f"The {word} of picture number {number} is seen.")
+            for box, sentence in enumerate(SENTENCES, 1):
+                page.get_by_label(f"Caption {box}", exact=True).fill(sentence.format(number))
             page.keyboard.press("Escape")
             page.keyboard.press("1")
             page.get_by_role("status").get_by_text("Saved", exact=True).wait_for()  # the checks have run

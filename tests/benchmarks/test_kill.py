@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
 
+from gatherset.annotate.answer import check_answer, read_answer
 from gatherset.dataset.catalog.tables import annotators, submissions, tasks
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
@@ -19,17 +21,27 @@ from tests.benchmarks.session import Session
 from tests.browser import APP, Server
 
 WRITERS = 6
+SECONDS = 60  # after a restart, until the next acknowledged submission
+
+
+class StoppedError(Exception):
+    """The test has ended while a writer waits for the server."""
 
 
 def write(session: Session, acknowledged: list[str], stop: threading.Event) -> None:
     """Submit and correct until told to stop, sending again what was not acknowledged, as the page does."""
+    with suppress(StoppedError):
+        _write(session, acknowledged, stop)
 
+
+def _write(session: Session, acknowledged: list[str], stop: threading.Event) -> None:
     def persist(path: str, **body: object) -> dict[str, object]:
-        while True:
+        while not stop.is_set():
             try:
                 return session.post(path, **body)
             except (OSError, http.client.HTTPException, ValueError):
                 time.sleep(0.05)
+        raise StoppedError
 
     desk = persist("next")
     number = 0
@@ -78,7 +90,10 @@ def kill_often(workspace: Workspace, kills: int) -> int:
             time.sleep(random.uniform(0.05, 0.6))
             server.kill()
             server.start()
-            while len(acknowledged) == seen:  # the load is back: the next kill hits work
+            until = time.monotonic() + SECONDS
+            while len(acknowledged) == seen:  # once the load is back, the next kill hits work
+                assert all(thread.is_alive() for thread in threads), "a writer has ended: its error stands above"
+                assert time.monotonic() < until, f"nothing was acknowledged in {SECONDS} s"
                 time.sleep(0.01)
         stop.set()
         for thread in threads:
@@ -91,6 +106,11 @@ def kill_often(workspace: Workspace, kills: int) -> int:
             session.close()
     check(workspace, acknowledged)
     return len(acknowledged)
+
+
+def test_the_rules_let_pass_what_the_writers_submit(workspace: Workspace) -> None:
+    given = Session(workspace, "writer", 0).answer(7)
+    assert check_answer(workspace, read_answer(given)) == []
 
 
 def test_ten_kills_lose_no_acknowledged_submission(workspace: Workspace, make_photos: Callable[..., Path]) -> None:

@@ -60,14 +60,23 @@ function same(a, b) {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
+// A browser's storage may be full or forbidden, and hold anything: the draft in the workspace is the one that counts.
+function quietly(act) {
+  try {
+    return act();
+  } catch {
+    return null;
+  }
+}
+
 // Three-way merge: what was changed here since both agreed (base) stays, the rest is taken from there.
 function merged(base, here, there) {
   const result = { ...there };
   for (const field of Object.keys(here)) {
-    if (Array.isArray(here[field]) && ["captions", "suggested"].includes(field)) {
+    if (same(here[field], base[field])) result[field] = there[field] ?? here[field];
+    else if (["captions", "suggested"].includes(field)) {
       result[field] = here[field].map((value, i) => (same(value, base[field]?.[i]) ? there[field]?.[i] ?? value : value));
-    } else if (!same(here[field], base[field])) result[field] = here[field];
-    else if (there[field] === undefined) result[field] = here[field];
+    } else result[field] = here[field];
   }
   return result;
 }
@@ -103,6 +112,7 @@ class Desk {
     this.on(window, "pagehide", () => this.save({ keepalive: true }));
     this.on(document, "visibilitychange", () => document.hidden && this.save({ keepalive: true }));
     for (const name of ["pointerdown", "keydown", "wheel"]) this.on(document, name, () => (this.present = true));
+    this.on(window, "storage", ({ key, newValue }) => key === "gatherset:signed-out" && newValue !== null && this.signedOut());
     this.holding = setInterval(() => this.hold(), HOLD_EVERY);
     this.on(this.$("form"), "submit", (event) => event.preventDefault());
     this.on(this.$("back"), "click", () => this.back());
@@ -114,6 +124,13 @@ class Desk {
     this.picture = new Picture(this.root, this.ends.signal, () => this.focus());
     this.fill();
     this.begin();
+  }
+
+  // Somebody signed out in another tab: nothing of theirs is to stay in this browser.
+  signedOut() {
+    this.now = null;
+    this.close();
+    location.assign("/sign-in");
   }
 
   close() {
@@ -139,9 +156,9 @@ class Desk {
       }),
     );
     const digits = this.$("digits");
-    digits.checked = localStorage.getItem("gatherset:digits") !== "off";
+    digits.checked = quietly(() => localStorage.getItem("gatherset:digits")) !== "off";
     this.on(digits, "change", () => {
-      localStorage.setItem("gatherset:digits", digits.checked ? "on" : "off");
+      quietly(() => localStorage.setItem("gatherset:digits", digits.checked ? "on" : "off"));
       this.showDigits();
     });
     const groups = this.data.groups.map(([name, title]) => [title, this.data.types.filter((type) => type.group === name)]);
@@ -219,9 +236,10 @@ class Desk {
 
   // Words typed into earlier tasks that never reached the server, because it was gone then.
   async bringLeftovers() {
-    for (const key of Object.keys(localStorage).filter((name) => name.startsWith(this.prefix()))) {
-      if (key === this.storageKey()) continue;
-      const left = JSON.parse(localStorage.getItem(key));
+    const keys = quietly(() => Object.keys(localStorage)) ?? [];
+    for (const key of keys.filter((name) => name.startsWith(this.prefix()) && name !== this.storageKey())) {
+      const left = quietly(() => JSON.parse(localStorage.getItem(key)));
+      if (!left?.now) continue;
       const bring = (revision, answer) => this.post("draft", { task: left.task, revision, version: left.version, answer });
       try {
         if (!same(left.base, left.now)) {
@@ -244,6 +262,7 @@ class Desk {
     this.sending = false;
     this.findings = [];
     this.$("notices").replaceChildren();
+    this.root.querySelector(".feedback")?.remove();
     this.problems([]);
     this.progress();
     this.status("");
@@ -262,11 +281,13 @@ class Desk {
     this.draw();
     this.picture.show(work);
     if (work.correcting) {
-      this.notice("You are correcting an answer that you gave earlier. Submitting replaces it.", "", "Back to the queue", () => this.leave());
+      const said = work.answer.is_gathering === false ? "You said: not a gathering. " : "";
+      this.notice(`You are correcting an answer that you gave earlier. ${said}Submitting replaces it.`, "", "Back to the queue", () => this.leave());
     }
-    if (work.kept) {
-      const many = work.kept === 1 ? "A text of yours is kept whose image" : `${work.kept} texts of yours are kept whose images`;
-      this.notice(`${many} went to someone else meanwhile: see Your work.`);
+    if (work.kept && !this.toldOfKept) {
+      this.toldOfKept = true;
+      const many = work.kept === 1 ? "A text of yours was" : `${work.kept} texts of yours were`;
+      this.notice(`${many} never submitted, and kept: see Your work.`);
     }
     this.focus();
   }
@@ -286,8 +307,8 @@ class Desk {
     this.revision = this.work.draft?.revision ?? 0;
     this.now = structuredClone(this.base);
     this.submissionKey = newKey();
-    const kept = JSON.parse(localStorage.getItem(this.storageKey()) ?? "null");
-    if (kept && kept.version === this.work.version) {
+    const kept = quietly(() => JSON.parse(localStorage.getItem(this.storageKey())));
+    if (kept?.now && kept.version === this.work.version) {
       this.now = merged(kept.base, kept.now, this.now);
       this.submissionKey = kept.key;
     }
@@ -301,12 +322,12 @@ class Desk {
     }
     const count = (fields.captions ?? blank.captions).length;
     fields.suggested = Array.from({ length: count }, (_, i) => known.suggested?.[i] ?? null);
-    if (fields.is_gathering !== false) fields.is_gathering = null;
+    fields.is_gathering = null; // said by the button that sends
     return fields;
   }
 
   prefix() {
-    return `gatherset:draft:${this.data.annotator}:`;
+    return `gatherset:draft:${encodeURIComponent(this.data.annotator)}:`; // no name begins with another and a colon
   }
 
   storageKey() {
@@ -316,11 +337,7 @@ class Desk {
   keep() {
     const { task, version } = this.work;
     const kept = { task: task.id, version, key: this.submissionKey, revision: this.revision, base: this.base, now: this.now };
-    try {
-      localStorage.setItem(this.storageKey(), JSON.stringify(kept));
-    } catch {
-      // A full or forbidden storage: the draft in the workspace is the one that counts.
-    }
+    quietly(() => localStorage.setItem(this.storageKey(), JSON.stringify(kept)));
   }
 
   // ---- drawing ----
@@ -401,7 +418,8 @@ class Desk {
     const asked = kind === "screen"
       ? [this.button("Yes, a gathering", "Y", () => this.screen(true), "primary"), this.button("No", "N", () => this.screen(false))]
       : [this.button("Submit", "Ctrl+Enter", () => this.submit(), "primary"), this.button("Not a gathering", "", () => this.notGathering())];
-    this.$("buttons").replaceChildren(...asked, this.button("Skip", "Alt+S", () => this.skip()));
+    if (!this.work.correcting) asked.push(this.button("Skip", "Alt+S", () => this.skip()));
+    this.$("buttons").replaceChildren(...asked);
   }
 
   progress() {
@@ -460,12 +478,15 @@ class Desk {
     const where = finding.caption ? ` in caption ${finding.caption}` : "";
     const why = element("input", { placeholder: "Why is it right as it stands?", ariaLabel: `Why it is right as it stands${where}`, maxLength: 500 });
     this.on(why, "keydown", (event) => {
-      if (event.key !== "Enter" || event.ctrlKey) return;
+      if (event.key !== "Enter") return;
       event.preventDefault();
-      this.overrule(finding, why.value);
+      event.stopPropagation();
+      if (event.ctrlKey || event.metaKey) this.submit();
+      else why.keep();
     });
+    why.keep = () => this.overrule(finding, why.value);
     const done = element("button", { type: "button", textContent: "Keep" });
-    this.on(done, "click", () => this.overrule(finding, why.value));
+    this.on(done, "click", why.keep);
     act.replaceWith(why, done);
     why.focus();
   }
@@ -529,6 +550,7 @@ class Desk {
     const { task } = this.work;
     if (task?.kind !== "event" || this.now.captions.length) return;
     this.now.captions = [...task.captions];
+    this.base.captions = [...task.captions]; // what another tab has corrected goes before what nobody has touched
     this.now.suggested = task.captions.map(() => null);
     this.draw();
     this.changedSomething();
@@ -546,17 +568,19 @@ class Desk {
     let failed = false;
     try {
       const saved = await this.post("draft", { task: task.id, revision: this.revision, version, answer: sent }, { keepalive });
-      if (this.work.task?.id !== task.id || this.sending) return;
+      if (this.work.task?.id !== task.id || this.ends.signal.aborted) return;
       this.revision = saved.revision;
       this.base = sent;
+      if (this.sending) return;
       this.findings = saved.findings;
       this.remarks();
       this.keep();
       this.status(this.unsaved ? "…" : "Saved");
       if (!saved.place) this.gone();
     } catch (error) {
-      if (this.work.task?.id !== task.id || this.sending) return;
+      if (this.work.task?.id !== task.id || this.ends.signal.aborted) return;
       this.unsaved = true;
+      if (this.sending) return;
       if (error instanceof Refusal && error.kind === "newer") this.takeNewer(error.draft);
       else if (error instanceof Refusal && error.status < 500) {
         this.unsaved = false;
@@ -613,11 +637,15 @@ class Desk {
   }
 
   submit() {
+    // A reason that is written but not yet kept counts too.
+    for (const why of this.root.querySelectorAll(".remark input")) if (why.value.trim()) why.keep();
     return this.send({ ...this.answer(), is_gathering: true });
   }
 
   notGathering() {
-    return this.send({ ...this.answer(), is_gathering: false, captions: [], suggested: [], overruled: [], event_type: null });
+    const given = this.answer();
+    const captions = given.captions.some(Boolean) ? given.captions : []; // kept for who comes back to correct it
+    return this.send({ ...given, captions, suggested: [], overruled: [], is_gathering: false, event_type: null });
   }
 
   screen(said) {
@@ -635,7 +663,7 @@ class Desk {
       if (practice) return this.feedback(await this.persist("practice", { task: task.id, answer }));
       const given = { task: task.id, key: this.submissionKey, version, started_at, answer };
       const next = await this.persist("submission", given);
-      localStorage.removeItem(this.storageKey());
+      quietly(() => localStorage.removeItem(this.storageKey()));
       this.show(next);
       if (next.stored.late) this.notice("Stored. The image has become a record meanwhile, so your answer changes nothing unless a reviewer takes it up.");
       else this.status("Stored");
@@ -645,6 +673,7 @@ class Desk {
     } finally {
       this.locked(false);
       this.sending = false;
+      if (this.unsaved) this.later(SAVE_AFTER);
     }
   }
 
@@ -680,15 +709,20 @@ class Desk {
       explanation ? element("p", { textContent: explanation }) : "",
       answer.captions?.length ? element("p", { textContent: `For example: ${answer.captions.join(" ")}` }) : "");
     this.$("buttons").before(said);
-    const clear = () => said.remove();
-    this.on(next, "click", clear);
-    localStorage.removeItem(this.storageKey());
+    quietly(() => localStorage.removeItem(this.storageKey()));
     this.now = null;
     next.focus();
   }
 
+  // A text that is on its way to the workspace arrives, and what was typed since follows it.
+  async settle() {
+    while (this.saving) await new Promise((resolve) => setTimeout(resolve, 20));
+    await this.save();
+  }
+
   skip() {
-    if (!this.now) return;
+    if (!this.now || this.sending || this.work.correcting) return; // what is answered is corrected, not skipped
+    this.skipping = this.work.task.id;
     this.$("skip-form").reset();
     this.$("skip-dialog").returnValue = "cancel";
     this.$("skip-dialog").showModal();
@@ -696,24 +730,32 @@ class Desk {
   }
 
   async skipped() {
-    if (this.$("skip-dialog").returnValue !== "skip") return;
+    if (this.$("skip-dialog").returnValue !== "skip" || this.sending || this.work.task?.id !== this.skipping) return;
     const chosen = this.$("reasons").querySelector(":checked")?.value ?? "";
     const reason = [chosen, this.$("other").value.trim()].filter(Boolean).join(": ");
     if (!reason) return this.problems(["An image is skipped with a reason: choose one."]);
+    const typed = this.now;
+    this.locked(true);
     try {
       const key = this.storageKey();
+      await this.settle(); // the text is kept
+      const saved = !this.unsaved;
       this.now = null;
-      const next = await this.persist("skip", { task: this.work.task.id, reason });
-      localStorage.removeItem(key);
+      const next = await this.persist("skip", { task: this.skipping, reason });
+      if (saved) quietly(() => localStorage.removeItem(key));
       this.show(next);
     } catch (error) {
+      this.now = typed;
       this.refused(error);
+    } finally {
+      this.locked(false);
     }
   }
 
   async back() {
+    if (this.sending) return;
     try {
-      await this.save();
+      await this.settle();
       const earlier = await this.persist("back", { before: this.work?.correcting ?? null });
       if (!earlier.task) return this.notice("There is no earlier submission of yours.");
       this.show(earlier);
@@ -723,9 +765,15 @@ class Desk {
   }
 
   async leave() {
-    localStorage.removeItem(this.storageKey()); // the correction was not wanted after all
-    this.unsaved = false;
-    await this.begin();
+    this.unsaved = false; // the correction was not wanted after all
+    try {
+      await this.settle();
+      quietly(() => localStorage.removeItem(this.storageKey()));
+      this.now = null;
+      this.show(await this.persist("discard", { task: this.work.task.id }));
+    } catch (error) {
+      this.refused(error);
+    }
   }
 
   help() {
@@ -754,6 +802,7 @@ class Desk {
   }
 
   keyAct(event, writing) {
+    if (event.repeat || event.isComposing) return null; // a key that is held down answers one image, not the next as well
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") return () => this.work?.task?.kind !== "screen" && this.now && this.submit();
     if (event.altKey && !event.ctrlKey) {
       return { KeyS: () => this.skip(), KeyB: () => this.back(), KeyG: () => this.tell("guidelines", true), KeyC: () => this.correct() }[event.code];
@@ -765,8 +814,11 @@ class Desk {
     if (!this.now) return null;
     if (event.key === "z" || event.key === "Z") return () => this.picture.toggle();
     const { kind } = this.work.task;
+    if (kind === "screen" && this.picture.coming) return null;
     if (kind === "screen") return { y: () => this.screen(true), n: () => this.screen(false) }[event.key.toLowerCase()];
-    const digit = /^[0-9]$/.test(event.key) && this.$("digits").checked ? (Number(event.key) + 9) % 10 : -1;
+    // By its place: on a French keyboard the key of the 1 types an ampersand.
+    const number = event.code.match(/^Digit(\d)$/)?.[1] ?? event.key.match(/^\d$/)?.[0];
+    const digit = number && this.$("digits").checked ? (Number(number) + 9) % 10 : -1;
     return this.types[digit] ? () => this.choose(this.types[digit].name) : null;
   }
 }

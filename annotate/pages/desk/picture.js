@@ -6,13 +6,14 @@ const CLOSER = 2.5;
 
 class Picture {
   constructor(root, signal, unveiled) {
-    [this.photo, this.image, this.veil] = ["photo", "image", "veil"].map((id) => root.querySelector(`#${id}`));
+    [this.photo, this.image, this.veil, this.lost] = ["photo", "image", "veil", "lost"].map((id) => root.querySelector(`#${id}`));
     this.scale = 1;
     const on = (target, name, act, options = {}) => target.addEventListener(name, act, { signal, ...options });
     on(root.querySelector("#zoom-in"), "click", () => this.step(1));
     on(root.querySelector("#zoom-out"), "click", () => this.step(-1));
     on(root.querySelector("#zoom-fit"), "click", () => this.zoom(1));
-    on(root.querySelector("#unveil"), "click", () => {
+    on(root.querySelector("#unveil"), "click", (event) => {
+      event.stopPropagation(); // a click on the picture would look closer at once
       this.veiled(false);
       unveiled();
     });
@@ -49,15 +50,21 @@ class Picture {
     this.zoom(1);
     this.original = task.original;
     this.image.alt = task.captions[0] ?? "The image to describe";
+    this.image.onerror = () => (this.lost.hidden = false);
     this.image.onload = () => {
       this.image.classList.remove("coming");
       if (ahead) this.ahead = Object.assign(new Image(), { src: ahead });
     };
     if (!this.image.src.endsWith(task.image)) {
+      this.lost.hidden = true;
       this.image.classList.add("coming");
       this.image.src = task.image;
     }
     this.veiled(task.sensitive && !correcting);
+  }
+
+  get coming() {
+    return this.image.classList.contains("coming");
   }
 
   veiled(yes) {

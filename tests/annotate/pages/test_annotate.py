@@ -146,6 +146,33 @@ def test_a_warning_is_overruled_with_a_reason_which_is_stored(uncaptioned: Serve
     assert answer["overruled"] == [{"rule": "GS302", "caption": 2, "reason": "Nothing else can be seen"}]
 
 
+def test_a_reason_that_is_not_yet_kept_counts_when_one_submits(uncaptioned: Served, visit: Visit) -> None:
+    workspace, address = uncaptioned
+    page = visit(address, "hasty")
+    write(page)
+    page.get_by_label("Caption 2", exact=True).fill("A crowd.")
+    page.get_by_text("Protest", exact=True).click()
+    page.locator("#caption-2-remarks").get_by_role("button", name="Keep it").click()
+    page.keyboard.type("Nothing else can be seen")
+    page.keyboard.press("Control+Enter")
+    acknowledged(page)
+    assert answers(workspace, "hasty")[0]["overruled"][0]["reason"] == "Nothing else can be seen"
+
+
+def test_not_a_gathering_keeps_the_captions_for_who_comes_back(uncaptioned: Served, visit: Visit) -> None:
+    _, address = uncaptioned
+    page = visit(address, "rash")
+    page.get_by_label("Caption 1", exact=True).fill("Three people wait.")
+    page.get_by_role("button", name="Not a gathering").click()
+    acknowledged(page)
+    page.keyboard.press("Alt+b")
+    page.get_by_text("You said: not a gathering").wait_for()
+    assert page.get_by_label("Caption 1", exact=True).input_value() == "Three people wait."
+    assert page.get_by_role("button", name="Skip").count() == 0
+    page.get_by_label("Caption 2", exact=True).fill("A crowd.")
+    page.locator("#caption-2-remarks .remark").wait_for()
+
+
 def test_a_skip_asks_for_a_reason_and_brings_the_next_image(uncaptioned: Served, visit: Visit) -> None:
     workspace, address = uncaptioned
     page = visit(address, "skipper")
@@ -268,8 +295,11 @@ def test_a_screening_is_one_key(workspace: Workspace, make_photos: Photos, visit
     ingest(workspace, make_photos(2), Provenance("filtered", "CC-BY-4.0"))
     with server(workspace.root, APP) as address:
         page = visit(address)
-        page.keyboard.press("n")
+        page.keyboard.down("n")
         page.get_by_text("anna: 1 today").wait_for()
+        page.locator("#image:not(.coming)").wait_for()
+        page.keyboard.down("n")  # held down: it does not answer the next image too
+        page.keyboard.up("n")
         page.keyboard.press("y")
         page.get_by_text("Nothing is left for you").wait_for()
     assert [answer["is_gathering"] for answer in answers(workspace)] == [False, True]
@@ -286,7 +316,12 @@ def test_imported_captions_are_shown_and_can_be_corrected(
         page.keyboard.press("Control+Enter")
         page.get_by_text("anna: 1 today").wait_for()
         page.keyboard.press("Alt+c")
+        other = visit(address)  # a tab that has never shown the boxes
         page.get_by_label("Caption 1", exact=True).fill("Nobody marches; they stand and listen.")
+        saved(page)
+        other.keyboard.press("2")
+        other.get_by_text("open in another tab").wait_for()
+        saved(other)
         page.keyboard.press("Escape")
         page.keyboard.press("2")
         page.keyboard.press("Control+Enter")
@@ -349,6 +384,9 @@ def test_a_sensitive_image_is_blurred_until_the_annotator_agrees(
         assert page.locator("#image").evaluate(f"element => {blur}") == "blur(32px)"
         page.get_by_role("button", name="Show it").click()
         assert page.locator("#image").evaluate(f"element => {blur}") == "none"
+        assert page.locator("#photo.near").count() == 0
+        page.locator("#image").dispatch_event("error")
+        page.get_by_text("This image cannot be shown").wait_for()
 
 
 def test_streamlit_alone_serves_the_same_app_on_loopback_only_to_who_is_signed_in(
