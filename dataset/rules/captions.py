@@ -45,6 +45,10 @@ class CaptionNotEmpty(Rule):
         return [with_caption(2, ""), with_caption(5, "  \n"), with_caption(1, "…")]
 
 
+def _words(count: int) -> str:
+    return "1 word" if count == 1 else f"{count} words"
+
+
 @register
 class CaptionNotShort(Rule):
     """In scripts without spaces between words, a letter counts as a word."""
@@ -58,7 +62,8 @@ class CaptionNotShort(Rule):
         for number, text in texts(record):
             count = len(words(text))
             if 0 < count < self.settings.min_words:
-                yield f"caption {number} has {count} words, the least is {self.settings.min_words}: {quoted(text)}"
+                least = self.settings.min_words
+                yield f"caption {number} has {_words(count)}; write at least {least}: {quoted(text)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -76,7 +81,8 @@ class CaptionNotLong(Rule):
         for number, text in texts(record):
             count = len(words(text))
             if count > self.settings.max_words:
-                yield f"caption {number} has {count} words, the most is {self.settings.max_words}: {quoted(text)}"
+                most = self.settings.max_words
+                yield f"caption {number} has {_words(count)}; write at most {most}: {quoted(text)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:

@@ -98,6 +98,7 @@ def test_warnings_come_back_with_the_box_they_belong_under(client: Any) -> None:
     answer = {"kind": "event", "captions": captions}
     findings = post(client, "draft", task=task, revision=0, version=0, answer=answer).json()["findings"]
     assert {(finding["rule"], finding["caption"]) for finding in findings} == {("GS302", 3)}
+    assert "caption 3 has 1 word; write at least" in findings[0]["message"]
 
 
 def test_a_submission_with_a_warning_needs_a_reason(client: Any) -> None:
