@@ -51,6 +51,11 @@ def test_nobody_comes_in_without_a_ticket(client: Any) -> None:
         assert post(client, path).status_code == 401
 
 
+def test_who_is_signed_out_already_can_sign_out(client: Any) -> None:
+    with TestClient(server.Door(client.app)) as door:
+        assert "localStorage" in door.get("/sign-out", headers={"accept": "text/html"}).text
+
+
 def test_another_person_in_the_same_browser_does_not_write_in_my_name(client: Any) -> None:
     answer = client.post("/work/next", json={"annotator": "ben"})
     assert (answer.status_code, answer.json()["kind"]) == (401, "signed_out")
