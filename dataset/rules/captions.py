@@ -42,6 +42,10 @@ class CaptionNotEmpty(Rule):
         return [with_caption(2, ""), with_caption(5, "  \n"), with_caption(1, "…")]
 
 
+def _words(count: int) -> str:
+    return "1 word" if count == 1 else f"{count} words"
+
+
 @register
 class CaptionNotShort(Rule):
     """In scripts without spaces between words, a letter counts as a word."""
@@ -55,7 +59,8 @@ class CaptionNotShort(Rule):
         for number, text in texts(record):
             count = len(words(text))
             if 0 < count < self.settings.min_words:
-                yield f"caption {number} has only {count} of at least {self.settings.min_words} words: {quoted(text)}"
+                least = self.settings.min_words
+                yield f"caption {number} has {_words(count)}; write at least {least}: {quoted(text)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -73,7 +78,8 @@ class CaptionNotLong(Rule):
         for number, text in texts(record):
             count = len(words(text))
             if count > self.settings.max_words:
-                yield f"caption {number} has {count} words, {self.settings.max_words} at most: {quoted(text)}"
+                most = self.settings.max_words
+                yield f"caption {number} has {_words(count)}; write at most {most}: {quoted(text)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:

@@ -51,6 +51,11 @@ def test_nobody_comes_in_without_a_ticket(client: Any) -> None:
         assert post(client, path).status_code == 401
 
 
+def test_who_is_signed_out_already_can_sign_out(client: Any) -> None:
+    with TestClient(server.Door(client.app)) as door:
+        assert "localStorage" in door.get("/sign-out", headers={"accept": "text/html"}).text
+
+
 def test_another_person_in_the_same_browser_does_not_write_in_my_name(client: Any) -> None:
     answer = client.post("/work/next", json={"annotator": "ben"})
     assert (answer.status_code, answer.json()["kind"]) == (401, "signed_out")
@@ -98,6 +103,7 @@ def test_warnings_come_back_with_the_box_they_belong_under(client: Any) -> None:
     answer = {"kind": "event", "captions": captions}
     findings = post(client, "draft", task=task, revision=0, version=0, answer=answer).json()["findings"]
     assert {(finding["rule"], finding["caption"]) for finding in findings} == {("GS302", 3)}
+    assert "caption 3 has 1 word; write at least" in findings[0]["message"]
 
 
 def test_a_submission_with_a_warning_needs_a_reason(client: Any) -> None:

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
+import pytest
 import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
@@ -244,8 +247,11 @@ def test_signing_out_leaves_no_text_in_the_browser(uncaptioned: Served, visit: V
     page = visit(address, "leaving")
     page.get_by_label("Caption 1", exact=True).fill("Not for the next person.")
     saved(page)
-    page.goto(f"{address}/sign-out")
-    page.get_by_label("Your name").wait_for()
+    other = page.context.new_page()
+    other.goto(f"{address}/your-work")
+    other.get_by_role("link", name="Sign out").click()
+    for tab in (other, page):  # the desk in the first tab hears it
+        tab.get_by_label("Your name").wait_for()
     assert page.evaluate("Object.keys(localStorage).filter(key => key.startsWith('gatherset:'))") == []
 
 
@@ -401,6 +407,8 @@ def test_streamlit_alone_serves_the_same_app_on_loopback_only_to_who_is_signed_i
         assert "immutable" in picture.headers["cache-control"]
         for name in ("0" * 64 + ".jpg", "..%2f..%2fgatherset.toml", "x.jpg"):
             assert page.request.get(f"{address}/img/{name}").status in (400, 404)
+        with pytest.raises(HTTPError, match="400"):
+            urlopen(Request(address, headers={"Host": "elsewhere.example"}))
         page.context.clear_cookies()
         for path in (source, source.replace("/img/", "/original/")):
             assert page.request.get(f"{address}{path}").status == 403
