@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from gatherset.dataset import formats
 from gatherset.dataset.errors import ReleaseError
+from gatherset.dataset.facts import NO_LICENCE
 from gatherset.dataset.loading import Release, open_release
 from gatherset.dataset.records import SPLITS, ordered_content_hash
 from gatherset.dataset.release_folder import (
@@ -130,7 +131,7 @@ def _stage(rest: Release, touched_before: Collection[str], staging: Path) -> Non
 def _stage_annotations(rest: Release, touched: Collection[str], staging: Path) -> None:
     licenses: defaultdict[str, set[str]] = defaultdict(set)
     for record in rest.records():
-        licenses[record["split"]].add(record["source"]["license"])
+        licenses[record["split"]].add(record["source"]["license"] or NO_LICENCE)
     with formats.AnnotationFiles(
         staging, rest.manifest, {split: sorted(licenses[split]) for split in SPLITS}
     ) as annotations:

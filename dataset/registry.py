@@ -25,6 +25,7 @@ from gatherset.dataset.integrity import integrity_findings
 from gatherset.dataset.loading import Release, read_manifest
 from gatherset.dataset.progress import progress
 from gatherset.dataset.purge import purge
+from gatherset.dataset.records import SPLITS
 from gatherset.dataset.release_folder import (
     CHECKSUMS,
     MANIFEST,
@@ -160,6 +161,10 @@ class Registry:
         version, sha256 = parse_version(release.version), file_sha256(release.path / MANIFEST)
         if self._is_published(release, version, sha256):
             return False
+        if gone := {entry.id for entry in self.retractions()} & {i for split in SPLITS for i in release[split].ids}:
+            named = ", ".join(sorted(gone)[:5]) + (", …" if len(gone) > 5 else "")
+            message = f"{release} holds {len(gone)} records that were retracted in {self.url}: {named}"
+            raise RegistryError(message, "Leave them out (gatherset record withdraw), and build a higher version")
         folder = f"{release.name}/{release.version}"
         self._claim(folder, sha256)
         if self._was_published_before_the_claim(release, version, sha256):

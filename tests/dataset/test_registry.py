@@ -295,3 +295,20 @@ def test_a_purge_says_which_published_file_is_missing(registry: Registry, releas
     (Path(registry.url) / "mg" / "1.0.0" / "README.md").unlink()
     with pytest.raises(RegistryError, match=r"README\.md is missing"):
         registry.purge()
+
+
+def test_a_retracted_record_is_not_published_again(registry: Registry, released: Release) -> None:
+    registry.retract(retraction(released["train"].ids[0]))
+    with pytest.raises(RegistryError, match=f"retracted in .*{released['train'].ids[0]}"):
+        registry.publish(released)
+    assert registry.index() == {}
+
+
+def test_a_version_of_thousands_of_digits_is_refused(registry: Registry) -> None:
+    entry = {"manifest_sha256": "0" * 64, "content_hash": "0" * 64, "records": 1, "bytes": 1, "published": ""}
+    versions = {f"{'1' * 5000}.0.0": {**entry, "yanked": None}}
+    Path(registry.url).mkdir()
+    document = {"schema_version": "1.0", "releases": {"mg": versions}}
+    (Path(registry.url) / "index.json").write_text(json.dumps(document))
+    with pytest.raises(RegistryError, match=r"index\.json"):
+        registry.index()
