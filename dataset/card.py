@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from gatherset.dataset.diff import Comparison
 from gatherset.dataset.diff_report import change_lines
-from gatherset.dataset.facts import Facts
+from gatherset.dataset.facts import NO_LICENCE, Facts
 from gatherset.dataset.records import SPLITS, Record
 from gatherset.dataset.settings import AboutSettings
 
@@ -112,7 +114,9 @@ def changes(manifest: Mapping[str, Any], facts: Facts, comparison: Comparison | 
     }
     for name, those in sections.items():
         if those:
-            text.append(f"\n## {name}\n\n" + "".join(f"- {line}\n" for c in those for line in change_lines(c)))
+            text.append(
+                f"\n## {name}\n\n" + "".join(f"- {line}\n" for c in those for line in change_lines(c, _escaped))
+            )
     if more := len(comparison.changes) - len(listed):
         text.append(f"\nAnd {more} more: `gatherset release diff` names them.\n")
     return "".join(text)
@@ -161,6 +165,23 @@ def attribution_head(manifest: Mapping[str, Any], facts: Facts) -> str:
 def attribution_line(record: Record) -> str:
     """Whom to credit for one image, on one line that names the record."""
     source = record["source"]
-    credit = " ".join((source["attribution"] or "no attribution known").split())
-    link = f", <{source['url']}>" if source["url"] else ""
-    return f"- {record['id']}: {credit} ({source['license']}; {source['dataset']}{link})\n"
+    credit, license, dataset = (
+        _escaped(str(text)) for text in (source["attribution"] or "no attribution known", *_terms(source))
+    )
+    return f"- {record['id']}: {credit} ({license}; {dataset}{_link(source['url'])})\n"
+
+
+def _terms(source: Mapping[str, Any]) -> tuple[str, str]:
+    return source["license"] or NO_LICENCE, source["dataset"]
+
+
+def _link(url: str | None) -> str:
+    if not url:
+        return ""
+    kept = quote(" ".join(url.split()), safe=":/?#@!$&'()*+,;=%[]~")
+    return f", <{kept}>" if kept.startswith(("http://", "https://")) else f", {_escaped(kept)}"
+
+
+def _escaped(text: str) -> str:
+    """Somebody else's text on one line of Markdown, as it is: no links, pictures or tags."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", " ".join(text.split()))

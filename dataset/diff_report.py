@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -33,16 +33,22 @@ def as_text(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def change_lines(change: Change) -> Iterator[str]:
-    """One line for each thing that changed in a record; each names the record."""
+def change_lines(change: Change, quoted: Callable[[str], str] = str) -> Iterator[str]:
+    """One line for each thing that changed in a record; each names the record. `quoted` is applied to its texts."""
+    yield from (" ".join(line.split()) for line in _change_texts(change, quoted))
+
+
+def _change_texts(change: Change, quoted: Callable[[str], str]) -> Iterator[str]:
     if change.kinds in (("added",), ("removed",)):
         first = change.captions[0][1][0][1] if change.captions else ""
-        yield f"{change.id} {change.kinds[0]}: {change.split}, {change.type}: {first}"
+        yield f"{change.id} {change.kinds[0]}: {change.split}, {change.type}: {quoted(first)}"
         return
     for number, words in change.captions:
-        yield f"{change.id} caption {number}: {marked(words)}"
+        yield f"{change.id} caption {number}: {marked([(sign, quoted(text)) for sign, text in words])}"
     for name, was, now in change.fields:
-        yield f"{change.id} {name}" + (f": {was} -> {now}" if (was, now) != (None, None) else "")
+        yield f"{change.id} {name}" + (
+            f": {quoted(str(was))} -> {quoted(str(now))}" if (was, now) != (None, None) else ""
+        )
 
 
 def marked(words: Sequence[Word]) -> str:
@@ -120,8 +126,8 @@ def _change_html(change: Change) -> str:
     )
     listed = f"<ol>{captions}</ol>" if captions else ""
     return (
-        f"<section><h3><code>{change.id}</code> {escape(kinds)} "
-        f"<small>{escape(change.split)}, {escape(change.type)}</small></h3>{listed}{fields}</section>"
+        f"<section><h3><code>{escape(change.id)}</code> {escape(kinds)} "
+        f"<small>{escape(str(change.split))}, {escape(str(change.type))}</small></h3>{listed}{fields}</section>"
     )
 
 

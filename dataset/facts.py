@@ -11,6 +11,7 @@ from gatherset.dataset.records import SPLITS, Record, canonical
 from gatherset.dataset.tokens import tokens
 
 SAMPLES_PER_TYPE = 3
+NO_LICENCE = "none named"
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Facts:
         self.records += 1
         split, kind, source = record["split"], record["event"]["type"], record["source"]
         self.counts[split][kind] += 1
-        self.licenses[split][source["license"]] += 1
+        self.licenses[split][source["license"] or NO_LICENCE] += 1
         self.parts[source["part"]] += 1
         self.datasets[source["dataset"]] += 1
         self.attributions += source["attribution"] is not None

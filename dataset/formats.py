@@ -17,6 +17,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gatherset.dataset.facts import NO_LICENCE
 from gatherset.dataset.images import SUFFIX
 from gatherset.dataset.records import SPLITS, Record, canonical
 from gatherset.dataset.store import ImageStore
@@ -192,7 +193,7 @@ class CocoFile:
             "file_name": image_name(record),
             "width": record["image"]["width"],
             "height": record["image"]["height"],
-            "license": self._licenses[record["source"]["license"]],
+            "license": self._licenses[record["source"]["license"] or NO_LICENCE],
             "event_type": record["event"]["type"],
             "gatherset_id": record["id"],
         }

@@ -10,7 +10,7 @@ from gatherset.dataset.findings import Finding
 from gatherset.dataset.loading import Release
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import ordered_content_hash
-from gatherset.dataset.release_folder import CHECKSUMS, MANIFEST, file_sha256, release_files, stays_inside
+from gatherset.dataset.release_folder import CHECKSUMS, MANIFEST, file_sha256, is_release_path, release_files
 from gatherset.dataset.retractions import Applied, applied_in
 
 AGAIN = "Get the release again"
@@ -36,7 +36,7 @@ def integrity_findings(release: Release) -> Iterator[Finding]:
 
 def _file_finding(folder: Path, entry: Mapping[str, Any], applied: Applied, whole: bool) -> Finding | None:
     path = folder / entry["path"]
-    if not stays_inside(entry["path"]) or _through_a_link(folder, path):
+    if not is_release_path(entry["path"]) or _through_a_link(folder, path):
         message = "the manifest points outside the release"
         return _finding("GS704", entry["path"], message, "Do not trust this release")
     if not path.is_file():

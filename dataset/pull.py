@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -20,11 +22,13 @@ from gatherset.dataset.purge import purge
 from gatherset.dataset.records import SPLITS
 from gatherset.dataset.registry import Entry, Registry
 from gatherset.dataset.release_folder import (
+    CHECKSUMS,
     MANIFEST,
     PULLED,
     RETRACTIONS,
     assembled,
     file_sha256,
+    recover,
     write_json,
     write_sums,
 )
@@ -34,6 +38,7 @@ from gatherset.dataset.versions import Wanted, version_text
 
 THREADS = 4  # files at once
 ATTEMPTS = 5  # at one file, while each brings more of it
+_ONE_NAME_ONLY = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 BLOCK = 1 << 18  # bytes read, hashed and written at once: what a cut can cost, for each file in hand
 
 
@@ -69,6 +74,8 @@ class Selection:
             return not self.captions_only and rest.partition("/")[0] in self.splits
         if kind == "captions":
             return rest.removesuffix(".parquet") in self.splits
+        if path == "report.html":
+            return not self.captions_only  # it shows some of the photographs
         if kind == "annotations" and rest != "karpathy.json":
             return rest.removeprefix("coco_").removesuffix(".json") in self.splits
         # Karpathy's file holds all splits: with one of them it would show the captions of the others.
@@ -133,26 +140,59 @@ def pull(wanted: Wanted, location: str, *, to: Path | None = None, selection: Se
     version, entry = registry.resolve(wanted)
     retractions = registry.retractions()
     folder = to or _place(registry) / f"{wanted.name}-{version_text(version)}"
-    before = _before(folder, registry, entry)
     work = _Fetching()
-    if before is None or not selection.within(before):
-        if before:  # what was pulled of it before stays
-            selection = selection.with_(before)
-        manifest, data = registry.manifest(wanted.name, version, entry)
-        applied = registry.applied(wanted.name, version)
-        try:
-            with assembled(folder) as partial:
-                _fill(partial, registry, manifest, data, applied, selection, work)
-                _apply(partial, retractions)
-                if folder.exists():  # with less in it: another split was pulled before
-                    shutil.rmtree(folder)
-        except OSError as error:
-            step = "Make room, then pull again: it goes on"
-            raise ReleaseError(f"cannot write {folder}: {error.strerror or error}", step) from error
-    else:
-        _apply(folder, retractions)
-    release = open_release(folder)
+    try:
+        with _one_at_a_time(folder):
+            recover(folder)
+            before = _before(folder, registry, entry)
+            if before is None or not selection.within(before) or not _is_complete(before):
+                if before:  # what was pulled of it before stays
+                    selection = selection.with_(before)
+                manifest, data = registry.manifest(wanted.name, version, entry)
+                applied = registry.applied(wanted.name, version)
+                with assembled(folder, replacing=before is not None) as partial:
+                    _fill(partial, registry, manifest, data, applied, selection, work)
+                    _apply(partial, retractions)
+                    if before:
+                        _carry_over(before, partial)
+            else:
+                _apply(folder, retractions)
+            release = open_release(folder)
+    except OSError as error:
+        step = "Make room, then pull again: it goes on"
+        raise ReleaseError(f"cannot write {folder}: {error.strerror or error}", step) from error
     return Pulled(release, work.fetched, work.reused, entry.yanked, applied_in(folder).retractions)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other pull is making this folder: it may bring what this one would."""
+    import fcntl
+
+    named = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    lock = cache_folder() / "locks" / named
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the system gives it back when the process ends, however it ends
+        yield
+
+
+def _is_complete(release: Release) -> bool:
+    """Whether all files are there that an earlier pull brought: somebody may have removed some."""
+    had = Selection(release.pulled_splits, not release.has_images)
+    return all(
+        (release.path / entry["path"]).is_file() for entry in release.manifest["files"] if had.takes(entry["path"])
+    )
+
+
+def _carry_over(before: Release, folder: Path) -> None:
+    """Bring what others put into the folder of a release, measurements above all, into the one that replaces it."""
+    ours = {entry["path"] for entry in before.manifest["files"]} | {MANIFEST, CHECKSUMS, PULLED, RETRACTIONS}
+    for path in before.path.rglob("*"):
+        name = path.relative_to(before.path)
+        if name.as_posix() not in ours and (path.is_symlink() or path.is_file()):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, folder / name, follow_symlinks=False)
 
 
 def _place(registry: Registry) -> Path:
@@ -192,22 +232,21 @@ def _fill(
         write_json(folder / RETRACTIONS, applied.document())
     if not selection.whole:
         write_json(folder / PULLED, {"splits": list(selection.splits), "captions_only": selection.captions_only})
-    sums = {path: sha256 for path, (_, sha256) in applied.expected(manifest).items()}
-    write_sums(folder, {**sums, MANIFEST: file_sha256(folder / MANIFEST)})
+    write_sums(folder, applied.sums(manifest, file_sha256(folder / MANIFEST)))
 
 
 def _blobs(registry: Registry, below: str, wanted: Mapping[str, tuple[int, str]], work: _Fetching) -> Path:
     """Fetch what is missing into the cache of files by content; the folder of that cache."""
     blobs = cache_folder() / "files"
     missing: dict[str, tuple[str, int]] = {}
-    for path, (size, sha256) in wanted.items():
-        blob = blobs / sha256[:2] / sha256
-        if blob.is_file() and blob.stat().st_size == size:
-            work.reused += size
-        else:
-            missing[sha256] = (f"{below}/{path}", size)
     pool = ThreadPoolExecutor(THREADS)
     try:
+        right = pool.map(lambda sums: _is_right(blobs / sums[1][:2] / sums[1], *sums), wanted.values())
+        for (path, (size, sha256)), here in zip(wanted.items(), right, strict=True):
+            if here:
+                work.reused += size
+            else:
+                missing[sha256] = (f"{below}/{path}", size)
         tasks = [
             pool.submit(_fetch, registry, path, size, sha256, blobs, work)
             for sha256, (path, size) in sorted(missing.items(), key=lambda item: -item[1][1])
@@ -223,15 +262,19 @@ def _blobs(registry: Registry, below: str, wanted: Mapping[str, tuple[int, str]]
     return blobs
 
 
+def _is_right(blob: Path, size: int, sha256: str) -> bool:
+    """Whether a kept file is still what it was: pulled folders share its bytes, and somebody may edit those."""
+    return blob.is_file() and blob.stat().st_size == size and file_sha256(blob) == sha256
+
+
 def _fetch(registry: Registry, path: str, size: int, sha256: str, blobs: Path, work: _Fetching) -> None:
     """Fetch one file, from where an earlier attempt stopped; it gets its name when its sha256 is right."""
     blob = blobs / sha256[:2] / sha256
     blob.parent.mkdir(parents=True, exist_ok=True)
     partial = blob.with_name(f"{sha256}.partial")
-    with partial.open("a+b", buffering=0) as file:
-        if not _lock(file):
-            raise ReleaseError(f"another pull is fetching {path}", "Wait for it, then pull again")
-        if blob.is_file():  # another pull has finished it since this one looked
+    with _locked(partial, work.stop) as file:
+        if _is_right(blob, size, sha256):  # another pull has finished it since this one looked
+            partial.unlink()
             return
         for _ in range(ATTEMPTS):
             before = file.seek(0, os.SEEK_END)
@@ -247,17 +290,27 @@ def _fetch(registry: Registry, path: str, size: int, sha256: str, blobs: Path, w
             what = f"more than {size} bytes" if got > size else "another sha256"
             message = f"{registry.url}/{path} is not what was published: {what}"
             raise RegistryError(message, "Pull again; if it says so again, tell whoever keeps the registry")
+        os.fchmod(file.fileno(), 0o444)  # release folders share these bytes: no editor should change them unasked
         os.replace(partial, blob)
 
 
-def _lock(file: IO[bytes]) -> bool:
+@contextmanager
+def _locked(path: Path, stop: Event) -> Iterator[IO[bytes]]:
+    """The file at `path`, made where there is none, once no other pull has it in hand."""
     import fcntl
 
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    while True:
+        with path.open("a+b", buffering=0) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if stop.wait(0.05):
+                    raise RegistryError(f"fetching {path.stem} was stopped", "Pull again: it goes on") from None
+                continue
+            if path.is_file() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield file
+                return
+            # Another pull finished it meanwhile, and gave it its name.
 
 
 def _resume(registry: Registry, path: str, size: int, file: Any, work: _Fetching) -> str:
@@ -289,11 +342,14 @@ def _resume(registry: Registry, path: str, size: int, file: Any, work: _Fetching
 
 
 def _link(blob: Path, target: Path) -> None:
-    """The cached file under another name; a copy where the folder is on another disk."""
+    """The cached file under another name; a copy where the folder is on another disk, or files have but one name."""
     try:
         os.link(blob, target)
-    except OSError:
-        shutil.copyfile(blob, target)
+    except OSError as error:
+        if error.errno not in _ONE_NAME_ONLY:
+            raise
+        with blob.open("rb") as source, target.open("xb") as copy:  # never through a name that is there already
+            shutil.copyfileobj(source, copy)
 
 
 def _apply(folder: Path, retractions: Sequence[Retraction]) -> None:

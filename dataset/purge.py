@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
+import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,15 +16,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gatherset.dataset import formats
+from gatherset.dataset.errors import ReleaseError
+from gatherset.dataset.facts import NO_LICENCE
 from gatherset.dataset.loading import Release, open_release
 from gatherset.dataset.records import SPLITS, ordered_content_hash
 from gatherset.dataset.release_folder import (
+    CHECKSUMS,
     MANIFEST,
     RETRACTIONS,
     file_entry,
     file_sha256,
+    hidden_beside,
+    sums_text,
     write_json,
-    write_sums,
 )
 from gatherset.dataset.retractions import Applied, Replaced, Retraction, applied_in
 from gatherset.dataset.store import write_whole
@@ -43,20 +47,39 @@ def purge(folder: Path, retractions: Sequence[Retraction]) -> Applied:
     here = {identity for split in release.pulled_splits for identity in _ids(release, split)}
     here |= _mentioned(folder, {entry.id for entry in retractions} - here)
     new = tuple(entry for entry in retractions if entry.id not in known and entry.id in here)
-    if not new and all(file_sha256(folder / file.path) == file.now[1] for file in before.replaced):
+    if unknown := {file.path for file in before.replaced} - {entry["path"] for entry in release.manifest["files"]}:
+        raise ReleaseError(f"{folder}/{RETRACTIONS} names '{min(unknown)}', which {release} has not", "Do not trust it")
+    if not new and all(_is_as_said(release, file) for file in before.replaced):
+        _keep_sums(release, before)
         return before
     gone = frozenset(known | {entry.id for entry in new})
     rest = Release(folder, release.manifest, {"splits": release.pulled_splits}, gone)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".purge-", suffix=".partial") as name:
-        staging = Path(name)
+    staging = hidden_beside(folder)
+    staging.mkdir()
+    try:
         _stage(rest, {file.path for file in before.replaced}, staging)
         applied = _applied(rest, before, new, staging)
         write_whole(folder / RETRACTIONS, json.dumps(applied.document(), indent=1).encode())
         for path in sorted(filter(Path.is_file, staging.rglob("*"))):
             os.replace(path, folder / path.relative_to(staging))
-    sums = {path: sha256 for path, (_, sha256) in applied.expected(release.manifest).items()}
-    write_sums(folder, {**sums, MANIFEST: file_sha256(folder / MANIFEST)})
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    _keep_sums(release, applied)
     return applied
+
+
+def _is_as_said(release: Release, file: Replaced) -> bool:
+    """Whether a file is the one that a retraction wrote; of a release that is not here whole it may be missing."""
+    path = release.path / file.path
+    return file_sha256(path) == file.now[1] if path.is_file() else not release.whole
+
+
+def _keep_sums(release: Release, applied: Applied) -> None:
+    """Write SHA256SUMS anew where it does not say what it must: an interrupted purge left the one before."""
+    text = sums_text(applied.sums(release.manifest, file_sha256(release.path / MANIFEST))).encode()
+    path = release.path / CHECKSUMS
+    if not path.is_file() or path.read_bytes() != text:
+        write_whole(path, text)
 
 
 def _ids(release: Release, split: str) -> list[str]:
@@ -101,13 +124,14 @@ def _stage(rest: Release, touched_before: Collection[str], staging: Path) -> Non
                 (staging / name).write_text(kept, encoding="utf-8")
     if (rest.path / "croissant.json").is_file():
         document = json.loads((rest.path / "croissant.json").read_text(encoding="utf-8"))
-        write_json(staging / "croissant.json", _with_checksums(document, staging))
+        listed = {entry["path"] for entry in rest.manifest["files"]}
+        write_json(staging / "croissant.json", _with_checksums(document, staging, listed))
 
 
 def _stage_annotations(rest: Release, touched: Collection[str], staging: Path) -> None:
     licenses: defaultdict[str, set[str]] = defaultdict(set)
     for record in rest.records():
-        licenses[record["split"]].add(record["source"]["license"])
+        licenses[record["split"]].add(record["source"]["license"] or NO_LICENCE)
     with formats.AnnotationFiles(
         staging, rest.manifest, {split: sorted(licenses[split]) for split in SPLITS}
     ) as annotations:
@@ -137,12 +161,13 @@ def _lines_without(text: str, names: re.Pattern[str]) -> Iterator[str]:
     return (line for line in text.splitlines(keepends=True) if not names.search(line))
 
 
-def _with_checksums(document: dict[str, Any], staging: Path) -> dict[str, Any]:
-    """croissant.json with the checksums of the files in `staging`."""
-    for part in document["distribution"]:
-        path = staging / part["@id"]
-        if "sha256" in part and path.is_file():
-            part.update(_checksum(file_entry(staging, path)))
+def _with_checksums(document: Any, staging: Path, listed: Collection[str]) -> Any:
+    """croissant.json with the checksums of the files in `staging`; of somebody else's, what has no such form stays."""
+    parts = document.get("distribution") if isinstance(document, dict) else None
+    for part in parts if isinstance(parts, list) else ():
+        name = part.get("@id") if isinstance(part, dict) else None
+        if isinstance(name, str) and name in listed and "sha256" in part and (staging / name).is_file():
+            part.update(_checksum(file_entry(staging, staging / name)))
     return document
 
 

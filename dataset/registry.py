@@ -19,13 +19,22 @@ from typing import Any
 import jsonschema
 
 from gatherset import schemas
-from gatherset.dataset.errors import RegistryError
+from gatherset.dataset.errors import RegistryError, ReleaseError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.integrity import integrity_findings
 from gatherset.dataset.loading import Release, read_manifest
 from gatherset.dataset.progress import progress
 from gatherset.dataset.purge import purge
-from gatherset.dataset.release_folder import CHECKSUMS, MANIFEST, MEASUREMENTS, RETRACTIONS, file_sha256, stays_inside
+from gatherset.dataset.records import SPLITS
+from gatherset.dataset.release_folder import (
+    CHECKSUMS,
+    MANIFEST,
+    MEASUREMENTS,
+    RETRACTIONS,
+    file_sha256,
+    is_release_path,
+    sums_text,
+)
 from gatherset.dataset.retractions import Applied, Retraction, check_id, parse_retractions
 from gatherset.dataset.storage import MissingError, Storage, read_small, storage_at
 from gatherset.dataset.timestamps import now
@@ -33,6 +42,8 @@ from gatherset.dataset.versions import Version, Wanted, parse_version, version_t
 
 INDEX = "index.json"
 CLAIM = ".publishing"  # which release is being put into the folder of a version
+PURGE_LOCK = "purge.lock"
+SECONDS_A_PURGE_LASTS = 86_400  # it writes many files anew
 MOST_INDEX = 64 << 20  # bytes; a longer index, manifest or list is no such thing
 BLOCK = 1 << 20
 
@@ -117,10 +128,14 @@ class Registry:
         if (manifest["name"], manifest["version"]) != (name, version_text(version)):
             named = f"{manifest['name']}@{manifest['version']}"
             raise RegistryError(f"{self.url}/{where} is that of {named}", "Tell whoever keeps the registry")
+        seen: set[str] = set()
         for file in manifest["files"]:
-            if not stays_inside(file["path"]):
-                message = f"{self.url}/{where} points outside its folder: '{file['path']}'"
+            if not is_release_path(file["path"]) or file["path"].lower() in seen:
+                message = (
+                    f"{self.url}/{where} lists '{file['path']}', which is no path of a release, or stands there twice"
+                )
                 raise RegistryError(message, "Do not trust this release")
+            seen.add(file["path"].lower())
         return manifest, data
 
     def applied(self, name: str, version: Version) -> Applied:
@@ -146,8 +161,14 @@ class Registry:
         version, sha256 = parse_version(release.version), file_sha256(release.path / MANIFEST)
         if self._is_published(release, version, sha256):
             return False
+        if gone := {entry.id for entry in self.retractions()} & {i for split in SPLITS for i in release[split].ids}:
+            named = ", ".join(sorted(gone)[:5]) + (", …" if len(gone) > 5 else "")
+            message = f"{release} holds {len(gone)} records that were retracted in {self.url}: {named}"
+            raise RegistryError(message, "Leave them out (gatherset record withdraw), and build a higher version")
         folder = f"{release.name}/{release.version}"
         self._claim(folder, sha256)
+        if self._was_published_before_the_claim(release, version, sha256):
+            return False
         files = [entry["path"] for entry in release.manifest["files"]] + [CHECKSUMS, MANIFEST]
         for path in progress(files, total=len(files), label="publish"):
             self._put(f"{folder}/{path}", release.path / path)
@@ -175,17 +196,31 @@ class Registry:
             raise RegistryError(message, "A published version never changes: build a higher one")
         return there is not None
 
+    def _was_published_before_the_claim(self, release: Release, version: Version, sha256: str) -> bool:
+        """Look once more: between the first look and the claim another publisher may have finished."""
+        published = True
+        try:
+            published = self._is_published(release, version, sha256)
+        finally:
+            if published:  # or published with other content, which is said
+                self.storage.remove(f"{release.name}/{release.version}/{CLAIM}")
+        return published
+
     def _claim(self, folder: str, manifest_sha256: str) -> None:
         """Keep two different releases of the same version from being put into one folder at the same time."""
         claim = f"{folder}/{CLAIM}"
-        if not self.storage.create(claim, manifest_sha256.encode()):
+        for _ in range(5):
+            if self.storage.create(claim, manifest_sha256.encode()):
+                return
             try:
                 there = read_small(self.storage, claim, 100).decode("ascii", "replace")
             except MissingError:
-                there = manifest_sha256  # published or given up this moment; the index decides
-            if there != manifest_sha256:
-                message = f"somebody else is publishing another release as {folder}"
-                raise RegistryError(message, f"If they have given it up, remove {self.url}/{claim}")
+                continue  # published or given up this moment
+            if there == manifest_sha256:
+                return  # of an earlier attempt, which is gone on with
+            break
+        message = f"somebody else is publishing another release as {folder}"
+        raise RegistryError(message, f"If they have given it up, remove {self.url}/{claim}")
 
     def _put(self, path: str, source: Path) -> None:
         """Copy a file unless it is there already, whole."""
@@ -239,22 +274,30 @@ class Registry:
         The new checksums stand in the version's retractions.json before the first file is replaced, so that an
         interrupted purge is seen, and finished by the next one.
         """
-        retractions = self.retractions()
         written = {}
-        for name, versions in sorted(self.index().items()):
-            for version, entry in sorted(versions.items()):
-                if count := self._purge_version(name, version, entry, retractions):
-                    written[f"{name}@{version_text(version)}"] = count
+        with self.storage.locked(PURGE_LOCK, SECONDS_A_PURGE_LASTS):
+            retractions = self.retractions()
+            for name, versions in sorted(self.index().items()):
+                for version, entry in sorted(versions.items()):
+                    try:
+                        count = self._purge_version(name, version, entry, retractions)
+                    except MissingError as error:
+                        step = "Restore it, or publish it again from the release folder; then purge again"
+                        raise RegistryError(f"{self.url}/{error} is missing", step) from error
+                    if count:
+                        written[f"{name}@{version_text(version)}"] = count
         return written
 
     def _purge_version(self, name: str, version: Version, entry: Entry, retractions: tuple[Retraction, ...]) -> int:
         folder = f"{name}/{version_text(version)}"
         before = self.applied(name, version)
-        if {entry.id for entry in retractions} <= {entry.id for entry in before.retractions} and all(
-            self._sha256(f"{folder}/{file.path}") == file.now[1] for file in before.replaced
+        manifest, _ = self.manifest(name, version, entry)
+        if (
+            {entry.id for entry in retractions} <= {entry.id for entry in before.retractions}
+            and all(self._sha256(f"{folder}/{file.path}") == file.now[1] for file in before.replaced)
+            and self._has_right_sums(folder, before.sums(manifest, entry.manifest_sha256))
         ):
             return 0
-        manifest, _ = self.manifest(name, version, entry)
         with tempfile.TemporaryDirectory(prefix="gatherset-purge-") as name_of_copy:
             copy = Path(name_of_copy)
             paths = [MANIFEST, CHECKSUMS, *(file["path"] for file in manifest["files"])]
@@ -266,9 +309,13 @@ class Registry:
                 self.storage.write(f"{folder}/{RETRACTIONS}", copy / RETRACTIONS)
             for file in changed:
                 self.storage.write(f"{folder}/{file.path}", copy / file.path)
-            if changed:
+            if changed or not self._has_right_sums(folder, after.sums(manifest, entry.manifest_sha256)):
                 self.storage.write(f"{folder}/{CHECKSUMS}", copy / CHECKSUMS)
         return len(changed)
+
+    def _has_right_sums(self, folder: str, sums: Mapping[str, str]) -> bool:
+        """Whether SHA256SUMS says what it must. Raises MissingError."""
+        return self._sha256(f"{folder}/{CHECKSUMS}") == hashlib.sha256(sums_text(sums).encode()).hexdigest()
 
     def _get(self, path: str, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -294,10 +341,12 @@ class Registry:
         folder = f"{name}/{version_text(version)}"
         try:
             manifest, _ = self.manifest(name, version, entry)
-            expected = self.applied(name, version).expected(manifest)
-        except RegistryError as error:
+            applied = self.applied(name, version)
+        except ReleaseError as error:
             yield Finding("GS701", "error", f"{self.url}/{folder}", error.what, error.next_step)
             return
+        text = sums_text(applied.sums(manifest, entry.manifest_sha256)).encode()
+        expected = {**applied.expected(manifest), CHECKSUMS: (len(text), hashlib.sha256(text).hexdigest())}
         for path, (size, sha256) in expected.items():
             where, step = f"{self.url}/{folder}/{path}", "Publish it again from the release folder, or restore it"
             try:

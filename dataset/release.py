@@ -98,13 +98,18 @@ class _Draft:
 
 
 def build_release(
-    workspace: Workspace, wanted: str | None = None, *, dry_run: bool = False, blur_faces: FaceBlurring | None = None
+    workspace: Workspace,
+    wanted: str | None = None,
+    *,
+    dry_run: bool = False,
+    blur_faces: FaceBlurring | None = None,
+    show_faces: bool = False,
 ) -> Built:
     """Build the next release of the workspace: splits where they are missing, all rules, then the folder, in one move.
 
     `wanted` is a version, at least as high as the changes since the newest release ask for (see `diff`); None takes
-    that one. `dry_run` writes nothing. Raises ReleaseError where there is nothing to release or the version is too low
-    or taken.
+    that one. `dry_run` writes nothing. `show_faces`: although the release before blurs them. Raises ReleaseError
+    where there is nothing to release or the version is too low or taken.
     """
     with workspace.catalog.read() as opened:
         connection = opened.execution_options(yield_per=ROWS_AT_ONCE)
@@ -113,9 +118,12 @@ def build_release(
             raise ReleaseError(
                 "the catalog has no records", "Annotate first: gatherset app, or gatherset submissions import"
             )
-        assigned, held_back = _missing_splits(workspace, connection)
-        blurred = blur_faces.apply(workspace, current_records(connection)) if blur_faces else None
         parent = _parent(workspace)
+        if not (blur_faces or show_faces) and workspace.settings.release.images and parent and _blurs(parent):
+            step = "Blur them again: --blur-faces MODEL; or, if they may be seen: --no-blur-faces"
+            raise ReleaseError(f"{parent} has its faces blurred", step)
+        assigned, held_back = _missing_splits(workspace, connection, parent)
+        blurred = blur_faces.apply(workspace, current_records(connection)) if blur_faces else None
         draft = _Draft(workspace, connection, assigned, blurred, parent)
         report = draft.validate()
         for finding in held_back:
@@ -125,6 +133,8 @@ def build_release(
         if not report.checked:
             raise ReleaseError("all records were withdrawn", "To take one back: gatherset record restore")
         comparison = compare(str(parent), parent, workspace.settings.name, draft) if parent else None
+        if not (dry_run or wanted or comparison is None or comparison.difference):
+            _keep_splits(workspace, assigned, changed)  # a kill after the release before may have kept it from that
         version = _next_version(workspace, parent, comparison, wanted)
         about = About.of(workspace)
         if dry_run:
@@ -136,14 +146,24 @@ def build_release(
     return Built(open_release(folder), report, version, comparison, about.unanswered)
 
 
-def _missing_splits(workspace: Workspace, connection: Connection) -> tuple[dict[str, str], list[Finding]]:
-    """Splits for the records that have none, and what kept some from getting one."""
+def _missing_splits(
+    workspace: Workspace, connection: Connection, parent: Release | None
+) -> tuple[dict[str, str], list[Finding]]:
+    """Splits for the records that have none, and what kept some from getting one.
+
+    A record of the release before keeps the split that it has there: what was released does not move.
+    """
     without = (records_table.c.split.is_(None), records_table.c.withdrawn.is_(None))
     missing = sa.select(records_table.c.id).where(*without).limit(1)
     if connection.execute(missing).first() is None:
         return {}, []
-    plan = plan_splits(list(current_records(connection)), workspace.settings)
-    return plan.assigned, [finding for finding in plan.findings if finding.level == "error"]
+    released = {identity: split for split in SPLITS for identity in parent[split].ids} if parent else {}
+    records = list(current_records(connection))
+    kept = {r["id"]: released[r["id"]] for r in records if r["split"] is None and r["id"] in released}
+    for record in records:
+        record["split"] = kept.get(record["id"], record["split"])
+    plan = plan_splits(records, workspace.settings)
+    return {**kept, **plan.assigned}, [finding for finding in plan.findings if finding.level == "error"]
 
 
 def _keep_splits(workspace: Workspace, assigned: Mapping[str, str], at: str) -> None:
@@ -156,6 +176,10 @@ def _keep_splits(workspace: Workspace, assigned: Mapping[str, str], at: str) -> 
         update = sa.update(table).where(table.c.id == sa.bindparam("record"), table.c.split.is_(None))
         with workspace.catalog.write() as connection:
             connection.execute(update.values(split=sa.bindparam("chosen"), split_at=sa.bindparam("at")), rows)
+
+
+def _blurs(release: Release) -> bool:
+    return bool(release.manifest.get("faces"))
 
 
 def _created(changed: str) -> str:

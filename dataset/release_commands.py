@@ -47,9 +47,17 @@ def release() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Blur the faces that this CenterFace or YuNet model (ONNX) finds. It misses some.",
 )
+@click.option("--no-blur-faces", "show_faces", is_flag=True, help="Show faces although the release before blurs them.")
 @workspace_option
 @json_option
-def build(version: str | None, dry_run: bool, blur_faces: Path | None, workspace: Path | None, as_json: bool) -> None:
+def build(
+    version: str | None,
+    dry_run: bool,
+    blur_faces: Path | None,
+    show_faces: bool,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
     """Give new records a split, check all records by the rules, and build the next release.
 
     Example: gatherset release build --dry-run
@@ -59,7 +67,8 @@ def build(version: str | None, dry_run: bool, blur_faces: Path | None, workspace
     from gatherset.dataset.workspace import Workspace
 
     blurring = FaceBlurring(blur_faces) if blur_faces else None
-    built = build_release(Workspace.open(workspace), version, dry_run=dry_run, blur_faces=blurring)
+    opened = Workspace.open(workspace)
+    built = build_release(opened, version, dry_run=dry_run, blur_faces=blurring, show_faces=show_faces)
     if as_json:
         print_json(_built_json(built))
     else:

@@ -17,7 +17,7 @@ import jsonschema
 
 from gatherset import schemas
 from gatherset.dataset.errors import ReleaseError
-from gatherset.dataset.release_folder import RETRACTIONS
+from gatherset.dataset.release_folder import MANIFEST, RETRACTIONS, is_release_path
 from gatherset.dataset.store import write_whole
 
 REASONS = ("takedown", "privacy", "licence", "wrong")
@@ -64,6 +64,10 @@ class Applied:
         """Bytes and sha256 of all files of a manifest, as they must be now."""
         return {entry["path"]: self.expected_file(entry) for entry in manifest["files"]}
 
+    def sums(self, manifest: Mapping[str, Any], manifest_sha256: str) -> dict[str, str]:
+        """What SHA256SUMS must say now, by path."""
+        return {path: sha256 for path, (_, sha256) in self.expected(manifest).items()} | {MANIFEST: manifest_sha256}
+
     def document(self) -> dict[str, Any]:
         return {
             "schema_version": "1.0",
@@ -98,6 +102,9 @@ def parse_retractions(data: bytes, where: str) -> Applied:
         raise ReleaseError(f"{where} cannot be read: {error}", "Get it again") from error
     except jsonschema.ValidationError as error:
         raise ReleaseError(f"{where}: {error.json_path}: {error.message[:200]}", "Get it again") from error
+    for entry in document["files"]:
+        if not is_release_path(entry["path"]):
+            raise ReleaseError(f"{where} names '{entry['path']}', which no release has", "Do not trust it")
     files = (Replaced(entry["path"], _sum(entry["was"]), _sum(entry["now"])) for entry in document["files"])
     return Applied(
         tuple(Retraction(**entry) for entry in document["retractions"]), tuple(files), document["content_hash"]

@@ -50,8 +50,8 @@ class Storage(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file; nothing happens where there is none."""
 
-    def locked(self) -> AbstractContextManager[None]:
-        """Hold the lock of the index."""
+    def locked(self, name: str = LOCK, lasts: float = SECONDS_A_LOCK_LASTS) -> AbstractContextManager[None]:
+        """Hold a lock, that of the index if no other is named; after `lasts` seconds its holder counts as killed."""
 
 
 class Stream:
@@ -160,12 +160,12 @@ class FolderStorage:
         (self.root / path).unlink(missing_ok=True)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, name: str = LOCK, lasts: float = SECONDS_A_LOCK_LASTS) -> Iterator[None]:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = (self.root / LOCK).open("w")
+            lock = (self.root / name).open("w")
         except OSError as error:
-            raise _failed(f"{self.url}/{LOCK}", error) from error
+            raise _failed(f"{self.url}/{name}", error) from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # the system gives it back when the process ends, however it ends
             yield
@@ -209,7 +209,7 @@ class WebStorage:
     def remove(self, path: str) -> None:
         raise self._read_only()
 
-    def locked(self) -> AbstractContextManager[None]:
+    def locked(self, name: str = LOCK, lasts: float = SECONDS_A_LOCK_LASTS) -> AbstractContextManager[None]:
         raise self._read_only()
 
     def _read_only(self) -> RegistryError:
@@ -288,28 +288,35 @@ class ObjectStorage:
             pass
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, name: str = LOCK, lasts: float = SECONDS_A_LOCK_LASTS) -> Iterator[None]:
         token = json.dumps({"token": secrets.token_hex(8), "since": time.time()}).encode()
         waiting_until = time.monotonic() + SECONDS_TO_WAIT
-        while not self.create(LOCK, token):
-            holder = self._lock_holder()
-            if holder is not None and time.time() - holder > SECONDS_A_LOCK_LASTS:
-                self.remove(LOCK)  # of a writer that was killed
+        while not self.create(name, token):
+            holder = self._lock_holder(name)
+            if holder is not None and time.time() - holder > lasts:
+                self.remove(name)  # of a writer that was killed
             elif time.monotonic() > waiting_until:
-                raise RegistryError(f"somebody else is writing to {self.url}", f"Try again, or remove its {LOCK}")
+                raise RegistryError(f"somebody else is writing to {self.url}", f"Try again, or remove its {name}")
             else:
                 time.sleep(0.2)
         try:
-            if read_small(self, LOCK, 1000) != token:
+            if not self._holds(name, token):
                 raise RegistryError(f"somebody else took the lock of {self.url}", "Try again")
             yield
         finally:
-            self.remove(LOCK)
+            if self._holds(name, token):  # another writer, who took it over, keeps it
+                self.remove(name)
 
-    def _lock_holder(self) -> float | None:
+    def _holds(self, name: str, token: bytes) -> bool:
+        try:
+            return read_small(self, name, 1000) == token
+        except MissingError:
+            return False
+
+    def _lock_holder(self, name: str) -> float | None:
         """When the lock was taken; None where it was given back meanwhile."""
         try:
-            document: Any = json.loads(read_small(self, LOCK, 1000))
+            document: Any = json.loads(read_small(self, name, 1000))
             return float(document["since"])
         except MissingError:
             return None

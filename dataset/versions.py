@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from gatherset.dataset.errors import ReleaseError
 
 Version = tuple[int, int, int]
-_NUMBER = r"(0|[1-9][0-9]*)"
+_NUMBER = r"(0|[1-9][0-9]{0,8})"
 _WANTED = re.compile(rf"([a-z][a-z0-9_-]*)(?:@(\^?){_NUMBER}(?:\.{_NUMBER}(?:\.{_NUMBER})?)?)?")
 
 
 def parse_version(text: str) -> Version:
     """ "1.2.0" as numbers. Raises ReleaseError."""
     parts = text.split(".")
-    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and str(int(part)) == part for part in parts):
+    if len(parts) != 3 or not all(re.fullmatch(_NUMBER, part) for part in parts):
         raise ReleaseError(f"'{text}' is not a version", "Write it as MAJOR.MINOR.PATCH, e.g. 1.2.0")
     major, minor, patch = map(int, parts)
     return major, minor, patch

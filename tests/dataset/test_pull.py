@@ -1,8 +1,10 @@
 import json
+import os
 import random
 import shutil
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -131,8 +133,14 @@ def test_a_version_that_is_another_than_the_one_pulled_before_is_refused(
         pull("mg@1.0.0", published.url)
 
 
-@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "data/../../outside", "C:\\x", "a\\..\\b", ".."])
-def test_a_manifest_that_points_outside_is_not_followed(published: Registry, path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("../outside", "/etc/passwd", "data/../../outside", "C:\\x", "a\\..\\b", "..", "./README.md", "data//x"),
+        *("release.json", "Retractions.json", ".pulled.json", "SHA256SUMS", "measurements/links.json", "CHANGES.md"),
+    ],
+)
+def test_a_manifest_with_a_path_that_no_release_has_is_not_followed(published: Registry, path: str) -> None:
     import hashlib
 
     where = Path(published.url) / "mg" / "1.0.0" / "release.json"
@@ -143,7 +151,7 @@ def test_a_manifest_that_points_outside_is_not_followed(published: Registry, pat
     document = json.loads(index.read_text())
     document["releases"]["mg"]["1.0.0"]["manifest_sha256"] = hashlib.sha256(where.read_bytes()).hexdigest()
     index.write_text(json.dumps(document))
-    with pytest.raises(RegistryError, match="points outside its folder"):
+    with pytest.raises(RegistryError, match="is no path of a release"):
         pull("mg", published.url)
 
 
@@ -250,3 +258,96 @@ def test_a_folder_that_is_no_release_is_not_overwritten(published: Registry, tmp
     with pytest.raises(ReleaseError, match="is there and is not a release"):
         pull("mg", published.url, tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("captions_only", [False, True])
+def test_a_part_of_a_purged_version_is_pulled(published: Registry, released: Release, captions_only: bool) -> None:
+    published.retract(Retraction(released["train"].ids[0], "takedown", "2026-11-21"))
+    published.purge()
+    part = pull("mg", published.url, None, *(() if captions_only else ("test",)), captions_only=captions_only).release
+    assert part["test"].ids == released["test"].ids
+    assert list(integrity_findings(part)) == []
+
+
+def test_captions_alone_come_without_the_photographs_of_the_report(published: Registry) -> None:
+    assert not (pull("mg", published.url, None, captions_only=True).release.path / "report.html").exists()
+
+
+@pytest.mark.parametrize("path", ["data/../../victim/x.parquet", "data/train/unheard-of.parquet"])
+def test_retractions_of_files_that_are_not_of_the_release_are_refused(
+    published: Registry, released: Release, tmp_path: Path, path: str
+) -> None:
+    published.retract(Retraction(released["train"].ids[0], "wrong", "2026-11-21"))
+    nothing = {"bytes": 0, "sha256": "0" * 64}
+    document = json.loads((Path(published.url) / "retractions.json").read_text())
+    document["files"] = [{"path": path, "was": nothing, "now": nothing}]
+    (Path(published.url) / "mg" / "1.0.0" / "retractions.json").write_text(json.dumps(document))
+    with pytest.raises(ReleaseError, match="Do not trust it"):
+        pull("mg", published.url, tmp_path / "here")
+
+
+@pytest.mark.parametrize("length", [None, 5])
+def test_a_kept_file_that_somebody_edited_is_fetched_anew(
+    published: Registry, tmp_path: Path, length: int | None
+) -> None:
+    path = pull("mg", published.url, tmp_path / "a").release.path / "README.md"
+    assert not path.stat().st_mode & 0o222
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(b"XXX")
+        file.truncate(length)
+    assert list(integrity_findings(pull("mg", published.url, tmp_path / "b").release)) == []
+
+
+def test_a_file_that_was_removed_comes_back(published: Registry) -> None:
+    path = pull("mg", published.url).release.path
+    (path / "captions" / "train.parquet").unlink()
+    assert list(integrity_findings(pull("mg", published.url).release)) == []
+
+
+def test_pulling_another_split_keeps_what_was_measured(published: Registry) -> None:
+    path = pull("mg", published.url, None, "test").release.path
+    (path / "measurements").mkdir()
+    (path / "measurements" / "benchmark.json").write_text("{}")
+    assert pull("mg", published.url).release.whole
+    assert (path / "measurements" / "benchmark.json").read_text() == "{}"
+    assert [other.name for other in path.parent.iterdir()] == ["mg-1.0.0"]
+
+
+def test_a_pull_that_is_killed_between_two_folders_loses_neither(published: Registry, released: Release) -> None:
+    path = pull("mg", published.url, None, "test").release.path
+    path.rename(path.with_name(".mg-1.0.0.0123abcd.replaced"))  # as a kill leaves it
+    again = pull("mg", published.url, None, "test")
+    assert (again.fetched, again.release.path, again.release["test"].ids) == (0, path, released["test"].ids)
+
+
+def test_pulls_at_the_same_time_all_end_well(web: WebServer) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        pulled = list(pool.map(lambda _: pull("mg", web.url), range(4)))
+    assert len([one for one in pulled if one.fetched]) == 1
+    assert list(integrity_findings(pulled[0].release)) == []
+
+
+def test_hidden_folders_of_others_are_left_alone(published: Registry, tmp_path: Path) -> None:
+    theirs, ours = tmp_path / ".download.partial", tmp_path / ".here.0123abcd.partial"
+    for folder in (theirs, ours):
+        folder.mkdir()
+        os.utime(folder, (1, 1))
+    pull("mg", published.url, tmp_path / "here")
+    assert (theirs.exists(), ours.exists()) == (True, False)
+
+
+def test_a_purge_that_was_stopped_before_the_checksums_is_finished(
+    published: Registry, released: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull("mg", published.url)
+    published.retract(Retraction(released["train"].ids[0], "takedown", "2026-11-21"))
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gatherset.dataset.purge._keep_sums", stop)
+        with pytest.raises(KeyboardInterrupt):
+            pull("mg", published.url)
+    assert list(integrity_findings(pull("mg", published.url).release)) == []

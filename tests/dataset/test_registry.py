@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gatherset.dataset.catalog.tables import records as records_table
 from gatherset.dataset.catalog.tables import revisions
 from gatherset.dataset.errors import RegistryError, ReleaseError
-from gatherset.dataset.loading import Release
+from gatherset.dataset.loading import Release, open_release
 from gatherset.dataset.registry import Registry
 from gatherset.dataset.retractions import Retraction
 from gatherset.dataset.versions import parse_wanted
@@ -233,3 +233,82 @@ def test_what_was_measured_stands_beside_the_release(registry: Registry, release
     assert list(registry.verify()) == []
     with pytest.raises(RegistryError, match="Publish it first"):
         registry.add_measurement("mg", (7, 0, 0), "links", {})
+
+
+def test_a_publisher_who_comes_late_to_the_claim_changes_nothing(
+    registry: Registry, released: Release, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looked at the index before the other had written it, and claims the folder after the other has left it."""
+    first = open_release(shutil.copytree(released.path, tmp_path / "first"))
+    shutil.rmtree(released.path)
+    correct(workspace)
+    second = next_release(workspace, "1.0.0")
+    late, claim = Registry(registry.url), Registry._claim
+
+    def publish_the_first(self: Registry, folder: str, sha256: str) -> None:
+        if self is late:
+            registry.publish(first)
+        claim(self, folder, sha256)
+
+    monkeypatch.setattr(Registry, "_claim", publish_the_first)
+    with pytest.raises(RegistryError, match="with other content"):
+        late.publish(second)
+    assert list(registry.verify()) == []
+    assert not (Path(registry.url) / "mg" / "1.0.0" / ".publishing").exists()
+
+
+def test_checksums_that_an_interrupted_purge_left_are_seen_and_mended(
+    registry: Registry, released: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.publish(released)
+    registry.retract(retraction(released["train"].ids[0]))
+    write = registry.storage.write
+
+    def stop(path: str, source: Path | bytes) -> None:
+        if path.endswith("SHA256SUMS"):
+            raise KeyboardInterrupt
+        write(path, source)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry.storage, "write", stop)
+        with pytest.raises(KeyboardInterrupt):
+            registry.purge()
+    assert [Path(finding.where).name for finding in registry.verify()] == ["SHA256SUMS"]
+    registry.purge()
+    assert list(registry.verify()) == []
+
+
+def test_purges_go_one_after_the_other_and_each_reads_the_list_anew(registry: Registry, released: Release) -> None:
+    registry.publish(released)
+    registry.retract(retraction(released["train"].ids[0]))
+    with registry.storage.locked("purge.lock"):
+        waiting = threading.Thread(target=Registry(registry.url).purge)
+        waiting.start()
+        registry.retract(retraction(released["train"].ids[1]))
+    waiting.join()
+    assert len(registry.applied("mg", (1, 0, 0)).retractions) == 2
+
+
+def test_a_purge_says_which_published_file_is_missing(registry: Registry, released: Release) -> None:
+    registry.publish(released)
+    registry.retract(retraction(released["train"].ids[0]))
+    (Path(registry.url) / "mg" / "1.0.0" / "README.md").unlink()
+    with pytest.raises(RegistryError, match=r"README\.md is missing"):
+        registry.purge()
+
+
+def test_a_retracted_record_is_not_published_again(registry: Registry, released: Release) -> None:
+    registry.retract(retraction(released["train"].ids[0]))
+    with pytest.raises(RegistryError, match=f"retracted in .*{released['train'].ids[0]}"):
+        registry.publish(released)
+    assert registry.index() == {}
+
+
+def test_a_version_of_thousands_of_digits_is_refused(registry: Registry) -> None:
+    entry = {"manifest_sha256": "0" * 64, "content_hash": "0" * 64, "records": 1, "bytes": 1, "published": ""}
+    versions = {f"{'1' * 5000}.0.0": {**entry, "yanked": None}}
+    Path(registry.url).mkdir()
+    document = {"schema_version": "1.0", "releases": {"mg": versions}}
+    (Path(registry.url) / "index.json").write_text(json.dumps(document))
+    with pytest.raises(RegistryError, match=r"index\.json"):
+        registry.index()

@@ -116,7 +116,7 @@ def test_what_fails_in_the_middle_leaves_nothing(
 
 
 def test_what_a_killed_build_left_is_swept_away(filled: Workspace) -> None:
-    leftover = filled.releases_folder / ".mg-1.0.0.abcd.partial"
+    leftover = filled.releases_folder / ".mg-1.0.0.0123abcd.partial"
     (leftover / "data").mkdir(parents=True)
     os.utime(leftover, (0, 0))
     built(filled)
@@ -285,3 +285,59 @@ def test_records_beyond_the_exact_counts_wait_for_a_later_release(
     release = build_release(workspace).release
     assert release is not None
     assert {name: len(split) for name, split in release.splits.items()} == {"train": 8, "val": 2, "test": 2}
+
+
+def test_splits_that_a_killed_build_did_not_keep_are_those_of_its_release(
+    workspace: Workspace, fill: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(workspace, 20, types=TYPES, split=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(release_module, "_keep_splits", lambda *_: None)
+        build_release(workspace)
+    fill(workspace, 60, types=TYPES, split=False)
+    second = build_release(workspace)
+    assert second.comparison is not None
+    assert not second.comparison.difference.moved
+
+
+def test_faces_that_the_release_before_blurs_are_not_shown_unasked(filled: Workspace) -> None:
+    manifest = built(filled).path / "release.json"
+    document = json.loads(manifest.read_text())
+    faces = {"detector": "x", "detector_sha256": "0" * 64, "threshold": 0.5, "faces": 1, "images": 1}
+    manifest.write_text(json.dumps({**document, "faces": faces}))
+    with pytest.raises(ReleaseError, match="has its faces blurred"):
+        build_release(filled, "1.0.1")
+    assert build_release(filled, "1.0.1", show_faces=True).release is not None
+
+
+def test_what_others_wrote_stays_one_line_of_plain_text_in_the_papers(filled: Workspace) -> None:
+    built(filled)
+    with filled.catalog.write() as connection:
+        record = next(current_records(connection))
+        record["source"]["attribution"] = "Jane\nDoe [x](http://evil) <b>"
+        record["source"]["url"] = "http://example.org/a b>"
+        add_revision(connection, record, submissions=[], reason="x", decided_by="eva")
+    path = built(filled).path
+    for name in ("CHANGES.md", "ATTRIBUTION.md"):
+        lines = [line for line in (path / name).read_text().splitlines() if "Jane" in line]
+        assert len(lines) == 1
+        assert r"Jane Doe \[x\](http://evil) \<b\>" in lines[0]
+        assert record["id"] in lines[0]
+    assert "<http://example.org/a%20b%3E>" in (path / "ATTRIBUTION.md").read_text()
+
+
+def test_a_release_may_hold_images_without_a_licence_where_the_rules_are_switched_off(
+    workspace: Workspace, fill: Callable[..., None]
+) -> None:
+    fill(workspace, 12)
+    path = workspace.root / "gatherset.toml"
+    rules = '[rules]\nignore = ["GS601", "GS602", "GS604"]\n'
+    text = path.read_text()
+    path.write_text(text.replace("[rules]\n", rules) if "\n[rules]\n" in text else f"{text}\n{rules}")
+    with workspace.catalog.write() as connection:
+        record = next(current_records(connection))
+        record["source"]["license"] = None
+        add_revision(connection, record, submissions=[], reason="x", decided_by="eva")
+    release = build_release(Workspace.open(workspace.root)).release
+    assert release is not None
+    assert "| none named | 1 |" in (release.path / "README.md").read_text()

@@ -81,6 +81,13 @@ def test_the_lock_of_a_killed_writer_is_taken_over(monkeypatch: pytest.MonkeyPat
         pass
 
 
+def test_a_writer_whose_lock_was_taken_over_leaves_it_to_the_other(tmp_path: Path) -> None:
+    storage = storage_at(f"memory://{tmp_path.name}")
+    with storage.locked():
+        storage.write("index.lock", b'{"token": "of another", "since": 99999999999}')
+    assert storage.size("index.lock") is not None
+
+
 def test_a_registry_behind_fsspec_serves_the_whole_life_of_a_release(
     released: Release, registry: Registry, tmp_path: Path
 ) -> None:

@@ -47,7 +47,7 @@ def test_all_findings_are_collected_with_the_record_and_the_next_step() -> None:
     report = check(numbered(1, short), numbered(2, lambda record: record["source"].update(license=None)))
     found = {finding.rule: finding for finding in report.findings if finding.where != "the dataset"}
     assert found["GS302"].where == numbered(1)["id"]
-    assert "caption 1 has only 2 of at least 3 words" in found["GS302"].message
+    assert "caption 1 has 2 words; write at least 3" in found["GS302"].message
     assert (found["GS601"].where, found["GS601"].level) == (numbered(2)["id"], "error")
     assert all(finding.next_step for finding in report.findings)
 

@@ -126,7 +126,7 @@ def test_the_rules_answer_under_the_box_while_one_types(uncaptioned: Served, vis
     _, address = uncaptioned
     page = visit(address, "live")
     page.get_by_label("Caption 2", exact=True).fill("A crowd.")
-    page.locator("#caption-2-remarks").get_by_text("Has only 2 of at least 3 words").wait_for()
+    page.locator("#caption-2-remarks").get_by_text("Has 2 words; write at least 3").wait_for()
     assert page.locator(".box").nth(1).get_by_text("2 words", exact=True).is_visible()
     assert page.locator("#caption-1-remarks").inner_text() == ""
 
