@@ -70,7 +70,7 @@ def _own_license(about: AboutSettings) -> str:
 def _header(manifest: Mapping[str, Any], facts: Facts, about: AboutSettings) -> Iterator[str]:
     filled = [split for split in SPLITS if any(manifest["counts"][split].values())]
     yield f"pretty_name: {json.dumps(about.title or manifest['name'], ensure_ascii=False)}"
-    yield f"language: [{manifest['language']}]"
+    yield f"language: [{json.dumps(manifest['language'])}]"  # quoted: no (Norwegian) is YAML's false
     known = about.license in _HUB_LICENSES
     yield f"license: {about.license.lower() if known else 'other'}"
     if not known:

@@ -84,7 +84,8 @@ def croissant(
         "license": [about.license] if about.license else sorted(facts.all_licenses),
         "url": about.homepage or f"https://example.org/{manifest['name']}",
         "creator": [{"@type": "Person", "name": author} for author in about.authors],
-        "citeAs": f"{'; '.join(about.authors)}: {about.title or manifest['name']}, version {manifest['version']}",
+        "citeAs": f"{'; '.join(about.authors)}{': ' if about.authors else ''}{about.title or manifest['name']}, "
+        f"version {manifest['version']}",
         "keywords": ["image captioning", "cross-modal retrieval", "mass gatherings", *sorted(_types(facts))],
         "isLiveDataset": False,
         "distribution": [part for kind in kinds for part in _distribution(kind, tables)],

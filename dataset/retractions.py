@@ -118,8 +118,10 @@ def applied_in(folder: Path) -> Applied:
 
 
 def keep_retractions(folder: Path, retractions: Sequence[Retraction]) -> None:
-    """Write the list into a workspace, whose rules then refuse the records on it (GS605)."""
-    text = json.dumps(Applied(tuple(retractions)).document(), indent=1, ensure_ascii=False)
+    """Add the list to that of a workspace, whose rules then refuse the records on it (GS605)."""
+    known = {entry.id: entry for entry in (*retractions, *applied_in(folder).retractions)}
+    both = sorted(known.values(), key=lambda entry: (entry.date, entry.id))
+    text = json.dumps(Applied(tuple(both)).document(), indent=1, ensure_ascii=False)
     write_whole(folder / RETRACTIONS, f"{text}\n".encode())
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from gatherset.dataset.diff import Difference, difference
+from gatherset.dataset.diff import Change, Comparison, Difference, difference
+from gatherset.dataset.diff_report import as_html
 from gatherset.dataset.records import Record
 from gatherset.dataset.rules.rule import numbered
 
@@ -45,3 +46,10 @@ def test_edited_and_moved_are_told_apart() -> None:
 def test_it_reads_as_a_sentence() -> None:
     assert str(difference(BASE, [*BASE[1:], numbered(5), numbered(6)])) == "2 added, 1 removed"
     assert str(difference(BASE, BASE)) == "nothing changed"
+
+
+def test_ids_of_somebody_elses_release_are_text_on_the_page() -> None:
+    change = Change("<script>", ("added",), None, "protest")  # type: ignore[arg-type]
+    page = as_html(Comparison("a", "b", Difference(("<script>",), (), (), ()), (change,), ({}, {})))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page

@@ -13,6 +13,7 @@ from gatherset.dataset.errors import InputError
 from gatherset.dataset.loading import Release
 from gatherset.dataset.purge import without_mentions
 from gatherset.dataset.release import build_release
+from gatherset.dataset.report import _rules
 from gatherset.dataset.workspace import Workspace
 from tests.dataset.conftest import correct, next_release
 
@@ -179,3 +180,8 @@ def test_mentions_of_a_record_are_taken_out_whole() -> None:
         '<div>\n<figure data-id="gs-1">a\nb</figure>\n<figure data-id="gs-2">c</figure></div>\n- gs-1: x\n- gs-2: y\n'
     )
     assert without_mentions(page, {"gs-1"}) == '<div>\n<figure data-id="gs-2">c</figure></div>\n- gs-2: y\n'
+
+
+@pytest.mark.parametrize(("leaks", "said"), [(0, "No near-duplicate stands"), (3, "3 near-duplicates stand in two")])
+def test_the_report_claims_no_leak_only_where_none_was_found(leaks: int, said: str) -> None:
+    assert said in "".join(_rules({"rules": [{"id": "GS502", "level": "warning", "findings": leaks}]}))

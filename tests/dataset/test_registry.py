@@ -11,7 +11,7 @@ from gatherset.dataset.catalog.tables import revisions
 from gatherset.dataset.errors import RegistryError, ReleaseError
 from gatherset.dataset.loading import Release, open_release
 from gatherset.dataset.registry import Registry
-from gatherset.dataset.retractions import Retraction
+from gatherset.dataset.retractions import Retraction, keep_retractions, retracted_in
 from gatherset.dataset.versions import parse_wanted
 from gatherset.dataset.workspace import Workspace
 from tests.dataset.conftest import correct, next_release
@@ -312,3 +312,10 @@ def test_a_version_of_thousands_of_digits_is_refused(registry: Registry) -> None
     (Path(registry.url) / "index.json").write_text(json.dumps(document))
     with pytest.raises(RegistryError, match=r"index\.json"):
         registry.index()
+
+
+def test_a_workspace_keeps_the_lists_of_all_registries(tmp_path: Path) -> None:
+    first, second = retraction(f"gs-{1:016x}"), retraction(f"gs-{2:016x}")
+    keep_retractions(tmp_path, [first])
+    keep_retractions(tmp_path, [second])
+    assert set(retracted_in(tmp_path)) == {first.id, second.id}
