@@ -139,7 +139,7 @@ class UniqueImage(DatasetRule):
         self._keys = Keys()
 
     def check(self, record: Record) -> Iterator[str]:
-        self._keys.add(int(record["image"]["sha256"][:16], 16), numeric_id(record["id"]))
+        self._keys.add(int(record["image"]["sha256"][-16:], 16), numeric_id(record["id"]))
         yield from ()
 
     def merge(self, later: UniqueImage) -> None:
