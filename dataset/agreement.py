@@ -7,7 +7,7 @@ Alpha-Reliability", section C), the share of agreeing pairs beside it, and Dawid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -73,11 +73,6 @@ class Agreement:
     def _counts(self) -> Counts:
         """[units, values] how many annotators gave each value; units that fewer than two answered are left out."""
         return _pairable(_count(self._table, len(self.values)))
-
-    @property
-    def pairable(self) -> int:
-        """Units that two or more annotators answered: the others say nothing of agreement."""
-        return len(self._counts)
 
     @property
     def alpha(self) -> float | None:
@@ -222,23 +217,6 @@ def vote_agreement(ballots: Mapping[tuple[tuple[str, int], ...], int]) -> VoteAg
     return VoteAgreement(
         int(times.sum()), int((times * total).sum()), float(agreed), float(alpha) if np.isfinite(alpha) else None
     )
-
-
-def gold_accuracy(answers: Iterable[Answer], known: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """(right, given) answers of each annotator to units whose value is known."""
-    found: dict[str, tuple[int, int]] = {}
-    for answer in answers:
-        if answer.unit in known:
-            right, given = found.get(answer.annotator, (0, 0))
-            found[answer.annotator] = right + (answer.value == known[answer.unit]), given + 1
-    return dict(sorted(found.items()))
-
-
-def majority(votes: Sequence[str]) -> str | None:
-    """The value that more voted for than for any other; None for a tie."""
-    values, counts = np.unique(np.array(votes), return_counts=True)
-    best = np.flatnonzero(counts == counts.max())
-    return str(values[best[0]]) if len(best) == 1 else None
 
 
 def _count(table: NDArray[np.int32], values: int) -> Counts:

@@ -7,6 +7,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,19 +184,39 @@ class RatiosHeld(DatasetRule):
         return [[golden()]]
 
 
+class SharedInOneSplit(DatasetRule):
+    """A rule that records with a key in common are in one split."""
+
+    shared: ClassVar[str]  # what they have in common, in words
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.members = Membership()
+        self._keys = Keys()
+
+    def merge(self, later: SharedInOneSplit) -> None:
+        self._keys.extend(later._keys, len(self.members))
+        self.members.extend(later.members)
+
+    def close(self) -> Iterator[tuple[str, str]]:
+        codes = self.members.codes
+        for group in self._keys.across(codes):
+            splits = _names(set(codes[group].tolist()) - {0})
+            yield self.members.id(group[0]), f"{self.shared} in {splits}: {self.members.named(group)}"
+
+
 @register
-class SourceInOneSplit(DatasetRule):
+class SourceInOneSplit(SharedInOneSplit):
     """The photograph by its name in its collection or its number at Flickr, the URL, and the series if one is set."""
 
     id = "GS506"
+    shared = "one source"
     level = "error"
     title = "Images of one source photograph, URL or upload series (splits.series) are in one split."
     next_step = "A test image must not be seen in training: gatherset record withdraw ID --reason …"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.members = Membership()
-        self._keys = Keys()
         series = context.settings.splits.series
         self._series = re.compile(series) if series else None
 
@@ -204,16 +225,6 @@ class SourceInOneSplit(DatasetRule):
             self._keys.add(key, len(self.members))
         self.members.add(record)
         return iter(())
-
-    def merge(self, later: SourceInOneSplit) -> None:
-        self._keys.extend(later._keys, len(self.members))
-        self.members.extend(later.members)
-
-    def close(self) -> Iterator[tuple[str, str]]:
-        codes = self.members.codes
-        for group in self._keys.across(codes):
-            splits = _names(set(codes[group].tolist()) - {0})
-            yield self.members.id(group[0]), f"one source in {splits}: {self.members.named(group)}"
 
     @classmethod
     def golden(cls) -> list[Record]:
@@ -234,20 +245,16 @@ class SourceInOneSplit(DatasetRule):
 
 
 @register
-class CaptionsInOneSplit(DatasetRule):
+class CaptionsInOneSplit(SharedInOneSplit):
     """A warning, not an error: words are no picture, and short captions are anybody's. In Flickr30k, split by lot, 155
     captions stand in two splits; 147 of them have fewer than ten words.
     """
 
     id = "GS507"
+    shared = "the same caption"
     level = "warning"
     title = "No caption of rules.leak_words words or more, and no whole set of captions, is in two splits."
     next_step = "Look at the images: one event or one author's habit? Word one of the captions anew"
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.members = Membership()
-        self._keys = Keys()
 
     def check(self, record: Record) -> Iterator[str]:
         number, least = len(self.members), self.settings.leak_words
@@ -258,16 +265,6 @@ class CaptionsInOneSplit(DatasetRule):
             self._keys.add(key_of(text), number)
         self.members.add(record)
         return iter(())
-
-    def merge(self, later: CaptionsInOneSplit) -> None:
-        self._keys.extend(later._keys, len(self.members))
-        self.members.extend(later.members)
-
-    def close(self) -> Iterator[tuple[str, str]]:
-        codes = self.members.codes
-        for group in self._keys.across(codes):
-            splits = _names(set(codes[group].tolist()) - {0})
-            yield self.members.id(group[0]), f"the same caption in {splits}: {self.members.named(group)}"
 
     @classmethod
     def golden(cls) -> list[Record]:
