@@ -16,4 +16,9 @@ PAGE = Path(gatherset.__file__).parent / "annotate" / "pages" / "frame.py"
 # The app is for this machine: a name of another site that is made to lead here must not be one of its names.
 HOSTS = Middleware(TrustedHostMiddleware, allowed_hosts=[server.ADDRESS, "localhost"])
 
-app = App(str(PAGE.resolve()), routes=[*server.ROUTES, *routes.ROUTES], middleware=[HOSTS, Middleware(server.Door)])
+app = App(
+    str(PAGE.resolve()),
+    lifespan=server.lifespan,
+    routes=[*server.ROUTES, *routes.ROUTES],
+    middleware=[HOSTS, Middleware(server.Door)],
+)

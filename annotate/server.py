@@ -7,9 +7,11 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
@@ -22,6 +24,7 @@ import gatherset
 from gatherset.annotate import access
 from gatherset.dataset.errors import GathersetError, WorkspaceError
 from gatherset.dataset.images import SUFFIX
+from gatherset.dataset.rules.language import identifier
 from gatherset.dataset.shell import say
 from gatherset.dataset.workspace import Workspace, find_workspace
 
@@ -36,6 +39,13 @@ SIGN_IN = Path(__file__).parent / "pages" / "sign_in.html"
 def open_workspace() -> Workspace:
     """The workspace that this server serves: opened once, shared by all sessions."""
     return Workspace.open()
+
+
+@asynccontextmanager
+async def lifespan(app: object) -> AsyncIterator[None]:
+    """Load what the checks need while nobody waits for them; otherwise the first fifty drafts all would."""
+    Thread(target=identifier, daemon=True).start()
+    yield
 
 
 def thumbnail(request: Request) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from gatherset.dataset.records import Record
@@ -26,6 +27,15 @@ ENGLISH = frozenset(
 )
 LEAST_WORDS = 5  # of fewer, nobody can tell a language
 SURE = 0.99
+
+
+_loading = Lock()
+
+
+def identifier() -> LanguageIdentifier:
+    """py3langid's model: a second of work when it is first asked for, done once however many threads ask together."""
+    with _loading:
+        return _identifier()
 
 
 @cache
@@ -50,9 +60,9 @@ class InItsLanguage(Rule):
             found = words(text)
             if len(found) < LEAST_WORDS or (wanted == "en" and len(ENGLISH.intersection(found)) >= 2):
                 continue
-            if wanted not in _identifier().labels:
+            if wanted not in identifier().labels:
                 return  # it cannot tell
-            language, share = _identifier().classify(text)
+            language, share = identifier().classify(text)
             if language != wanted and share >= SURE:
                 yield f"caption {number} seems to be '{language}', not '{wanted}': {quoted(text)}"
 
