@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from hashlib import blake2b
 
 import numpy as np
@@ -25,6 +25,10 @@ class Keys:
     def add(self, key: int, owner: int) -> None:
         self._keys.append(key)
         self._owners.append(owner)
+
+    def add_all(self, keys: Collection[int], owner: int) -> None:
+        self._keys.extend(keys)
+        self._owners.extend([owner] * len(keys))
 
     def extend(self, later: Keys, offset: int = 0) -> None:
         """Add all keys of `later`, whose owners are numbered from `offset` on here."""

@@ -73,7 +73,7 @@ def caption_findings(
     ids = [rule_id for rule_id in ids or rule_ids(context.settings.rules) if _asks_about_captions(rule_id)]
     entries = [caption(text, origin="human", author=None, verified=True) for text in texts]
     run = Run(context, ids)
-    run.check({**GOLDEN, "language": context.settings.language, "captions": entries}, where)
+    run.feed([(where, {**GOLDEN, "language": context.settings.language, "captions": entries})])
     return run.report.findings
 
 

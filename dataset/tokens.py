@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-_ASCII = bytes(ord(chr(code).lower() if code < 128 and chr(code).isalnum() else " ") for code in range(256))
 # Scripts that put no space between words (Thai, Lao, Khmer, Burmese, kana, Han): a letter counts as a word.
 _UNSPACED = re.compile(
     r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])"
@@ -19,18 +17,13 @@ def tokens(caption: str) -> list[str]:
     return _TOKEN.findall(caption.lower().replace("’", "'"))
 
 
-@lru_cache(maxsize=256)  # a dozen rules ask for the same five captions, one after the other
 def normalised(text: str) -> str:
     """`text` as it is compared: case, accents' form, spacing and punctuation do not count."""
-    if text.isascii():
-        return b" ".join(text.encode().translate(_ASCII).split()).decode()  # four times as quick as the way below
     folded = unicodedata.normalize("NFKC", text).casefold()
     # Marks belong to the letter before them: in Thai, Hindi or Arabic half of a word would be lost with them.
     return " ".join("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded).split())
 
 
-@lru_cache(maxsize=256)
-def words(text: str) -> tuple[str, ...]:
-    """The words of `text` in its normalised form."""
-    form = normalised(text)
-    return tuple((form if form.isascii() else _UNSPACED.sub(r" \1 ", form)).split())
+def words(form: str) -> list[str]:
+    """The words of a normalised text."""
+    return (form if form.isascii() else _UNSPACED.sub(r" \1 ", form)).split()

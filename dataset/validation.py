@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import islice
 from multiprocessing import get_context
+from operator import itemgetter
 from pathlib import Path
 
 from gatherset.dataset.errors import InputError
@@ -20,7 +22,9 @@ from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.settings import RuleSettings
 from gatherset.dataset.validation_report import SHOWN, Report
 
-SHAPE = "GS101"  # cannot be ignored: every other rule relies on it
+SHAPE = "GS101"  # runs first and cannot be ignored: every other rule relies on it
+BATCH = 32  # records that one rule looks at before the next one does
+_NOTHING: frozenset[str] = frozenset()
 
 
 class Run:
@@ -30,45 +34,51 @@ class Run:
         settings = context.settings.rules
         ids = [rule_id for rule_id in (rule_ids(settings) if ids is None else ids) if RULES[rule_id].applies(context)]
         self.rules: list[Rule] = [RULES[rule_id](context) for rule_id in ids]
+        self._shape = [rule for rule in self.rules if rule.id == SHAPE]
+        self._others = [rule for rule in self.rules if rule.id != SHAPE]
         self.report = Report({rule_id: settings.levels.get(rule_id, RULES[rule_id].level) for rule_id in ids}, shown)
 
     def feed(self, items: Iterable[tuple[str, Record | Finding]]) -> None:
         """Check `items`: (where it stands, a record, or the finding that kept it from being read)."""
-        for where, item in items:
-            if isinstance(item, Finding):
-                self.report.add(item)
-            else:
-                self.report.checked += 1
-                self.check(item, where)
+        remaining = iter(items)
+        while batch := list(islice(remaining, BATCH)):
+            self._check(batch)
 
-    def check(self, record: Record, where: str) -> None:
-        waived: frozenset[str] = frozenset()
-        for rule in self.rules:
-            if rule.id in waived and isinstance(rule, DatasetRule):
-                self.report.waived[rule.id] += 1  # it does not see the record: what it says of the others stands
+    def _check(self, batch: Sequence[tuple[str, Record | Finding]]) -> None:
+        """One rule after the other over a few records: half again as quick as all rules over one record at a time."""
+        found: list[tuple[int, Finding]] = []  # with the place of the record in the batch
+        records: list[tuple[int, str, Record, frozenset[str]]] = []  # with what it is excused from
+        for place, (where, record) in enumerate(batch):
+            if isinstance(record, Finding):
+                found.append((place, record))
                 continue
-            found = False
-            for message in rule.check(record):
-                found = True
-                if rule.id in waived:
-                    self.report.waived[rule.id] += 1
+            self.report.checked += 1
+            if broken := [self._finding(rule, where, text) for rule in self._shape for text in rule.check(record)]:
+                found += [(place, finding) for finding in broken]  # the other rules rely on the shape
+            else:
+                records.append((place, where, record, _waivers(record)))
+        for rule in self._others:
+            name, remembers = rule.id, isinstance(rule, DatasetRule)
+            for place, where, record, waived in records:
+                if name not in waived:
+                    for message in rule.check(record):
+                        found.append((place, self._finding(rule, where, message)))
+                elif remembers:
+                    self.report.waived[name] += 1  # it does not see the record: what it says of the others stands
                 else:
-                    self._add(rule, where, message)
-            if rule.id == SHAPE:
-                if found:
-                    return  # the other rules rely on the shape
-                if "waivers" in record:
-                    waived = _waivers(record)
+                    self.report.waived[name] += sum(1 for _ in rule.check(record))
+        for _, finding in sorted(found, key=itemgetter(0)):  # by record, as they are read
+            self.report.add(finding)
 
     def close(self) -> Report:
         """Ask for what only shows when all records are known; the report is whole now."""
         for rule in self.rules:
             for where, message in rule.close() if isinstance(rule, DatasetRule) else ():
-                self._add(rule, where, message)
+                self.report.add(self._finding(rule, where, message))
         return self.report
 
-    def _add(self, rule: Rule, where: str, message: str) -> None:
-        self.report.add(Finding(rule.id, self.report.rules[rule.id], where, message, rule.next_step))
+    def _finding(self, rule: Rule, where: str, message: str) -> Finding:
+        return Finding(rule.id, self.report.rules[rule.id], where, message, rule.next_step)
 
     def seen(self) -> Seen:
         """What another run needs to go on from here: the rules that remember, and the report."""
@@ -129,7 +139,7 @@ def _check_part(part: Part, *, context: Context, ids: Sequence[str] | None, show
 def record_errors(record: Record, context: Context) -> list[Finding]:
     """The errors of one record on its own, before it is made; what only shows among many is not asked."""
     run = Run(context)
-    run.check(record, str(record.get("id")))
+    run.feed([(str(record.get("id")), record)])
     return [finding for finding in run.report.findings if finding.level == "error"]
 
 
@@ -155,6 +165,8 @@ def rule_ids(settings: RuleSettings, select: Sequence[str] = (), ignore: Sequenc
 
 
 def _waivers(record: Record) -> frozenset[str]:
+    if "waivers" not in record:
+        return _NOTHING
     return frozenset(
         waiver["rule"] for waiver in record["waivers"] if waiver["rule"] in RULES and RULES[waiver["rule"]].waivable()
     )

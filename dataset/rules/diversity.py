@@ -9,9 +9,9 @@ from rapidfuzz.distance import Indel
 
 from gatherset.dataset.keys import Keys, key_of
 from gatherset.dataset.records import Record, numeric_id, record_id, some_ids
-from gatherset.dataset.rules.captions import texts, with_caption
+from gatherset.dataset.rules.captions import with_caption
+from gatherset.dataset.rules.reading import reading
 from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, quoted, register
-from gatherset.dataset.tokens import normalised, words
 
 
 @register
@@ -24,10 +24,13 @@ class CaptionsDiffer(Rule):
     next_step = "Say something else about the picture in one of them"
 
     def check(self, record: Record) -> Iterator[str]:
-        forms = [normalised(text) for _, text in texts(record)]
-        least = self.settings.max_caption_likeness
+        forms, least = reading(record).forms, self.settings.max_caption_likeness
+        lengths = [len(form) for form in forms]
         for later, form in enumerate(forms):
             for first in range(later):
+                # So many letters must be inserted or deleted at least: quicker than asking.
+                if abs(lengths[first] - lengths[later]) > (1 - least) * (lengths[first] + lengths[later]) + 1e-6:
+                    continue
                 if form and Indel.normalized_similarity(forms[first], form, score_cutoff=least):
                     how = "says the same as" if forms[first] == form else "says nearly the same as"
                     text = record["captions"][later]["text"]
@@ -56,8 +59,11 @@ class CaptionOfItsOwn(DatasetRule):
         self._keys = Keys()
 
     def check(self, record: Record) -> Iterator[str]:
-        for form in {normalised(text) for _, text in texts(record)} - {""}:
-            self._keys.add(key_of(form), numeric_id(record["id"]))
+        read = reading(record)
+        keys = dict.fromkeys(read.keys)  # each once
+        if "" in read.forms:
+            del keys[key_of("")]
+        self._keys.add_all(keys, numeric_id(record["id"]))
         yield from ()
 
     def merge(self, later: CaptionOfItsOwn) -> None:
@@ -83,14 +89,14 @@ class CaptionsDiverse(Rule):
     next_step = "Vary what the captions are about: the people, the place, what they do"
 
     def check(self, record: Record) -> Iterator[str]:
-        pairs: set[tuple[str, str]] = set()
-        total = 0
-        for entry in record["captions"]:
-            found = words(entry["text"])
-            pairs.update(pairwise(found))
-            total += max(len(found) - 1, 0)
-        if len(record["captions"]) > 1 and total and len(pairs) / total < self.settings.min_distinct:
-            yield f"of {total} pairs of words in the captions only {len(pairs)} differ ({len(pairs) / total:.2f})"
+        read, least = reading(record), self.settings.min_distinct
+        total = sum([max(len(found) - 1, 0) for found in read.words])
+        # Each word but a first one ends a pair, so there are at least so many different ones; mostly that is enough.
+        if len(read.texts) < 2 or len(read.vocabulary) - len(read.texts) >= least * total:
+            return
+        distinct = len({pair for found in read.words for pair in pairwise(found)})
+        if total and distinct / total < least:
+            yield f"of {total} pairs of words in the captions only {distinct} differ ({distinct / total:.2f})"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gatherset.dataset.records import Record
+from gatherset.dataset.rules.reading import reading
 from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, quoted, register
-from gatherset.dataset.tokens import normalised, words
+from gatherset.dataset.tokens import normalised
 
 
 @register
@@ -133,25 +134,26 @@ class WordsFitType(Rule):
             self._type_of.setdefault(f"{word}s", name)
             self._type_of.setdefault(f"{word}es", name)
         self._types = frozenset(self._type_of.values())
-        self._triggers = {part for word in self._type_of for part in word.split()}
-        self._phrases = [word for word in self._type_of if " " in word]
+        self._phrases = {word: word.partition(" ")[0] for word in self._type_of if " " in word}
+        self._single = self._type_of.keys() - self._phrases.keys()
+        self._signs = self._single | set(self._phrases.values())  # without one of these words there is no key word
 
     def check(self, record: Record) -> Iterator[str]:
-        own = record["event"]["type"]
-        texts = [entry["text"] for entry in record["captions"]]
-        if own not in self._types or all(self._triggers.isdisjoint(words(text)) for text in texts):
+        own, read = record["event"]["type"], reading(record)
+        if own not in self._types or not (signs := self._signs & read.vocabulary):
+            return
+        phrases = [phrase for phrase, first in self._phrases.items() if first in signs]
+        if not phrases and all(self._type_of[word] == own for word in signs):
             return
         spoken: Counter[str] = Counter()
-        for text in texts:
-            spoken.update({self._type_of[word] for word in self._keywords(text)})
+        for form, found in zip(read.forms, read.words, strict=True):
+            keywords = signs.intersection(found) & self._single
+            keywords.update(phrase for phrase in phrases if f" {phrase} " in f" {form} ")
+            spoken.update({self._type_of[word] for word in keywords})
         if spoken and not spoken[own]:
             other, count = min(spoken.items(), key=lambda item: (-item[1], item[0]))
             if count >= self._LEAST:
                 yield f"{count} captions have key words of '{other}', none of '{own}'"
-
-    def _keywords(self, text: str) -> set[str]:
-        found = self._type_of.keys() & words(text)
-        return found | {phrase for phrase in self._phrases if phrase in normalised(text)}
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:

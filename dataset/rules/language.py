@@ -9,9 +9,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from gatherset.dataset.records import Record
-from gatherset.dataset.rules.captions import texts, with_caption
+from gatherset.dataset.rules.captions import with_caption
+from gatherset.dataset.rules.reading import reading
 from gatherset.dataset.rules.rule import Rule, quoted, register
-from gatherset.dataset.tokens import words
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -56,8 +56,8 @@ class InItsLanguage(Rule):
 
     def check(self, record: Record) -> Iterator[str]:
         wanted = record["language"].partition("-")[0]
-        for number, text in texts(record):
-            found = words(text)
+        read = reading(record)
+        for number, (text, found) in enumerate(zip(read.texts, read.words, strict=True), 1):
             if len(found) < LEAST_WORDS or (wanted == "en" and len(ENGLISH.intersection(found)) >= 2):
                 continue
             if wanted not in identifier().labels:

@@ -16,8 +16,8 @@ from gatherset.dataset.duplicates import duplicate_groups
 from gatherset.dataset.keys import Keys, key_of
 from gatherset.dataset.membership import CODES, NAMES, SHOWN, Membership
 from gatherset.dataset.records import SPLITS, Record
+from gatherset.dataset.rules.reading import reading
 from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
-from gatherset.dataset.tokens import normalised
 from gatherset.dataset.units import source_keys
 
 TEST, TRAIN = CODES["test"], CODES["train"]
@@ -258,11 +258,10 @@ class CaptionsInOneSplit(SharedInOneSplit):
 
     def check(self, record: Record) -> Iterator[str]:
         number, least = len(self.members), self.settings.leak_words
-        forms = [normalised(entry["text"]) for entry in record["captions"]]
-        long = [form for form in forms if form.count(" ") + 1 >= least]
+        read = reading(record)
+        long = [key for key, form in zip(read.keys, read.forms, strict=True) if form.count(" ") + 1 >= least]
         # Where a set has a long caption, its being in two splits shows by that.
-        for text in long or ["\0".join(sorted(forms))]:
-            self._keys.add(key_of(text), number)
+        self._keys.add_all(long or [key_of("\0".join(sorted(read.forms)))], number)
         self.members.add(record)
         return iter(())
 

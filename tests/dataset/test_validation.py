@@ -57,6 +57,12 @@ def test_a_record_without_the_right_shape_is_not_shown_to_the_other_rules() -> N
     assert {f.rule for f in report.findings if f.where != "the dataset"} == {"GS101"}
 
 
+def test_findings_stand_in_the_order_of_the_records() -> None:
+    records = [numbered(n, short if n % 3 else lambda record: record.pop("captions")) for n in range(70)]
+    found = [finding for finding in check(*records).findings if finding.rule in ("GS101", "GS302")]
+    assert [finding.where for finding in found] == [record["id"] for record in records]
+
+
 def test_a_record_of_a_newer_version_is_an_error() -> None:
     report = check(golden(lambda record: record.update(schema_version="2.0")))
     assert "schema_version" in report.findings[0].message
