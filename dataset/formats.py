@@ -317,5 +317,8 @@ class AnnotationFiles:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in (self._karpathy, *self._coco.values(), *self._captions.values()):
-            file.close()
+        self._karpathy.close()
+        for split in SPLITS:
+            self._coco[split].close()
+        for table in self._captions.values():
+            table.close()

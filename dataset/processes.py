@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
@@ -35,7 +35,9 @@ class Workers(Generic[Shared]):
                 self._processes, get_context("spawn"), initializer=_begin, initargs=(shared,)
             )
 
-    def in_order(self, work: Callable[[Shared, Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+    def in_order(
+        self, work: Callable[[Shared, Piece], Result], pieces: Iterable[Piece]
+    ) -> Generator[Result, None, None]:
         """`work(shared, piece)` for each piece; `work` is a function of a module.
 
         Close the iterator where it is left early, or what is under way goes on. Raises GathersetError where a process

@@ -51,7 +51,7 @@ class WebServer:
             return
         data = self.change(path, (self.root / path).read_bytes())
         asked = handler.headers.get("Range")
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.ranges else 0
+        start = int(asked.removeprefix("bytes=").partition("-")[0]) if asked and self.ranges else 0
         handler.send_response(206 if start else 200)
         handler.send_header("Content-Length", str(len(data) - start))
         handler.end_headers()

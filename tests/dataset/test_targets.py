@@ -80,7 +80,7 @@ def test_a_release_without_images_is_not_asked_for_pixels(
 ) -> None:
     registry.publish(released)
     selection = as_selection((), True)
-    folder = pull(parse_wanted("mg"), registry.url, to=tmp_path / "mg", selection=selection).release.path
+    folder = pull(parse_wanted("mg"), registry.url, to=tmp_path / "pulled", selection=selection).release.path
     assert "GS201" not in validate_target(folder, None).rules
 
 
