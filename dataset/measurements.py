@@ -47,10 +47,12 @@ def link_rot(release: Release) -> dict[str, Any]:
 
 
 def _outcome(answer: str) -> str:
-    if not answer.isdecimal() or int(answer) >= 500:
-        return "unreachable"
-    status = int(answer)
-    return "there" if status < 400 else "gone" if status in (404, 410) else "refused"
+    status = int(answer) if answer.isdecimal() else 0
+    if 200 <= status < 300:
+        return "there"
+    if status in (404, 410):
+        return "gone"
+    return "refused" if 400 <= status < 500 else "unreachable"  # a redirection that is left over leads nowhere
 
 
 def _answer(url: str) -> str:
@@ -62,7 +64,7 @@ def _answer(url: str) -> str:
 
 
 def _ask(url: str, method: str) -> str:
-    headers = {"User-Agent": "gatherset link check", "Range": "bytes=0-0"}
+    headers = {"User-Agent": "gatherset link check"} | ({"Range": "bytes=0-0"} if method == "GET" else {})
     try:
         request = urllib.request.Request(url, method=method, headers=headers)
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:

@@ -57,8 +57,9 @@ def build_release(
     """Build the next release of the workspace: splits where they are missing, all rules, then the folder, in one move.
 
     `wanted` is a version, at least as high as the changes since the newest release ask for (see `diff`); None takes
-    that one. `dry_run` writes nothing. `show_faces`: although the release before blurs them. Raises ReleaseError
-    where there is nothing to release or the version is too low or taken.
+    that one. `dry_run` writes nothing. `show_faces`: although the release before blurs them. Large ones are built by
+    several processes: a script that calls this needs its `if __name__ == "__main__":`. Raises ReleaseError where there
+    is nothing to release or the version is too low or taken.
     """
     with workspace.catalog.read() as opened, ExitStack() as until_built:
         connection = opened.execution_options(yield_per=ROWS_AT_ONCE)

@@ -78,7 +78,13 @@ def test_links_that_do_not_answer_are_counted(workspace: Workspace, make_photos:
     ("answer", "outcome"),
     [
         *[("200", "there"), ("206", "there"), ("404", "gone"), ("410", "gone"), ("401", "refused"), ("403", "refused")],
-        *[("429", "refused"), ("451", "refused"), ("500", "unreachable"), ("503", "unreachable")],
+        *[
+            ("429", "refused"),
+            ("451", "refused"),
+            ("500", "unreachable"),
+            ("302", "unreachable"),
+            ("503", "unreachable"),
+        ],
         *[("timeout", "unreachable"), ("unreachable", "unreachable"), ("no web address", "unreachable")],
     ],
 )
