@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from gatherset.dataset.facts import NO_LICENCE, Facts
 from gatherset.dataset.records import SPLITS, Record
 from gatherset.dataset.settings import AboutSettings
 
+_ESCAPES = {ord(sign): f"\\{sign}" for sign in "\\`*_{}[]<>#|~!&"}
 LISTED_CHANGES = 10_000  # records in CHANGES.md; the others are counted there, and `release diff` names them
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 # The hub knows these licences by other names; one that it does not know is called "other" there.
@@ -197,4 +197,4 @@ def _link(url: str | None) -> str:
 
 def _escaped(text: str) -> str:
     """Somebody else's text on one line of Markdown, as it is: no links, pictures or tags."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", " ".join(text.split()))
+    return " ".join(text.split()).translate(_ESCAPES)
