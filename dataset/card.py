@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from gatherset.dataset.facts import NO_LICENCE, Facts
 from gatherset.dataset.records import SPLITS, Record
 from gatherset.dataset.settings import AboutSettings
 
+_ESCAPES = {ord(sign): f"\\{sign}" for sign in "\\`*_{}[]<>#|~!&"}
 LISTED_CHANGES = 10_000  # records in CHANGES.md; the others are counted there, and `release diff` names them
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 # The hub knows these licences by other names; one that it does not know is called "other" there.
@@ -77,7 +77,8 @@ def _header(manifest: Mapping[str, Any], facts: Facts, about: AboutSettings) -> 
         yield f"license_name: {json.dumps(about.license or 'by-image')}"
         yield "license_link: ATTRIBUTION.md"
     yield "task_categories: [image-to-text, text-to-image]"
-    yield "annotations_creators: [expert-generated]"
+    creators = _annotations_creators(facts, about)
+    yield f"annotations_creators: [{', '.join(creators)}]" if creators else f"# annotations_creators: {UNSAID}"
     yield f"size_categories: [{next((name for limit, name in _SIZES if facts.records < limit), 'n>1M')}]"
     yield "tags: [image-captioning, cross-modal-retrieval, mass-gatherings]"
     yield "configs:"
@@ -86,6 +87,18 @@ def _header(manifest: Mapping[str, Any], facts: Facts, about: AboutSettings) -> 
         yield from (f"  - {{split: {_hub_name(split)}, path: data/{split}/*.parquet}}" for split in filled)
     yield from ("- config_name: captions", "  data_files:")
     yield from (f"  - {{split: {_hub_name(split)}, path: captions/{split}.parquet}}" for split in filled)
+
+
+UNSAID = "a person must say who the annotators are, as [about] annotators in gatherset.toml"
+
+
+def _annotations_creators(facts: Facts, about: AboutSettings) -> list[str]:
+    """In the hub's words; none where the annotators wrote captions, and nobody has said who they are."""
+    people = {"experts": ["expert-generated"], "crowd": ["crowdsourced"]}.get(about.annotators, [])
+    if not people:  # they chose the event types at least
+        return []
+    found = ["found"] if facts.origins["imported"] else []
+    return people + found + (["machine-generated"] if facts.origins["model"] or facts.origins["llm"] else [])
 
 
 def _hub_name(split: str) -> str:
@@ -184,4 +197,4 @@ def _link(url: str | None) -> str:
 
 def _escaped(text: str) -> str:
     """Somebody else's text on one line of Markdown, as it is: no links, pictures or tags."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~!&])", r"\\\1", " ".join(text.split()))
+    return " ".join(text.split()).translate(_ESCAPES)

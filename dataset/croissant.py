@@ -82,7 +82,7 @@ def croissant(
         "datePublished": manifest["created"][:10],
         "inLanguage": manifest["language"],
         "license": [about.license] if about.license else sorted(facts.all_licenses),
-        "url": about.homepage or f"https://example.org/{manifest['name']}",
+        "url": about.homepage,  # left out where nobody has said one
         "creator": [{"@type": "Person", "name": author} for author in about.authors],
         "citeAs": f"{'; '.join(about.authors)}{': ' if about.authors else ''}{about.title or manifest['name']}, "
         f"version {manifest['version']}",

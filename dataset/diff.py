@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gatherset.dataset.records import Record, canonical
+from gatherset.dataset.errors import ReleaseError
+from gatherset.dataset.records import SPLITS, Record, canonical_bytes
 from gatherset.dataset.versions import Version
+
+if TYPE_CHECKING:
+    from gatherset.dataset.loading import Release
 
 _Fingerprints = dict[str, tuple[bytes, str | None]]
 Word = tuple[str, str]  # " ", "-" or "+", and some words: kept, taken out, put in
@@ -60,7 +65,7 @@ def _fingerprints(records: Iterable[Record], counts: Counter[tuple[str, str]]) -
     found = {}
     for record in records:
         counts[record["split"], record["event"]["type"]] += 1
-        found[record["id"]] = (hashlib.sha256(canonical({**record, "split": None}).encode()).digest(), record["split"])
+        found[record["id"]] = (hashlib.sha256(canonical_bytes({**record, "split": None})).digest(), record["split"])
     return found
 
 
@@ -102,6 +107,23 @@ def compare(before: str, old: Iterable[Record], after: str, new: Iterable[Record
     )
     changes = tuple(_change(identity, was.get(identity), now.get(identity)) for identity in sorted(touched))
     return Comparison(before, after, found, changes, counts)
+
+
+def compare_releases(old: Release, new: Release) -> Comparison:
+    """Two releases, whole, or pulled with the same splits. Raises ReleaseError where one has splits that the other has
+    not: their records would seem to be added or removed.
+    """
+    for less, more in ((old, new), (new, old)):
+        if missing := [split for split in more.pulled_splits if split not in less.pulled_splits]:
+            message = f"{less.path} was pulled without {' and '.join(missing)}, which {more.path} has"
+            raise ReleaseError(message, f"Get it: gatherset pull {less} --split {missing[0]}")
+    return compare(_named(old), old, _named(new), new)
+
+
+def _named(release: Release) -> str:
+    if release.pulled_splits == SPLITS:
+        return str(release)
+    return f"{release} ({' and '.join(release.pulled_splits)} alone)"
 
 
 def _change(identity: str, old: Record | None, new: Record | None) -> Change:
@@ -149,8 +171,15 @@ def _field_changes(old: Record, new: Record) -> Iterator[tuple[str, Any, Any]]:
 
 
 def word_by_word(before: str, after: str) -> Iterator[Word]:
-    """The words of both texts in order: kept (" "), taken out ("-") or put in ("+")."""
+    """The words of both texts in order: kept (" "), taken out ("-") or put in ("+").
+
+    Where the words are the same, what differs are the spaces between them: these are then the "words" that are taken
+    out and put in.
+    """
     old, new = before.split(), after.split()
+    if old == new:
+        yield from _spaces(old, re.split(r"\S+", before), re.split(r"\S+", after))
+        return
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
             yield " ", " ".join(old[i1:i2])
@@ -159,3 +188,17 @@ def word_by_word(before: str, after: str) -> Iterator[Word]:
             yield "-", " ".join(old[i1:i2])
         if j1 < j2:
             yield "+", " ".join(new[j1:j2])
+
+
+def _spaces(words: Sequence[str], was: Sequence[str], now: Sequence[str]) -> Iterator[Word]:
+    """`was` and `now`: the spaces before each word, and after the last."""
+    kept: list[str] = []
+    for number, (old, new) in enumerate(zip(was, now, strict=True)):
+        if old != new:
+            if kept:
+                yield " ", " ".join(kept)
+                kept = []
+            yield from ((sign, spaces) for sign, spaces in (("-", old), ("+", new)) if spaces)
+        kept += words[number : number + 1]
+    if kept:
+        yield " ", " ".join(kept)

@@ -20,6 +20,7 @@ _WORDS = {
     "image": "image changed",
     "other": "otherwise changed",
 }
+_SIGNS = {" ": "␣", "\t": "⇥", "\n": "⏎"}
 
 
 def as_text(comparison: Comparison) -> str:
@@ -44,11 +45,16 @@ def _change_texts(change: Change, quoted: Callable[[str], str]) -> Iterator[str]
         yield f"{change.id} {change.kinds[0]}: {change.split}, {change.type}: {quoted(first)}"
         return
     for number, words in change.captions:
-        yield f"{change.id} caption {number}: {marked([(sign, quoted(text)) for sign, text in words])}"
+        yield f"{change.id} caption {number}: {marked([(sign, quoted(_visible(text))) for sign, text in words])}"
     for name, was, now in change.fields:
         yield f"{change.id} {name}" + (
             f": {quoted(str(was))} -> {quoted(str(now))}" if (was, now) != (None, None) else ""
         )
+
+
+def _visible(text: str) -> str:
+    """`text`; where it is spaces alone, signs for them, of which a reader can tell one from another."""
+    return "".join(_SIGNS.get(c, f"U+{ord(c):04X}") for c in text) if text.isspace() else text
 
 
 def marked(words: Sequence[Word]) -> str:
@@ -133,4 +139,4 @@ def _change_html(change: Change) -> str:
 
 def _words_html(words: Sequence[Word]) -> str:
     form = {" ": "{}", "-": "<del>{}</del>", "+": "<ins>{}</ins>"}
-    return " ".join(form[sign].format(escape(text)) for sign, text in words)
+    return " ".join(form[sign].format(escape(_visible(text))) for sign, text in words)

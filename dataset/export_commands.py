@@ -41,7 +41,7 @@ def images(reference: str, folder: Path, workspace: Path | None) -> None:
 )
 @workspace_option
 def precomp(reference: str, folder: Path, features: Path, workspace: Path | None) -> None:
-    """*_ims.npy, *_caps.txt and *_ids.txt, which VSE++, SCAN and VSE-infinity read.
+    """*_ims.npy, *_caps.txt, *_ids.txt and id_mapping.json, which VSE++, SCAN and VSE-infinity read.
 
     Example: gatherset export precomp 1.0.0 precomp --features features/mg-1.0.0-efficientnet_lite0-448.gsf
     """

@@ -27,10 +27,14 @@ SHARD_BYTES = 256 << 20  # of images, before a new shard is begun
 def export_precomp(release: Release, features: Path, folder: Path) -> None:
     """`*_ims.npy`, `*_caps.txt` and `*_ids.txt` of each split, which SCAN, VSE-infinity and their kin read.
 
-    The features [n, K, D] float32 stand once for each image, the captions after each other, five lines an image.
+    The features [n, K, D] float32 stand once for each image, the captions after each other, five lines an image. An
+    image is numbered as in annotations/karpathy.json; `id_mapping.json` has the file name (see `export_images`) of each
+    number, for those who train on the pictures themselves.
     """
     file = FeatureFile.open(features)
     file.require(release)
+    names = {record["id"]: image_name(record) for record in release.records()}
+    numbers = {identity: number for number, identity in enumerate(sorted(names))}
     with _new_folder(folder) as partial:
         for split, name in PRECOMP_NAMES.items():
             ids = release[split].ids
@@ -46,7 +50,9 @@ def export_precomp(release: Release, features: Path, folder: Path) -> None:
             lines = (" ".join(text.split()) + "\n" for captions in release[split].captions for text in captions)
             with (partial / f"{name}_caps.txt").open("w", encoding="utf-8") as captions_file:
                 captions_file.writelines(lines)
-            (partial / f"{name}_ids.txt").write_text("".join(f"{identity}\n" for identity in ids), encoding="utf-8")
+            (partial / f"{name}_ids.txt").write_text("".join(f"{numbers[identity]}\n" for identity in ids))
+        mapping = {str(numbers[identity]): name for identity, name in names.items()}
+        (partial / "id_mapping.json").write_text(json.dumps(mapping, indent=0, sort_keys=True))
 
 
 def export_images(release: Release, folder: Path) -> None:

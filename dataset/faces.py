@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,10 +49,17 @@ class FaceBlurring:
         0.35  # of the detector's score; low, because a face that is missed costs more than a blurred sign
     )
 
-    def apply(self, workspace: Workspace, records: Iterable[Record]) -> Blurred:
-        """Blur the images of the records; what was blurred before is taken from the workspace. Raises InputError."""
+    def apply(self, workspace: Workspace, records: Iterable[Record], beside: Path | None = None) -> Blurred:
+        """Blur the images of the records; what was blurred before is taken from the workspace.
+
+        The blurred images are kept there, or in the folder `beside` if one is given. Raises InputError.
+        """
         detector = _Detector(self.detector, self.threshold)
         folder = workspace.root / "blurred" / f"{detector.sha256[:16]}-{self.threshold:g}"
+        if beside:
+            known, folder = folder.resolve(), beside / "blurred"
+            if known.is_dir():
+                shutil.copytree(known, folder, copy_function=os.symlink)
         blurred = Blurred(folder, self.detector.name, detector.sha256, self.threshold, {})
         kept = list(records)
         for record in progress(kept, total=len(kept), label="faces"):

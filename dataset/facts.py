@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from gatherset.dataset.agreement import VoteAgreement, vote_agreement
-from gatherset.dataset.records import SPLITS, Record, canonical
+from gatherset.dataset.records import SPLITS, Record
 from gatherset.dataset.tokens import tokens
 
 SAMPLES_PER_TYPE = 3
@@ -32,10 +31,8 @@ class Facts:
     attributions: int = 0  # records that name whom to credit
     urls: int = 0
     samples: defaultdict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))  # type: the first by id
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)  # the content hash so far
 
     def add(self, record: Record) -> None:
-        self.digest.update(canonical(record).encode() + b"\n")
         self.records += 1
         split, kind, source = record["split"], record["event"]["type"], record["source"]
         self.counts[split][kind] += 1
@@ -57,9 +54,21 @@ class Facts:
         if len(self.samples[kind]) < SAMPLES_PER_TYPE:
             self.samples[kind].append(record)
 
-    @property
-    def content_hash(self) -> str:
-        return self.digest.hexdigest()
+    def merge(self, later: Facts) -> None:
+        """Take over what was gathered of records that come after these."""
+        for split in SPLITS:
+            self.counts[split] += later.counts[split]
+            self.licenses[split] += later.licenses[split]
+        for name in ("parts", "datasets", "origins", "caption_words", "votes"):
+            getattr(self, name).update(getattr(later, name))
+        self.authors |= later.authors
+        self.vocabulary |= later.vocabulary
+        self.records += later.records
+        self.verified += later.verified
+        self.attributions += later.attributions
+        self.urls += later.urls
+        for kind, records in later.samples.items():
+            self.samples[kind] += records[: SAMPLES_PER_TYPE - len(self.samples[kind])]
 
     @property
     def all_licenses(self) -> Counter[str]:

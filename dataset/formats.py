@@ -1,15 +1,17 @@
 """The files of a release, in the formats that others read: Parquet, Karpathy's JSON, COCO's JSON.
 
-Every writer is a pure function of the records: the same records give the same bytes. Those that write a whole split
-take the records one by one, by id, so that a million of them need no room in memory.
+Every writer is a pure function of the records: the same records give the same bytes. What holds a whole split is made
+in parts, by id: each part on its own, by whatever process, and then put together; a million records need no room in
+memory.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from json.encoder import encode_basestring as json_text
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -19,7 +21,7 @@ import pyarrow.parquet as pq
 
 from gatherset.dataset.facts import NO_LICENCE
 from gatherset.dataset.images import SUFFIX
-from gatherset.dataset.records import SPLITS, Record, canonical
+from gatherset.dataset.records import SPLITS, Record, canonical, canonical_bytes
 from gatherset.dataset.store import ImageStore
 from gatherset.dataset.tokens import tokens
 
@@ -76,10 +78,9 @@ def write_bucket(path: Path, records: Sequence[Record], store: ImageStore) -> No
     """The records of one bucket with their image files."""
     with _bucket_writer(path) as writer:
         for start in range(0, len(records), ROWS_PER_GROUP):
-            rows = [
-                _row(record) | {"image": _image(record, store)} for record in records[start : start + ROWS_PER_GROUP]
-            ]
-            writer.write_table(pa.Table.from_pylist(rows, DATA_SCHEMA))
+            those = records[start : start + ROWS_PER_GROUP]
+            rows = [_row(record) | {"image": _image(record, store)} for record in those]
+            writer.write_table(_table(rows, DATA_SCHEMA))
 
 
 def write_bucket_table(path: Path, table: pa.Table) -> None:
@@ -109,8 +110,18 @@ def _row(record: Record) -> dict[str, Any]:
         "part": record["source"]["part"],
         "license": record["source"]["license"],
         "attribution": record["source"]["attribution"],
-        "record": canonical(record),
+        "record": canonical_bytes(record),
     }
+
+
+def captions_table(records: Sequence[Record]) -> pa.Table:
+    """Everything but the pixels, a row a record."""
+    return _table([_row(record) for record in records], CAPTIONS_SCHEMA)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    columns = [pa.array([row[column.name] for row in rows], column.type) for column in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 class CaptionsFile:
@@ -118,51 +129,133 @@ class CaptionsFile:
 
     def __init__(self, path: Path) -> None:
         self._writer = pq.ParquetWriter(path, CAPTIONS_SCHEMA, compression="zstd")
-        self._rows: list[dict[str, Any]] = []
+        self._waiting = CAPTIONS_SCHEMA.empty_table()  # too few rows for a group of their own
 
-    def add(self, record: Record) -> None:
-        self._rows.append(_row(record))
-        if len(self._rows) == CAPTIONS_PER_GROUP:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._writer.write_table(pa.Table.from_pylist(self._rows, CAPTIONS_SCHEMA))
-        self._rows = []
+    def add(self, rows: pa.Table) -> None:
+        table = pa.concat_tables([self._waiting, rows]).combine_chunks()
+        full = len(table) // CAPTIONS_PER_GROUP * CAPTIONS_PER_GROUP
+        for start in range(0, full, CAPTIONS_PER_GROUP):
+            self._writer.write_table(table.slice(start, CAPTIONS_PER_GROUP))
+        self._waiting = table.slice(full)
 
     def close(self) -> None:
-        if self._rows:
-            self._flush()
+        if len(self._waiting):
+            self._writer.write_table(self._waiting)
         self._writer.close()
+
+
+@dataclass
+class Numbers:
+    """How many images and captions there are, by split: where the numbers of what comes after them begin."""
+
+    images: Counter[str] = field(default_factory=Counter)
+    captions: Counter[str] = field(default_factory=Counter)
+
+    def add(self, record: Record) -> None:
+        self.images[record["split"]] += 1
+        self.captions[record["split"]] += len(record["captions"])
+
+    def plus(self, later: Numbers) -> Numbers:
+        return Numbers(self.images + later.images, self.captions + later.captions)
+
+
+@dataclass(frozen=True)
+class AnnotationPart:
+    """What some records, one after the other by id, add to the files that need no pixels."""
+
+    tables: Mapping[str, pa.Table]  # by split
+    karpathy: bytes
+    coco_images: Mapping[str, bytes]  # by split
+    coco_captions: Mapping[str, bytes]
+
+
+def annotation_part(
+    records: Sequence[Record], before: Numbers, licenses: Mapping[str, Sequence[str]]
+) -> AnnotationPart:
+    """The part of `records`. `licenses` are those of the images of each split of the release, in order."""
+    numbers = before.plus(Numbers())
+    karpathy: list[bytes] = []
+    images: dict[str, list[bytes]] = {split: [] for split in SPLITS}
+    captions: dict[str, list[bytes]] = {split: [] for split in SPLITS}
+    codes = {split: {license: number for number, license in enumerate(licenses[split], 1)} for split in SPLITS}
+    for record in records:
+        split, texts = record["split"], [entry["text"] for entry in record["captions"]]
+        karpathy.append(canonical_bytes(_karpathy_image(record, texts, numbers)))
+        number, first = numbers.images[split] + 1, numbers.captions[split] + 1
+        code = codes[split][record["source"]["license"] or NO_LICENCE]
+        images[split].append(canonical_bytes(_coco_image(number, code, record)))
+        captions[split] += [
+            b'{"id":%d,"image_id":%d,"caption":%b}' % (identity, number, canonical_bytes(text))
+            for identity, text in enumerate(texts, first)
+        ]
+        numbers.add(record)
+    rows = {split: [record for record in records if record["split"] == split] for split in SPLITS}
+    return AnnotationPart(
+        {split: captions_table(those) for split, those in rows.items() if those},
+        _BETWEEN.join(karpathy),
+        {split: _BETWEEN.join(lines) for split, lines in images.items() if lines},
+        {split: _BETWEEN.join(lines) for split, lines in captions.items() if lines},
+    )
+
+
+def _karpathy_image(record: Record, texts: Sequence[str], before: Numbers) -> dict[str, Any]:
+    image = before.images.total()
+    sentences = [
+        {"raw": text, "tokens": tokens(text), "imgid": image, "sentid": number}
+        for number, text in enumerate(texts, before.captions.total())
+    ]
+    return {
+        "filename": image_name(record),
+        "imgid": image,
+        "sentids": [entry["sentid"] for entry in sentences],
+        "sentences": sentences,
+        "split": record["split"],
+        "event_type": record["event"]["type"],
+    }
+
+
+def _coco_image(number: int, license: int, record: Record) -> dict[str, Any]:
+    return {
+        "id": number,
+        "file_name": image_name(record),
+        "width": record["image"]["width"],
+        "height": record["image"]["height"],
+        "license": license,
+        "event_type": record["event"]["type"],
+        "gatherset_id": record["id"],
+    }
+
+
+_BETWEEN = b",\n"  # the entries of a JSON list that has an entry a line
+
+
+class _List:
+    """Such a list, as it grows in a file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self._begun = False
+
+    def add(self, entries: bytes) -> None:
+        if entries:
+            self.file.write(_BETWEEN if self._begun else b"\n")
+            self.file.write(entries)
+            self._begun = True
 
 
 class KarpathyFile:
     """The dataset as one JSON in the form of Karpathy and Li (2015), which VSE++, SCAN and others read."""
 
     def __init__(self, path: Path, name: str) -> None:
-        self._file = path.open("w", encoding="utf-8")
-        self._file.write(f'{{"dataset": {json.dumps(name)}, "images": [')
-        self._images = self._sentences = 0
+        self._file = path.open("wb")
+        self._file.write(f'{{"dataset": {json.dumps(name)}, "images": ['.encode())
+        self._images = _List(self._file)
 
-    def add(self, record: Record) -> None:
-        sentences = []
-        for entry in record["captions"]:
-            text = entry["text"]
-            number = self._sentences
-            sentences.append({"raw": text, "tokens": tokens(text), "imgid": self._images, "sentid": number})
-            self._sentences += 1
-        image = {
-            "filename": image_name(record),
-            "imgid": self._images,
-            "sentids": [entry["sentid"] for entry in sentences],
-            "sentences": sentences,
-            "split": record["split"],
-            "event_type": record["event"]["type"],
-        }
-        self._file.write(_separator(self._images) + canonical(image))
-        self._images += 1
+    def add(self, entries: bytes) -> None:
+        self._images.add(entries)
 
     def close(self) -> None:
-        self._file.write("\n]}\n")
+        self._file.write(b"\n]}\n")
         self._file.close()
 
 
@@ -170,51 +263,31 @@ class CocoFile:
     """One split in the form of COCO's caption files. Numbers of images, captions and licences count from 1."""
 
     def __init__(self, path: Path, name: str, version: str, year: int, licenses: Sequence[str]) -> None:
-        self._file = path.open("w", encoding="utf-8")
+        self._file = path.open("wb")
+        self._images = _List(self._file)
         # The images come first in the file; the captions wait here until all of them are known.
-        self._captions: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", dir=path.parent)  # noqa: SIM115
-        self._licenses = {license: number for number, license in enumerate(licenses, 1)}
+        self._captions = _List(tempfile.TemporaryFile(dir=path.parent))  # noqa: SIM115
         info = {"description": name, "version": version, "year": year}
-        named = [{"id": number, "name": license, "url": ""} for license, number in self._licenses.items()]
-        self._file.write(f'{{"info": {canonical(info)},\n"licenses": {canonical(named)},\n"images": [')
-        self._images = self._annotations = 0
+        named = [{"id": number, "name": license, "url": ""} for number, license in enumerate(licenses, 1)]
+        head = f'{{"info": {canonical(info)},\n"licenses": {canonical(named)},\n"images": ['
+        self._file.write(head.encode())
 
-    def add(self, record: Record) -> None:
-        self._file.write(_separator(self._images) + canonical(self._image(self._images + 1, record)))
-        self._images += 1
-        for entry in record["captions"]:
-            begin = f'{_separator(self._annotations)}{{"id":{self._annotations + 1},"image_id":{self._images},'
-            self._captions.write(f'{begin}"caption":{json_text(entry["text"])}}}')
-            self._annotations += 1
-
-    def _image(self, number: int, record: Record) -> dict[str, Any]:
-        return {
-            "id": number,
-            "file_name": image_name(record),
-            "width": record["image"]["width"],
-            "height": record["image"]["height"],
-            "license": self._licenses[record["source"]["license"] or NO_LICENCE],
-            "event_type": record["event"]["type"],
-            "gatherset_id": record["id"],
-        }
+    def add(self, images: bytes, captions: bytes) -> None:
+        self._images.add(images)
+        self._captions.add(captions)
 
     def close(self) -> None:
-        self._file.write('\n],\n"annotations": [')
-        self._captions.seek(0)
-        while block := self._captions.read(1 << 20):
+        self._file.write(b'\n],\n"annotations": [')
+        self._captions.file.seek(0)
+        while block := self._captions.file.read(1 << 20):
             self._file.write(block)
-        self._captions.close()
-        self._file.write("\n]}\n")
+        self._captions.file.close()
+        self._file.write(b"\n]}\n")
         self._file.close()
 
 
-def _separator(written: int) -> str:
-    """What stands before the next entry of a JSON list with an entry a line."""
-    return ",\n" if written else "\n"
-
-
 class AnnotationFiles:
-    """All files of a release that need no pixels: captions, Karpathy's and COCO's. Records are added by id."""
+    """All files of a release that need no pixels: captions, Karpathy's and COCO's. Parts are added by id."""
 
     def __init__(self, folder: Path, manifest: Mapping[str, Any], licenses: Mapping[str, Sequence[str]]) -> None:
         """`licenses` are those of the images of each split."""
@@ -222,17 +295,21 @@ class AnnotationFiles:
         (folder / "annotations").mkdir(exist_ok=True)
         name, version, year = manifest["name"], manifest["version"], int(manifest["created"][:4])
         self._karpathy = KarpathyFile(folder / "annotations/karpathy.json", name)
-        self._splits: dict[str, list[CaptionsFile | CocoFile]] = {}
-        for split in SPLITS:
-            coco = folder / f"annotations/coco_{split}.json"
-            self._splits[split] = [CocoFile(coco, name, version, year, licenses[split])]
-            if any(manifest["counts"][split].values()):  # Parquet readers of other tools stumble over empty files
-                self._splits[split].append(CaptionsFile(folder / captions_file(split)))
+        self._coco = {
+            split: CocoFile(folder / f"annotations/coco_{split}.json", name, version, year, licenses[split])
+            for split in SPLITS
+        }
+        self._captions = {  # Parquet readers of other tools stumble over empty files
+            split: CaptionsFile(folder / captions_file(split))
+            for split in SPLITS
+            if any(manifest["counts"][split].values())
+        }
 
-    def add(self, record: Record) -> None:
-        self._karpathy.add(record)
-        for file in self._splits[record["split"]]:
-            file.add(record)
+    def add(self, part: AnnotationPart) -> None:
+        self._karpathy.add(part.karpathy)
+        for split, table in part.tables.items():
+            self._captions[split].add(table)
+            self._coco[split].add(part.coco_images[split], part.coco_captions[split])
 
     def __enter__(self) -> AnnotationFiles:
         return self
@@ -241,6 +318,7 @@ class AnnotationFiles:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._karpathy.close()
-        for files in self._splits.values():
-            for file in files:
-                file.close()
+        for split in SPLITS:
+            self._coco[split].close()
+        for table in self._captions.values():
+            table.close()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from gatherset.dataset.diff import difference
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.loading import Release
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import ordered_content_hash
 from gatherset.dataset.release_folder import CHECKSUMS, MANIFEST, file_sha256, is_release_path, release_files
 from gatherset.dataset.retractions import Applied, applied_in
+from gatherset.dataset.versions import parse_version, version_text
 
 AGAIN = "Get the release again"
 
@@ -67,12 +70,46 @@ def _sums_findings(release: Release, applied: Applied) -> Iterator[Finding]:
         yield _finding("GS701", str(folder / CHECKSUMS), f"the file does not agree with {MANIFEST}", AGAIN)
 
 
-def content_finding(release: Release) -> Finding | None:
-    """A finding where the records are not those whose hash the manifest, or a retraction, names."""
+def content_findings(release: Release, parent: Release | None = None) -> Iterator[Finding]:
+    """What the manifest says of the records, and is not so: their content hash, their counts, the version.
+
+    `parent` is the release that the manifest calls so, where it is known.
+    """
     wanted = applied_in(release.path).content_hash or release.content_hash
-    if not release.whole or ordered_content_hash(release.records_by_id()) == wanted:
-        return None
-    return _finding("GS705", str(release.path), "the records do not have the manifest's content hash", AGAIN)
+    if release.whole and ordered_content_hash(release.records_by_id()) != wanted:
+        yield _finding("GS705", str(release.path), "the records do not have the manifest's content hash", AGAIN)
+    yield from _count_findings(release)
+    if parent:
+        yield from _version_findings(release, parent)
+
+
+def _count_findings(release: Release) -> Iterator[Finding]:
+    """Where records were retracted, there may be as many fewer than the manifest says."""
+    missing = 0
+    for split in release.pulled_splits:
+        found = Counter(release[split].event_types)
+        said = Counter(release.manifest["counts"].get(split, {}))
+        missing += said.total() - found.total()
+        if found - said or (said != found and not release.retracted):
+            different = sorted(name for name in said | found if said[name] != found[name])
+            counts = ", ".join(f"{found[name]} of {name} instead of {said[name]}" for name in different)
+            yield _finding("GS706", str(release.path), f"{split} holds {counts}", AGAIN)
+    if release.retracted and missing > len(release.retracted):
+        message = f"{missing} records fewer than the manifest counts, {len(release.retracted)} were retracted"
+        yield _finding("GS706", str(release.path), message, AGAIN)
+
+
+def _version_findings(release: Release, parent: Release) -> Iterator[Finding]:
+    where, named = str(release.path), release.manifest["parent"]
+    if parent.content_hash != named["content_hash"]:
+        message = f"{parent.path} is not the {parent} that this release followed: its content hash is another"
+        yield _finding("GS707", where, message, "Put the right one beside it, or none")
+    elif release.whole and parent.whole and not release.retracted and not parent.retracted:
+        changes = difference(parent, release)
+        least = changes.least_version(parse_version(parent.version))
+        if parse_version(release.version) < least:
+            message = f"version {release.version} is too low after {parent}: {changes}"
+            yield _finding("GS707", where, message, f"It should be {version_text(least)} at least: build it again")
 
 
 def _finding(rule: str, where: str, message: str, next_step: str) -> Finding:

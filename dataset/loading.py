@@ -9,7 +9,7 @@ import re
 import threading
 import warnings
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import jsonschema
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
@@ -26,7 +27,7 @@ from gatherset.dataset.errors import ReleaseError
 from gatherset.dataset.formats import CAPTIONS_SCHEMA, bucket_file, bucket_of, captions_file
 from gatherset.dataset.records import SPLITS, Record
 from gatherset.dataset.release_folder import MANIFEST, PULLED
-from gatherset.dataset.retractions import RetractionWarning, folder_retractions
+from gatherset.dataset.retractions import Retraction, RetractionWarning, folder_retractions
 from gatherset.dataset.versions import parse_wanted
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Split(Sequence[Example]):
         for table in _row_groups(self._path, ["id", "record"]):
             for identity, text in zip(table["id"].to_pylist(), table["record"].to_pylist(), strict=True):
                 if identity not in self.release.retracted:
-                    yield json.loads(text)
+                    yield orjson.loads(text)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A table of everything but the pixels, a row an image, in the order of `ids`."""
@@ -179,6 +180,13 @@ class Release:
         self.retracted = retracted  # ids that are hidden
         self.splits = {name: Split(self, name) for name in SPLITS}
 
+    def hide(self, retractions: Iterable[Retraction]) -> tuple[Retraction, ...]:
+        """Leave these records out from now on, before any was read; returns those that it has and had not hidden."""
+        here = {identity for split in self.pulled_splits for identity in Split(self, split).ids}
+        new = tuple(entry for entry in retractions if entry.id in here)
+        self.retracted |= {entry.id for entry in new}
+        return new
+
     @property
     def whole(self) -> bool:
         """Whether all of its files are here."""
@@ -233,17 +241,23 @@ def load(reference: str | Path, *, registry: str | None = None) -> Release:
     """Open a release: the folder `reference`, or the one that "mg@1.2" stands for.
 
     By name it is pulled from `registry` (default: $GATHERSET_REGISTRY) into the cache; where there is no registry, the
-    newest fitting one that was pulled before is taken. Retracted records are left out, with a RetractionWarning.
-    Raises ReleaseError for a missing or damaged release.
+    newest fitting one that was pulled before is taken. Of a folder `registry` is asked for its retractions alone.
+    Retracted records are left out, with a RetractionWarning. Raises ReleaseError for a missing or damaged release, and
+    for a name that stands for different releases of several registries.
     """
+    known: tuple[Retraction, ...] = ()
     # A folder that is no release does not stand in the way of a name: workspaces are often called like their dataset.
     if isinstance(reference, Path) or "/" in reference or (Path(reference) / MANIFEST).is_file():
         release = open_release(Path(reference))
+        if registry is not None:
+            from gatherset.dataset.registry import Registry
+
+            known = release.hide(Registry(registry).retractions())
     else:
         from gatherset.dataset.pull import pulled_release
 
         release = pulled_release(parse_wanted(reference), registry)
-    known = folder_retractions(release.path)
+    known += folder_retractions(release.path)
     if known:
         named = ", ".join(f"{entry.id} ({entry.reason})" for entry in known[:5]) + (", …" if len(known) > 5 else "")
         warnings.warn(f"{release}: {len(known)} retracted records are left out: {named}", RetractionWarning, 2)

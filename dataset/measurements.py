@@ -8,6 +8,7 @@ import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -30,26 +31,51 @@ TIMEOUT = 20  # seconds for one link
 
 
 def link_rot(release: Release) -> dict[str, Any]:
-    """Whether the web addresses that the images came from still answer, without fetching the images."""
+    """Whether the web addresses that the images came from still answer, without fetching the images.
+
+    Only what a server says is not there (404, 410) is gone. A refusal (403, 429, …) says nothing of the image, and what
+    cannot be reached may be tomorrow.
+    """
     urls = sorted({record["source"]["url"] for record in release.records() if record["source"]["url"]})
     with ThreadPoolExecutor(THREADS) as pool:
         answers = list(progress(pool.map(_answer, urls), total=len(urls), label="links"))
-    outcomes = Counter(answers)
-    gone = [url for url, answer in zip(urls, answers, strict=True) if answer != "200"]
-    return _document(release, "links", {"links": len(urls), "answers": dict(sorted(outcomes.items())), "gone": gone})
+    found: dict[str, list[str]] = {outcome: [] for outcome in ("there", "gone", "refused", "unreachable")}
+    for url, answer in zip(urls, answers, strict=True):
+        found[_outcome(answer)].append(url)
+    counts = {"links": len(urls), "there": len(found.pop("there")), "answers": dict(sorted(Counter(answers).items()))}
+    return _document(release, "links", {**counts, **found})
+
+
+def _outcome(answer: str) -> str:
+    status = int(answer) if answer.isdecimal() else 0
+    if 200 <= status < 300:
+        return "there"
+    if status in (404, 410):
+        return "gone"
+    return "refused" if 400 <= status < 500 else "unreachable"  # a redirection that is left over leads nowhere
 
 
 def _answer(url: str) -> str:
     """The status that a server gives, or why there is none."""
-    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "gatherset link check"})
+    if not url.lower().startswith(("http://", "https://")):  # nobody vouches for them: no file://
+        return "no web address"
+    answer = _ask(url, "HEAD")
+    return _ask(url, "GET") if answer in ("405", "501") else answer  # some servers know no HEAD
+
+
+def _ask(url: str, method: str) -> str:
+    headers = {"User-Agent": "gatherset link check"} | ({"Range": "bytes=0-0"} if method == "GET" else {})
     try:
+        request = urllib.request.Request(url, method=method, headers=headers)
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             return str(response.status)
     except urllib.error.HTTPError as error:
         error.close()
         return str(error.code)
-    except (OSError, ValueError):
-        return "unreachable"
+    except TimeoutError:
+        return "timeout"
+    except (OSError, ValueError, HTTPException) as error:
+        return "timeout" if isinstance(getattr(error, "reason", None), TimeoutError) else "unreachable"
 
 
 def semantic_density(release: Release, features: Path, *, seed: int = 0) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from gatherset.dataset.settings import AboutSettings
 from gatherset.dataset.store import ImageStore
 from gatherset.dataset.workspace import Workspace
 
+ASKED = ("authors", "contact", "homepage", "license", "annotators")  # of [about]
+
 
 @dataclass(frozen=True)
 class About:
@@ -34,6 +36,11 @@ class About:
     def unanswered(self) -> tuple[str, ...]:
         """The questions of the datasheet that wait for a person."""
         return unanswered(self.answers, self.settings)
+
+    @property
+    def unsaid(self) -> tuple[str, ...]:
+        """What the card, the citation and croissant.json leave out until [about] in gatherset.toml says it."""
+        return tuple(name for name in ASKED if not getattr(self.settings, name))
 
 
 def write_papers(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from threading import Event
 from typing import IO, Any
 
-from gatherset.dataset.errors import RegistryError, ReleaseError
+from gatherset.dataset.errors import RegistryError, ReleaseError, one_line
 from gatherset.dataset.loading import Release, open_release, releases_in
 from gatherset.dataset.progress import progress
 from gatherset.dataset.purge import purge
@@ -34,11 +35,13 @@ from gatherset.dataset.release_folder import (
 )
 from gatherset.dataset.retractions import Applied, Retraction, applied_in
 from gatherset.dataset.storage import MissingError
+from gatherset.dataset.store import write_whole
 from gatherset.dataset.versions import Wanted, version_text
 
 THREADS = 4  # files at once
 ATTEMPTS = 5  # at one file, while each brings more of it
 _ONE_NAME_ONLY = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
+REGISTRY = "registry.txt"  # in the cache, beside what was pulled from it: its address
 BLOCK = 1 << 18  # bytes read, hashed and written at once: what a cut can cost, for each file in hand
 
 
@@ -113,20 +116,26 @@ def pulled_release(wanted: Wanted, registry: str | None) -> Release:
     if location:
         pulled = pull(wanted, location)
         if pulled.yanked is not None:
-            warnings.warn(f"{pulled.release} was yanked: {pulled.yanked}", YankWarning, stacklevel=3)
+            warnings.warn(one_line(f"{pulled.release} was yanked: {pulled.yanked}"), YankWarning, stacklevel=3)
         return pulled.release
-    there = {
-        version: path
-        for path in cache_folder().glob("releases/*")
-        for version, path in releases_in(path).items()
-        if path.name == f"{wanted.name}-{version_text(version)}"
-    }
-    chosen = wanted.newest(there)
-    if chosen is None:
+    found = {}  # by registry: the newest that was pulled from it
+    for place in sorted(cache_folder().glob("releases/*")):
+        there = {v: p for v, p in releases_in(place).items() if p.name == f"{wanted.name}-{version_text(v)}"}
+        if chosen := wanted.newest(there):
+            found[place] = there[chosen]
+    if not found:
         raise ReleaseError(
             f"no release '{wanted}' was pulled yet", "Name a registry: gatherset pull, or $GATHERSET_REGISTRY"
         )
-    return open_release(there[chosen])
+    if len({file_sha256(path / MANIFEST) for path in found.values()}) > 1:
+        named = ", ".join(f"{open_release(path)} from {_registry_of(place)}" for place, path in found.items())
+        raise ReleaseError(f"'{wanted}' stands for different releases: {named}", "Say which: load(…, registry=URL)")
+    return open_release(next(iter(found.values())))
+
+
+def _registry_of(place: Path) -> str:
+    note = place / REGISTRY
+    return note.read_text(encoding="utf-8").strip() if note.is_file() else str(place)
 
 
 def pull(wanted: Wanted, location: str, *, to: Path | None = None, selection: Selection = Selection()) -> Pulled:
@@ -157,6 +166,8 @@ def pull(wanted: Wanted, location: str, *, to: Path | None = None, selection: Se
                         _carry_over(before, partial)
             else:
                 _apply(folder, retractions)
+            if to is None:
+                _note_address(folder.parent, registry.url)
             release = open_release(folder)
     except OSError as error:
         step = "Make room, then pull again: it goes on"
@@ -198,6 +209,12 @@ def _carry_over(before: Release, folder: Path) -> None:
 def _place(registry: Registry) -> Path:
     """The folder of the cache for one registry: two registries may have different releases of one name."""
     return cache_folder() / "releases" / hashlib.sha256(registry.url.encode()).hexdigest()[:16]
+
+
+def _note_address(place: Path, url: str) -> None:
+    """For people who ask where what is in the cache came from; without the password that an address may hold."""
+    if not (place / REGISTRY).is_file():
+        write_whole(place / REGISTRY, (re.sub(r"//[^/@]*@", "//", url) + "\n").encode())
 
 
 def _before(folder: Path, registry: Registry, entry: Entry) -> Release | None:

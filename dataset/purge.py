@@ -8,6 +8,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from gatherset.dataset.release_folder import (
 from gatherset.dataset.retractions import Applied, Replaced, Retraction, applied_in
 from gatherset.dataset.store import write_whole
 
+RECORDS_AT_ONCE = 2_000
 _TEXTS = ("CHANGES.md", "ATTRIBUTION.md", "report.html")  # what names records besides the data
 
 
@@ -132,11 +134,13 @@ def _stage_annotations(rest: Release, touched: Collection[str], staging: Path) -
     licenses: defaultdict[str, set[str]] = defaultdict(set)
     for record in rest.records():
         licenses[record["split"]].add(record["source"]["license"] or NO_LICENCE)
-    with formats.AnnotationFiles(
-        staging, rest.manifest, {split: sorted(licenses[split]) for split in SPLITS}
-    ) as annotations:
-        for record in rest.records_by_id():
-            annotations.add(record)
+    named = {split: sorted(licenses[split]) for split in SPLITS}
+    with formats.AnnotationFiles(staging, rest.manifest, named) as annotations:
+        numbers, records = formats.Numbers(), rest.records_by_id()
+        while part := list(islice(records, RECORDS_AT_ONCE)):
+            annotations.add(formats.annotation_part(part, numbers, named))
+            for record in part:
+                numbers.add(record)
     for path in list(filter(Path.is_file, staging.rglob("*"))):
         name = path.relative_to(staging).as_posix()
         if name not in touched or not (rest.path / name).is_file():

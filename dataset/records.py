@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
@@ -24,6 +25,14 @@ def canonical(value: Any) -> str:
     return _CANONICAL.encode(value)
 
 
+def canonical_bytes(value: Any) -> bytes:
+    """`canonical` as UTF-8, seven times as fast, for values whose numbers are whole, as all of a record's are."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a number of more than 64 bits; of half a character neither makes UTF-8
+        return canonical(value).encode()
+
+
 def content_hash(records: Iterable[Record]) -> str:
     """sha256 of the canonical JSON of the records, a line each, sorted by id: the same across versions of the tools."""
     return ordered_content_hash(sorted(records, key=lambda record: str(record["id"])))
@@ -33,7 +42,7 @@ def ordered_content_hash(records: Iterable[Record]) -> str:
     """`content_hash` of records that come in the order of their ids, in no memory."""
     digest = hashlib.sha256()
     for record in records:
-        digest.update(canonical(record).encode() + b"\n")
+        digest.update(canonical_bytes(record) + b"\n")
     return digest.hexdigest()
 
 
@@ -122,14 +131,19 @@ def current_record(connection: Connection, identity: str) -> Record | None:
 
 
 _CURRENT = (
-    sa.select(revisions.c.content, records.c.split)
+    # As text: the general way to read JSON takes four times as long.
+    sa.select(sa.cast(revisions.c.content, sa.Text).label("content"), records.c.split)
     .join(records, (records.c.id == revisions.c.record_id) & (records.c.revision == revisions.c.revision))
     .where(records.c.withdrawn.is_(None))
 )
 
 
 def _record(row: Any) -> Record:
-    return {**row.content, "split": row.split}
+    try:
+        content = orjson.loads(row.content)
+    except orjson.JSONDecodeError:  # half a character, which the rules will speak of
+        content = json.loads(row.content)
+    return {**content, "split": row.split}
 
 
 def newest_change(connection: Connection) -> str | None:

@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.metadata import version as library_version
-from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 import gatherset
-from gatherset.dataset import formats
-from gatherset.dataset.card import attribution_head, attribution_line
 from gatherset.dataset.catalog.tables import records as records_table
 from gatherset.dataset.diff import Comparison, compare
+from gatherset.dataset.draft import Draft
 from gatherset.dataset.errors import ReleaseError
 from gatherset.dataset.faces import Blurred, FaceBlurring
-from gatherset.dataset.facts import Facts
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.loading import Release, open_release, releases_in
-from gatherset.dataset.membership import Membership
 from gatherset.dataset.papers import About, write_papers
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import SPLITS, Record, count_records, current_records, newest_change
 from gatherset.dataset.release_folder import assembled, write_checksums
-from gatherset.dataset.retractions import retracted_in
-from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.splits import plan_splits
-from gatherset.dataset.store import ImageStore
 from gatherset.dataset.timestamps import from_epoch
-from gatherset.dataset.validation import validate
 from gatherset.dataset.validation_report import Report
 from gatherset.dataset.versions import Version, parse_version, version_text
 from gatherset.dataset.workspace import Workspace
@@ -49,52 +43,7 @@ class Built:
     version: Version | None = None  # the one that was built, or would be
     comparison: Comparison | None = None  # with the release before it; None where there is none
     unanswered: tuple[str, ...] = ()  # questions of the datasheet that wait for a person
-
-
-@dataclass
-class _Draft:
-    """A release that is being built: what is read from one state of the catalog, however often it is read."""
-
-    workspace: Workspace
-    connection: Connection
-    assigned: Mapping[str, str]  # splits of records that have none in the catalog
-    blurred: Blurred | None
-    parent: Release | None  # the newest release
-    facts: Facts = field(default_factory=Facts)
-
-    def __iter__(self) -> Iterator[Record]:
-        for record in current_records(self.connection):
-            if record["split"] is None:
-                record["split"] = self.assigned.get(record["id"])
-            if record["split"] is None and self.workspace.settings.splits.counts:
-                continue  # more than the counts ask for: it waits
-            yield self.blurred.record(record) if self.blurred else record
-
-    @property
-    def store(self) -> ImageStore:
-        return self.blurred.store if self.blurred else self.workspace.store
-
-    def validate(self) -> Report:
-        """All rules, and on the way the facts."""
-        workspace = self.workspace
-        # Without images in the release, whether they can be read is no question of the release.
-        store = self.store if workspace.settings.release.images else None
-        before = Membership(self.parent.records()) if self.parent else None
-        context = Context(
-            workspace.settings, workspace.taxonomy, store, parent=before, retracted=retracted_in(workspace.root)
-        )
-        total = count_records(self.connection)
-        return validate(self._looked_at(progress(self, total=total, label="validate")), context)
-
-    def _looked_at(self, records: Iterator[Record]) -> Iterator[tuple[str, Record]]:
-        damaged = False
-        for record in records:
-            yield str(record["id"]), record
-            try:
-                if not damaged:
-                    self.facts.add(record)
-            except (KeyError, TypeError, AttributeError):  # of no shape: the rules have said so, nothing is built
-                damaged = True
+    unsaid: tuple[str, ...] = ()  # likewise, of [about] in gatherset.toml
 
 
 def build_release(
@@ -108,10 +57,11 @@ def build_release(
     """Build the next release of the workspace: splits where they are missing, all rules, then the folder, in one move.
 
     `wanted` is a version, at least as high as the changes since the newest release ask for (see `diff`); None takes
-    that one. `dry_run` writes nothing. `show_faces`: although the release before blurs them. Raises ReleaseError
-    where there is nothing to release or the version is too low or taken.
+    that one. `dry_run` writes nothing. `show_faces`: although the release before blurs them. Large ones are built by
+    several processes: a script that calls this needs its `if __name__ == "__main__":`. Raises ReleaseError where there
+    is nothing to release or the version is too low or taken.
     """
-    with workspace.catalog.read() as opened:
+    with workspace.catalog.read() as opened, ExitStack() as until_built:
         connection = opened.execution_options(yield_per=ROWS_AT_ONCE)
         changed = newest_change(connection)
         if changed is None:
@@ -123,8 +73,17 @@ def build_release(
             step = "Blur them again: --blur-faces MODEL; or, if they may be seen: --no-blur-faces"
             raise ReleaseError(f"{parent} has its faces blurred", step)
         assigned, held_back = _missing_splits(workspace, connection, parent)
-        blurred = blur_faces.apply(workspace, current_records(connection)) if blur_faces else None
-        draft = _Draft(workspace, connection, assigned, blurred, parent)
+        blurred = None
+        if blur_faces:
+            beside = Path(until_built.enter_context(TemporaryDirectory())) if dry_run else None
+            blurred = blur_faces.apply(workspace, current_records(connection), beside)
+        records = _drafted(workspace, connection, assigned, blurred)
+        try:
+            scratch = None if dry_run else workspace.root
+            draft = Draft(workspace, records, blurred=blurred, parent=parent, scratch=scratch)
+        except OSError as error:
+            raise _cannot_write(workspace.root, error) from error
+        until_built.enter_context(draft)
         report = draft.validate()
         for finding in held_back:
             report.add(finding)
@@ -132,18 +91,30 @@ def build_release(
             return Built(None, report)
         if not report.checked:
             raise ReleaseError("all records were withdrawn", "To take one back: gatherset record restore")
-        comparison = compare(str(parent), parent, workspace.settings.name, draft) if parent else None
+        comparison = compare(str(parent), parent, workspace.settings.name, draft.lines) if parent else None
         if not (dry_run or wanted or comparison is None or comparison.difference):
             _keep_splits(workspace, assigned, changed)  # a kill after the release before may have kept it from that
         version = _next_version(workspace, parent, comparison, wanted)
         about = About.of(workspace)
         if dry_run:
-            return Built(None, report, version, comparison, about.unanswered)
-        manifest = _manifest(draft, version_text(version), parent, _created(changed), report)
+            return Built(None, report, version, comparison, about.unanswered, about.unsaid)
+        manifest = _manifest(draft, workspace, version_text(version), parent, _created(changed), report)
         folder = workspace.releases_folder / f"{workspace.settings.name}-{manifest['version']}"
         _write_atomically(folder, lambda partial: _write_all(partial, draft, manifest, comparison, about))
     _keep_splits(workspace, assigned, changed)
-    return Built(open_release(folder), report, version, comparison, about.unanswered)
+    return Built(open_release(folder), report, version, comparison, about.unanswered, about.unsaid)
+
+
+def _drafted(
+    workspace: Workspace, connection: Connection, assigned: Mapping[str, str], blurred: Blurred | None
+) -> Iterator[Record]:
+    """The records as they will be released."""
+    for record in progress(current_records(connection), total=count_records(connection), label="read"):
+        if record["split"] is None:
+            record["split"] = assigned.get(record["id"])
+        if record["split"] is None and workspace.settings.splits.counts:
+            continue  # more than the counts ask for: it waits
+        yield blurred.record(record) if blurred else record
 
 
 def _missing_splits(
@@ -158,11 +129,15 @@ def _missing_splits(
     if connection.execute(missing).first() is None:
         return {}, []
     released = {identity: split for split in SPLITS for identity in parent[split].ids} if parent else {}
-    records = list(current_records(connection))
-    kept = {r["id"]: released[r["id"]] for r in records if r["split"] is None and r["id"] in released}
-    for record in records:
-        record["split"] = kept.get(record["id"], record["split"])
-    plan = plan_splits(records, workspace.settings)
+    kept: dict[str, str] = {}
+
+    def settled() -> Iterator[Record]:
+        for record in current_records(connection):
+            if record["split"] is None and (split := released.get(record["id"])):
+                record["split"] = kept[record["id"]] = split
+            yield record
+
+    plan = plan_splits(settled(), workspace.settings)
     return {**kept, **plan.assigned}, [finding for finding in plan.findings if finding.level == "error"]
 
 
@@ -217,8 +192,10 @@ def _next_version(
     return chosen or least
 
 
-def _manifest(draft: _Draft, version: str, parent: Release | None, created: str, report: Report) -> dict[str, Any]:
-    settings = draft.workspace.settings
+def _manifest(
+    draft: Draft, workspace: Workspace, version: str, parent: Release | None, created: str, report: Report
+) -> dict[str, Any]:
+    settings = workspace.settings
     return {
         "schema_version": "1.0",
         "name": settings.name,
@@ -227,7 +204,7 @@ def _manifest(draft: _Draft, version: str, parent: Release | None, created: str,
         "created": created,
         "language": settings.language,
         "captions_per_image": settings.captions_per_image,
-        "event_types": list(draft.workspace.taxonomy.names),
+        "event_types": list(workspace.taxonomy.names),
         "counts": draft.facts.count_table(),
         "images": settings.release.images,
         "faces": draft.blurred and draft.blurred.summary(),
@@ -236,7 +213,7 @@ def _manifest(draft: _Draft, version: str, parent: Release | None, created: str,
         "rules": report.per_rule(),
         "tool": f"gatherset {gatherset.__version__}",
         "libraries": {name: library_version(name) for name in LIBRARIES},
-        "content_hash": draft.facts.content_hash,
+        "content_hash": draft.lines.content_hash,
         "files": [],
     }
 
@@ -248,37 +225,17 @@ def _write_atomically(folder: Path, write: Callable[[Path], None]) -> None:
     except OSError as error:
         if folder.exists():
             raise ReleaseError(f"{folder} was built meanwhile by somebody else", "Look at it first") from error
-        raise ReleaseError(
-            f"cannot write {folder}: {error.strerror or error}", "Nothing was released; make room and try again"
-        ) from error
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> ReleaseError:
+    step = "Nothing was released; make room, or see to your rights, and try again"
+    return ReleaseError(f"cannot write {path}: {error.strerror or error}", step)
 
 
 def _write_all(
-    folder: Path, draft: _Draft, manifest: dict[str, Any], comparison: Comparison | None, about: About
+    folder: Path, draft: Draft, manifest: dict[str, Any], comparison: Comparison | None, about: About
 ) -> None:
-    _write_data(folder, draft, manifest)
+    draft.write(folder, manifest)
     write_papers(folder, manifest, draft.facts, comparison, about, draft.store)
     write_checksums(folder, manifest)
-
-
-def _write_data(folder: Path, draft: _Draft, manifest: dict[str, Any]) -> None:
-    """All files that hold records, in one pass over them: by id, so that one bucket comes after the other."""
-    licenses = {split: sorted(draft.facts.licenses[split]) for split in SPLITS}
-    records = progress(draft, total=draft.facts.records, label="release")
-    with (
-        formats.AnnotationFiles(folder, manifest, licenses) as annotations,
-        (folder / "ATTRIBUTION.md").open("w", encoding="utf-8") as credits,
-    ):
-        credits.write(attribution_head(manifest, draft.facts))
-        for bucket, members in groupby(records, lambda record: formats.bucket_of(record["id"], manifest["buckets"])):
-            kept: dict[str, list[Record]] = {split: [] for split in SPLITS}
-            for record in members:
-                annotations.add(record)
-                credits.write(attribution_line(record))
-                if manifest["images"]:
-                    kept[record["split"]].append(record)
-            for split, those in kept.items():
-                if those:
-                    path = folder / formats.bucket_file(split, bucket)
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    formats.write_bucket(path, those, draft.store)

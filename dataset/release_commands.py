@@ -87,6 +87,7 @@ def _built_json(built: Built) -> dict[str, Any]:
         "version": version_text(built.version) if built.version else None,
         "changes": diff_report.as_json(built.comparison) if built.comparison else None,
         "unanswered": list(built.unanswered),
+        "unsaid": list(built.unsaid),
         "findings": findings_json(built.report.findings),
     }
 
@@ -110,6 +111,8 @@ def _say_built(built: Built, dry_run: bool) -> None:
         say(f"Built {made} ({counts}; {built.report.warnings} warnings): {made.path}")
     if built.unanswered:
         say(f"{len(built.unanswered)} questions of DATASHEET.md wait for a person: answer them in datasheet.toml.")
+    if built.unsaid:
+        say(f"The papers leave out what [about] in gatherset.toml does not say: {', '.join(built.unsaid)}.")
 
 
 @release.command()
@@ -132,10 +135,10 @@ def diff(before: str, after: str, form: str, workspace: Path | None) -> None:
     Example: gatherset release diff 1.0.0 2.0.0
     """
     from gatherset.dataset import diff_report
-    from gatherset.dataset.diff import compare
+    from gatherset.dataset.diff import compare_releases
 
     first, second = find_release(before, workspace), find_release(after, workspace)
-    comparison = compare(str(first), first, str(second), second)
+    comparison = compare_releases(first, second)
     if form == "json":
         print_json(diff_report.as_json(comparison))
     else:
@@ -351,9 +354,9 @@ def pull(
 
     pulled = fetch(parse_wanted(reference), registry, to=to, selection=as_selection(splits, captions_only))
     if pulled.yanked is not None:
-        click.echo(f"{pulled.release} was yanked: {pulled.yanked}", err=True)
+        say(f"{pulled.release} was yanked: {pulled.yanked}", err=True)
     for entry in pulled.retracted:
-        click.echo(f"{entry.id} was retracted on {entry.date} ({entry.reason}) and is left out.", err=True)
+        say(f"{entry.id} was retracted on {entry.date} ({entry.reason}) and is left out.", err=True)
     if as_json:
         counts = {"fetched": pulled.fetched, "reused": pulled.reused}
         names = {"release": str(pulled.release), "path": str(pulled.release.path), "yanked": pulled.yanked}

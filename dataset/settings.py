@@ -80,6 +80,7 @@ class AboutSettings:
     homepage: str = ""  # where it is published
     doi: str = ""  # "10.5281/zenodo.…"
     license: str = ""  # SPDX id of the captions, labels and papers; each image has a licence of its own
+    annotators: str = ""  # who they are: "experts" (trained, known to the team) or "crowd"; empty: nobody has said
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,7 @@ def _check(settings: Settings, path: Path) -> None:
         or (len(splits.counts) == 3 and min(splits.counts) >= 0 and sum(splits.counts) > 0),
         "splits: series must be a regular expression with a group": not splits.series or _has_group(splits.series),
         "release: buckets must be 1, 2, 4, … 256": settings.release.buckets in {2**n for n in range(9)},
+        "about: annotators must be 'experts' or 'crowd'": settings.about.annotators in ("", "experts", "crowd"),
         "rules: levels must be 'error' or 'warning'": set(rules.levels.values()) <= {"error", "warning"},
         # Unrelated photographs differ in 32 bits on average: more than a quarter would join everything.
         "rules: near_duplicate_distance must be 0 to 16": 0 <= rules.near_duplicate_distance <= 16,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any, TypeVar
 
 import click
 
+from gatherset.dataset.errors import one_line
 from gatherset.dataset.findings import Finding, lines
 
+_UNSEEN = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # JSON itself escapes those below a space
 F = TypeVar("F", bound=Callable[..., Any])
 FINDINGS = 1  # exit code: it ran and found something
 COULD_NOT_RUN = 2  # exit code: a usage error, or something that must be mended first
@@ -32,13 +35,15 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")(command)
 
 
-def say(text: str) -> None:
-    click.echo(text)
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines of text. What others wrote may stand in them: escape sequences are written out, not obeyed."""
+    click.echo("\n".join(map(one_line, text.split("\n"))), err=err)
 
 
 def print_json(value: Any) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    click.echo(text.encode("utf-8", "backslashreplace"))  # half a character, from a file name, becomes JSON's \uXXXX
+    # Half a character, from a file name, becomes JSON's \uXXXX; so does what a terminal would obey.
+    click.echo(_UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1], text).encode("utf-8", "backslashreplace"))
 
 
 def say_findings(findings: Sequence[Finding]) -> None:

@@ -24,6 +24,10 @@ LOCK = "index.lock"
 SECONDS_A_LOCK_LASTS = 300  # it is held while the index is written, for seconds; a killed writer leaves it behind
 TIMEOUT = 60  # seconds without a byte from a web server
 SECONDS_TO_WAIT = 30  # for a lock that somebody holds
+# The kinds of URL whose fsspec implementation has the server create a file on condition that there is none (s3fs and
+# adlfs by If-None-Match, gcsfs by ifGenerationMatch). The others look first and write then, or ignore the condition.
+CONDITIONAL = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
+SECONDS_TO_SETTLE = 5.0  # in other stores: longer than a small file takes to be written
 
 
 class MissingError(Exception):
@@ -34,7 +38,10 @@ class Storage(Protocol):
     """Files below one place, by relative paths. Every method may raise RegistryError; reading also MissingError."""
 
     url: str
-    how_locked: str  # in words, what keeps two writers of the index apart
+
+    @property
+    def how_locked(self) -> str:
+        """In words, what keeps two writers of the index apart."""
 
     def open(self, path: str, start: int = 0) -> AbstractContextManager[Stream]: ...
 
@@ -219,8 +226,6 @@ class WebStorage:
 class ObjectStorage:
     """A bucket of an object store, or whatever else fsspec reaches by a URL: s3://, gs://, hf://, memory://."""
 
-    how_locked = f"the object {LOCK}, created on condition that there is none, given up after {SECONDS_A_LOCK_LASTS} s"
-
     def __init__(self, url: str) -> None:
         self.url = url
         try:
@@ -230,6 +235,18 @@ class ObjectStorage:
         except (ImportError, ValueError) as error:
             step = "Install fsspec and the package for this kind of URL, e.g. pip install s3fs"
             raise RegistryError(f"{url} cannot be reached: {error}", step) from error
+        kinds = (self._fs.protocol,) if isinstance(self._fs.protocol, str) else self._fs.protocol
+        self._conditional = not CONDITIONAL.isdisjoint(kinds)
+
+    @property
+    def how_locked(self) -> str:
+        """In words."""
+        how = (
+            "created on condition that there is none"
+            if self._conditional
+            else f"written and read back after {SECONDS_TO_SETTLE:g} s, since this kind of store knows no condition"
+        )
+        return f"the object {LOCK}, {how}, given up after {SECONDS_A_LOCK_LASTS} s"
 
     def _path(self, path: str) -> str:
         return f"{self._root}/{path}"
@@ -267,10 +284,22 @@ class ObjectStorage:
         try:
             with self._errors(path):
                 self._fs.makedirs(self._path(path).rpartition("/")[0], exist_ok=True)
-                self._fs.pipe_file(self._path(path), data, mode="create")
+                if self._conditional:
+                    self._fs.pipe_file(self._path(path), data, mode="create")
+                    return True
         except FileExistsError:
             return False
-        return True
+        return self._create_and_look(path, data)
+
+    def _create_and_look(self, path: str, data: bytes) -> bool:
+        """What a store allows that writes over what is there without a word: of two who write in the same moment both
+        then read whose file has stayed. It fails where a write takes longer than SECONDS_TO_SETTLE.
+        """
+        if self.size(path) is not None:
+            return False
+        self.write(path, data)
+        time.sleep(SECONDS_TO_SETTLE)
+        return self._holds(path, data)
 
     def size(self, path: str) -> int | None:
         try:
@@ -307,9 +336,10 @@ class ObjectStorage:
             if self._holds(name, token):  # another writer, who took it over, keeps it
                 self.remove(name)
 
-    def _holds(self, name: str, token: bytes) -> bool:
+    def _holds(self, path: str, data: bytes) -> bool:
+        """Whether this file holds these bytes now, whatever was remembered of it."""
         try:
-            return read_small(self, name, 1000) == token
+            return self.size(path) == len(data) and read_small(self, path, len(data)) == data
         except MissingError:
             return False
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from gatherset.dataset.errors import InputError, NoWorkspaceError
-from gatherset.dataset.integrity import content_finding, integrity_findings
+from gatherset.dataset.integrity import content_findings, integrity_findings
 from gatherset.dataset.loading import Release, open_release, releases_in
 from gatherset.dataset.membership import Membership
 from gatherset.dataset.progress import progress
-from gatherset.dataset.records import count_records, current_records
+from gatherset.dataset.records import Record, count_records, current_records
 from gatherset.dataset.retractions import retracted_in
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.settings import FORMAT, Settings
+from gatherset.dataset.store import ImageStore
 from gatherset.dataset.submission import check_submission
 from gatherset.dataset.taxonomy import load_taxonomy, named_taxonomy
 from gatherset.dataset.validation import rule_ids, validate, validate_file
@@ -24,6 +28,7 @@ from gatherset.dataset.validation_report import SHOWN, Report
 from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
 
 ROWS_AT_ONCE = 1_000  # from the catalog
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 MAX_SUBMISSION = 1_000_000  # bytes; a larger file holds records
 
 
@@ -94,13 +99,47 @@ def _validate_release(folder: Path, workspace: Path | None, choice: Choice) -> R
         splits=replace(settings.splits, ratios=tuple(manifest["splits"]["ratios"])),
     )
     # A release may have types of its own.
-    taxonomy = named_taxonomy(release.event_types)
-    context = Context(settings, taxonomy, parent=_parent(release), retracted=around.retracted)
-    items = ((record["id"], record) for record in release.records())
-    report = validate(items, context, choice.ids(settings), choice.shown)
-    if found := content_finding(release):
-        report.add(found)
+    taxonomy, parent = named_taxonomy(release.event_types), _parent(release)
+    with unpacked(release) as (store, records):
+        before = Membership(parent.records()) if parent else None
+        context = Context(settings, taxonomy, store, parent=before, retracted=around.retracted)
+        report = validate(((record["id"], record) for record in records), context, choice.ids(settings), choice.shown)
+    for finding in content_findings(release, parent):
+        report.add(finding)
     return report
+
+
+@contextmanager
+def unpacked(release: Release) -> Iterator[tuple[ImageStore | None, Iterator[Record]]]:
+    """The records of a release, and a store that holds the image of the one that was taken last; None where the
+    release is here without images.
+    """
+    if not release.has_images:
+        yield None, release.records()
+        return
+    with TemporaryDirectory(prefix="gatherset-") as folder:
+        store = ImageStore(Path(folder, "images"), Path(folder, "thumbnails"))
+
+        def records() -> Iterator[Record]:
+            for split in release.pulled_splits:
+                for example in progress(release[split], total=len(release[split]), label=f"validate {split}"):
+                    path = _place(store, example.record)
+                    if path:
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        path.write_bytes(example.image_bytes)
+                    yield example.record
+                    if path:
+                        path.unlink()
+
+        yield store, records()
+
+
+def _place(store: ImageStore, record: Record) -> Path | None:
+    """Where rules will look for the image; None where the record, which nobody has checked yet, says no such place."""
+    match record.get("image"):
+        case {"sha256": str(sha256), "format": "jpeg" | "png" | "webp" as image_format} if _SHA256.fullmatch(sha256):
+            return store.path(sha256, image_format)
+    return None
 
 
 def _submission(target: Path) -> dict[str, Any] | None:
@@ -127,12 +166,12 @@ def _validate_submission(target: Path, submission: dict[str, Any], context: Cont
     return report
 
 
-def _parent(release: Release) -> Membership | None:
-    """Who was in which split of the release's parent, where that stands beside it."""
+def _parent(release: Release) -> Release | None:
+    """The release's parent, where that stands beside it."""
     if release.manifest["parent"] is None:
         return None
     folder = release.path.absolute().parent / f"{release.name}-{release.manifest['parent']['version']}"
-    return Membership(open_release(folder).records()) if (folder / "release.json").is_file() else None
+    return open_release(folder) if (folder / "release.json").is_file() else None
 
 
 def _surroundings(workspace: Path | None) -> Context:

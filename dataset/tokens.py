@@ -14,6 +14,8 @@ _UNSPACED = re.compile(
 
 def tokens(caption: str) -> list[str]:
     """The tokens of a caption, in order: runs of letters and digits in lower case, with the apostrophes inside them."""
+    if caption.isascii() and "'" not in caption:
+        return caption.encode().translate(_ASCII).decode().split()  # the same, several times as quick
     return _TOKEN.findall(caption.lower().replace("’", "'"))
 
 

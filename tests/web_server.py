@@ -22,6 +22,7 @@ class WebServer:
         self.cut_after: Callable[[], int | None] = lambda: None  # bytes of a body, then the connection breaks
         self.change: Callable[[str, bytes], bytes] = lambda path, data: data  # what is sent instead
         self.seconds_a_piece = 0.0  # a slow line
+        self.head_status: int | None = None  # what it answers to HEAD, whatever is there
         self.served: list[tuple[str, int]] = []  # bytes of bodies, by path
         self.requests: list[str] = []
         server = self
@@ -31,7 +32,8 @@ class WebServer:
                 server._answer(self)
 
             def do_HEAD(self) -> None:
-                self.send_response(200 if (server.root / unquote(self.path).lstrip("/")).is_file() else 404)
+                there = (server.root / unquote(self.path).lstrip("/")).is_file()
+                self.send_response(server.head_status or (200 if there else 404))
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -49,7 +51,7 @@ class WebServer:
             return
         data = self.change(path, (self.root / path).read_bytes())
         asked = handler.headers.get("Range")
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.ranges else 0
+        start = int(asked.removeprefix("bytes=").partition("-")[0]) if asked and self.ranges else 0
         handler.send_response(206 if start else 200)
         handler.send_header("Content-Length", str(len(data) - start))
         handler.end_headers()

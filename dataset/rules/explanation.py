@@ -21,6 +21,11 @@ OTHERS = {  # id: (title, next step)
     "GS703": ("No file was added to a release.", "Remove it"),
     "GS704": ("The manifest of a release points at nothing outside its folder.", "Do not trust this release"),
     "GS705": ("The records of a release are those of its content hash.", "Get the release again"),
+    "GS706": ("A release has as many records of each split and type as its manifest counts.", "Get the release again"),
+    "GS707": (
+        "The version is as high as the changes since the parent ask for, where the parent stands beside the release.",
+        "Build it again with a higher version",
+    ),
 }
 
 

@@ -38,13 +38,17 @@ def write_records(path: Path, captions: Path | None, count: int) -> None:
     with path.open("w") as file:
         for number in range(count):
             record = numbered(number)
-            for place, entry in enumerate(record["captions"]):
-                if texts:
-                    text = texts[(5 * number + place) % len(texts)].rstrip(" .")
-                    entry["text"] = f"{text}, {_in_words(5 * number + place)}."
+            for entry, text in zip(record["captions"], different_captions(texts, number), strict=False):
+                entry["text"] = text
             record["source"]["ref"] = f"{number}.jpg"
             record["split"] = splits[number % 10]
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def different_captions(texts: list[str], number: int) -> list[str]:
+    """Five captions for a record, from `texts`, that no other number has; none where there are no texts."""
+    places = range(5 * number, 5 * number + 5) if texts else ()
+    return [f"{texts[place % len(texts)].rstrip(' .')}, {_in_words(place)}." for place in places]
 
 
 def _in_words(number: int) -> str:

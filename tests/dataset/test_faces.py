@@ -10,7 +10,7 @@ from gatherset.dataset.catalog.tables import images
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.faces import FaceBlurring, blur
 from gatherset.dataset.ingest import Provenance, ingest
-from gatherset.dataset.integrity import content_finding, integrity_findings
+from gatherset.dataset.integrity import content_findings, integrity_findings
 from gatherset.dataset.release import build_release
 from gatherset.dataset.workspace import Workspace
 from tests.conftest import SHARED
@@ -81,5 +81,40 @@ def test_a_blurred_release_has_other_images_and_says_how_they_were_made(
     was = {record["id"]: record["image"]["sha256"] for record in plain}
     assert sum(record["image"]["sha256"] != was[record["id"]] for record in blurred) == 4
     assert list(integrity_findings(blurred)) == []
-    assert content_finding(blurred) is None
+    assert list(content_findings(blurred)) == []
     assert "faces in 4 images were found by centerface.onnx" in (blurred.path / "DATASHEET.md").read_text()
+
+
+class _OneFace:
+    """In the place of a detector: a face in the middle of every picture."""
+
+    sha256 = "0" * 64
+
+    def __init__(self, path: Path, threshold: float) -> None:
+        pass
+
+    def find(self, pixels: np.ndarray) -> np.ndarray:
+        return np.array([[30, 30, 20, 20]], np.float32)
+
+
+def everything(folder: Path) -> dict[Path, int]:
+    """All files with the time of their last change; the catalog's own locks aside."""
+    kept = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("catalog.db-"))
+    return {path: path.stat().st_mtime_ns for path in kept}
+
+
+def test_a_dry_run_writes_no_blurred_pictures(
+    workspace: Workspace, fill: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("gatherset.dataset.faces._Detector", _OneFace)
+    fill(workspace, 4)
+    blurring = FaceBlurring(tmp_path / "model.onnx")
+    before = everything(workspace.root)
+    dry = build_release(workspace, dry_run=True, blur_faces=blurring)
+    assert (dry.report.errors, dry.release, everything(workspace.root)) == (0, None, before)
+    first = build_release(workspace, blur_faces=blurring).release
+    assert first is not None
+    assert first.manifest["faces"]["images"] == 4
+    before = everything(workspace.root)
+    again = build_release(workspace, "1.0.1", dry_run=True, blur_faces=blurring)  # takes what was blurred before
+    assert (again.comparison and bool(again.comparison.difference), everything(workspace.root)) == (False, before)

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from gatherset.dataset.integrity import content_finding, integrity_findings
-from gatherset.dataset.loading import load
+from gatherset.dataset.integrity import content_findings, integrity_findings
+from gatherset.dataset.loading import load, open_release
+from gatherset.dataset.purge import purge
 from gatherset.dataset.release import build_release
 from gatherset.dataset.release_folder import file_sha256
+from gatherset.dataset.retractions import Retraction
 from gatherset.dataset.targets import validate_target
 from gatherset.dataset.workspace import Workspace
+from tests.dataset.conftest import correct, next_release
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def rewrite_manifest(folder: Path, **changes: object) -> None:
 
 def test_an_untouched_release_is_whole(folder: Path) -> None:
     assert found(folder) == []
-    assert content_finding(load(folder)) is None
+    assert list(content_findings(load(folder))) == []
     assert validate_target(folder, None).errors == 0
 
 
@@ -115,3 +118,45 @@ def test_a_damaged_release_is_not_read_any_further(folder: Path) -> None:
     next(folder.glob("captions/*.parquet")).write_bytes(b"nonsense")
     report = validate_target(folder, None)
     assert (report.checked, [finding.rule for finding in report.findings]) == (0, ["GS701"])
+
+
+def wrong(folder: Path) -> list[str]:
+    return [finding.rule for finding in validate_target(folder, None).findings if finding.level == "error"]
+
+
+def test_counts_that_are_not_those_of_the_records_are_found(folder: Path) -> None:
+    counts = load(folder).manifest["counts"]
+    rewrite_manifest(folder, counts={**counts, "train": {"protest": counts["train"]["protest"] + 1}})
+    assert wrong(folder) == ["GS706"]
+
+
+def test_counts_of_a_purged_release_may_be_higher_by_what_was_retracted(folder: Path) -> None:
+    purge(folder, [Retraction(load(folder)["train"].ids[0], "wrong", "2026-11-21")])
+    assert list(content_findings(open_release(folder))) == []
+    counts = open_release(folder).manifest["counts"]
+    rewrite_manifest(folder, counts={**counts, "train": {"protest": counts["train"]["protest"] + 1}})
+    assert [finding.rule for finding in content_findings(open_release(folder))] == ["GS706"]
+
+
+@pytest.fixture
+def second(folder: Path, workspace: Workspace) -> Path:
+    """2.0.0, with one caption corrected, beside 1.0.0."""
+    correct(workspace)
+    return next_release(workspace).path
+
+
+def test_a_version_that_is_too_low_after_its_parent_is_found(second: Path) -> None:
+    assert wrong(second) == []
+    rewrite_manifest(second, version="1.1.0")
+    [finding] = [f for f in validate_target(second, None).findings if f.level == "error"]
+    assert (finding.rule, "1 edited" in finding.message, "2.0.0" in finding.next_step) == ("GS707", True, True)
+
+
+def test_another_parent_than_the_one_it_followed_is_found(second: Path, folder: Path) -> None:
+    rewrite_manifest(folder, content_hash="0" * 64)
+    assert wrong(second) == ["GS707"]
+
+
+def test_a_release_alone_is_not_asked_for_its_parent(second: Path, folder: Path) -> None:
+    shutil.rmtree(folder)
+    assert wrong(second) == []

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +36,11 @@ def library(name: str) -> object:
 
 @pytest.fixture
 def features(released: Release, tmp_path: Path) -> Path:
-    """Random features of 3 regions with 4 numbers; every image has its own."""
+    return written_features(released, tmp_path)
+
+
+def written_features(released: Release, tmp_path: Path) -> Path:
+    """Features of 3 regions with 4 numbers; every image has its own."""
     ids = [record["id"] for record in released.records()]
     identity = ExtractorIdentity("random", {}, "0" * 64)
     header = Header(identity, released.name, released.version, released.content_hash, 3, 4, ids)
@@ -103,31 +109,109 @@ def test_croissant_names_the_checksum_of_every_table(released: Release) -> None:
     assert listed == tables
 
 
-def test_the_layout_of_karpathys_readers_is_there(released: Release, tmp_path: Path) -> None:
-    """VSE++ and its descendants take `images` of the JSON in order, the captions' `raw`, and open `filename`."""
+# VSE++ (fartashf/vsepp), SCAN (kuanghuei/SCAN), VSE-infinity (woodfrog/vse_infty) are repositories, not packages: what
+# follows opens the files as their loaders do, call by call, with the libraries that these use.
+
+
+def test_vsepps_loader_for_karpathys_json_finds_captions_and_pictures(released: Release, tmp_path: Path) -> None:
+    """FlickrDataset: places in `images`, then `sentences[x]["raw"]`, and `filename` below one folder."""
     export_images(released, tmp_path / "images")
-    document = json.loads((released.path / "annotations" / "karpathy.json").read_text())
-    for split in released.splits.values():
-        entries = [entry for entry in document["images"] if entry["split"] == split.name]
-        assert [[sentence["raw"] for sentence in entry["sentences"]] for entry in entries] == split.captions
-        for entry, example in zip(entries, split, strict=True):
-            with Image.open(tmp_path / "images" / entry["filename"]) as picture:
-                assert picture.size == example.image.size
+    images = json.loads((released.path / "annotations" / "karpathy.json").read_text())["images"]
+    for split in ("train", "val", "test"):
+        pairs = [(i, x) for i, d in enumerate(images) if d["split"] == split for x in range(len(d["sentences"]))]
+        assert len(pairs) == 5 * len(released[split])
+        for place, (i, x) in enumerate(pairs):
+            example = released[split][place // 5]
+            assert str(images[i]["sentences"][x]["raw"]) == example.captions[place % 5]
+            with Image.open(os.path.join(tmp_path / "images", images[i]["filename"])) as picture:
+                assert picture.convert("RGB").size == example.image.size
 
 
-def test_precomputed_features_have_five_lines_of_captions_an_image(
+def test_the_numbers_of_karpathys_json_are_what_split_files_are_made_of(released: Release) -> None:
+    """`sentids[:5]` of the images of a split choose the captions by number, across the whole file."""
+    images = json.loads((released.path / "annotations" / "karpathy.json").read_text())["images"]
+    by_number = {entry["sentid"]: entry for image in images for entry in image["sentences"]}
+    assert sorted(by_number) == list(range(5 * len(images)))
+    for image in images:
+        assert {by_number[number]["imgid"] for number in image["sentids"][:5]} == {image["imgid"]}
+        assert images[image["imgid"]] is image
+
+
+def test_vsepps_loader_for_coco_finds_captions_and_pictures(released: Release, tmp_path: Path) -> None:
+    """CocoDataset: the keys of `anns`, the `caption` and `image_id` of each, and `file_name` by pycocotools."""
+    library("pycocotools")
+    from pycocotools.coco import COCO
+
+    export_images(released, tmp_path / "images")
+    for split in ("train", "val", "test"):
+        coco = COCO(str(released.path / "annotations" / f"coco_{split}.json"))
+        shown = []
+        for number in list(coco.anns.keys()):
+            path = coco.loadImgs(coco.anns[number]["image_id"])[0]["file_name"]
+            with Image.open(os.path.join(tmp_path / "images", path)) as picture:
+                picture.convert("RGB")
+            shown.append((path.partition(".")[0], str(coco.anns[number]["caption"])))
+        assert shown == [(example.id, text) for example in released[split] for text in example.captions]
+
+
+class Precomp:
+    """PrecompDataset of VSE++ and SCAN, PrecompRegionDataset of VSE-infinity: what all three do with the files."""
+
+    def __init__(self, folder: Path, split: str) -> None:
+        with (folder / f"{split}_caps.txt").open("rb") as file:
+            self.captions = [line.strip() for line in file]
+        self.images = np.load(folder / f"{split}_ims.npy")
+        self.captions_per_image = 1 if len(self.images) == len(self.captions) else 5
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, str]:
+        return self.images[index // self.captions_per_image], self.captions[index].decode("utf-8")
+
+
+def test_the_precomputed_features_are_read_as_scan_and_vse_infinity_do(
     released: Release, features: Path, tmp_path: Path
 ) -> None:
-    """SCAN and VSE-infinity divide the number of the caption by five to find the image."""
+    torch = library("torch")
     export_precomp(released, features, tmp_path / "precomp")
+    row = {record["id"]: number for number, record in enumerate(released.records())}
     for split, name in (("train", "train"), ("val", "dev"), ("test", "test")):
-        images = np.load(tmp_path / "precomp" / f"{name}_ims.npy")
-        captions = (tmp_path / "precomp" / f"{name}_caps.txt").read_bytes().decode().splitlines()
-        ids = (tmp_path / "precomp" / f"{name}_ids.txt").read_text().split()
-        assert (images.dtype, images.shape) == (np.float32, (len(released[split]), 3, 4))
-        assert len(captions) == 5 * len(images)
-        assert ids == released[split].ids
-        assert captions[5:10] == released[split].captions[1]
+        read = Precomp(tmp_path / "precomp", name)
+        assert len(read.captions) == 5 * len(released[split])
+        for index in range(len(read.captions)):
+            image, caption = read[index]
+            example = released[split][index // 5]
+            tensor = torch.Tensor(image)  # type: ignore[attr-defined]
+            assert (tensor.shape, float(tensor.max())) == ((3, 4), row[example.id])
+            assert caption == example.captions[index % 5]
+
+
+def test_vse_infinitys_loader_of_pictures_finds_them_by_number(
+    released: Release, features: Path, tmp_path: Path
+) -> None:
+    """RawImageDataset: whole numbers in `*_ids.txt`, and `id_mapping.json` from each to a file."""
+    export_images(released, tmp_path / "images")
+    export_precomp(released, features, tmp_path / "precomp")
+    names = json.loads((tmp_path / "precomp" / "id_mapping.json").read_text())
+    karpathy = json.loads((released.path / "annotations" / "karpathy.json").read_text())["images"]
+    for split, name in (("train", "train"), ("val", "dev"), ("test", "test")):
+        numbers = [int(line.strip()) for line in (tmp_path / "precomp" / f"{name}_ids.txt").read_text().splitlines()]
+        assert [names[str(number)].partition(".")[0] for number in numbers] == released[split].ids
+        assert all((tmp_path / "images" / names[str(number)]).is_file() for number in numbers)
+        assert all(karpathy[number]["filename"] == names[str(number)] for number in numbers)
+
+
+def test_a_caption_with_a_line_break_stays_one_line_of_the_precomputed_files(
+    workspace: Workspace, fill: Callable[..., None], tmp_path: Path
+) -> None:
+    """The readers find an image by dividing the number of the line by five."""
+    settings = workspace.root / "gatherset.toml"
+    settings.write_text(settings.read_text() + '[rules]\nignore = ["GS305"]\n')
+    opened = Workspace.open(workspace.root)
+    fill(opened, 6)
+    correct(opened, "A crowd\u2028in\r\nthe street.")
+    release = next_release(opened)
+    export_precomp(release, written_features(release, tmp_path), tmp_path / "precomp")
+    lines = b"".join((tmp_path / "precomp" / f"{n}_caps.txt").read_bytes() for n in ("train", "dev", "test"))
+    assert len(lines.decode().splitlines()) == 30
 
 
 def test_features_of_another_release_are_refused(released: Release, features: Path, workspace: Workspace) -> None:

@@ -22,6 +22,7 @@ from gatherset.dataset.registry import Registry
 from gatherset.dataset.release import build_release
 from gatherset.dataset.versions import parse_wanted
 from gatherset.dataset.workspace import Workspace
+from tests.dataset.conftest import correct
 from tests.web_server import WebServer
 
 MOMENTS = [pytest.param(4), pytest.param(100, marks=pytest.mark.slow)]
@@ -153,3 +154,56 @@ def test_a_place_that_cannot_be_written_is_said(
     (tmp_path / "cache").write_text("a file in the place of the folder")
     with pytest.raises(GathersetError, match=r"cannot write .*Not a directory"):
         pull(parse_wanted("mg"), registry.url)
+
+
+def as_nobody(work: Callable[[], object]) -> str:
+    """What `work` says when somebody runs it who may not write here."""
+    reader, writer = os.pipe()
+
+    def without_rights() -> None:
+        if os.geteuid() == 0:
+            os.setegid(65534)
+            os.seteuid(65534)
+        try:
+            work()
+        except GathersetError as error:
+            os.write(writer, str(error).encode())
+
+    status = os.waitpid(in_child(without_rights), 0)[1]
+    os.close(writer)
+    with open(reader, encoding="utf-8") as said:
+        return said.read() if status == 0 else f"it ended with {status}"
+
+
+def read_only(folder: Path) -> None:
+    for path in (*folder.rglob("*"), folder):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def test_a_folder_that_may_only_be_read_is_said(
+    workspace: Workspace, fill: Callable[..., None], registry: Registry, tmp_path: Path
+) -> None:
+    for above in (tmp_path, *tmp_path.parents[:3]):
+        above.chmod(above.stat().st_mode | 0o055)  # pytest's own folders are for their owner alone
+    fill(workspace, 4)
+    released = build_release(workspace).release
+    assert released is not None
+    registry.publish(released)
+    correct(workspace)
+    second = build_release(workspace).release
+    assert second is not None
+    correct(workspace, "One more caption of the crowd.")
+    workspace.catalog.close()
+    for folder in (workspace.releases_folder, Path(registry.url)):
+        read_only(folder)
+    (tmp_path / "cache").mkdir(mode=0o555)
+    assert "Permission denied" in as_nobody(lambda: Registry(registry.url).publish(second))
+    assert "Permission denied" in as_nobody(lambda: Registry(registry.url).yank(parse_wanted("mg@1.0.0"), "a test"))
+    assert "Permission denied" in as_nobody(lambda: pull(parse_wanted("mg"), registry.url))
+    workspace.root.chmod(0o777)
+    for path in workspace.root.glob("catalog.db*"):
+        path.chmod(0o666)
+    assert "Permission denied" in as_nobody(lambda: build(workspace.root))
+    assert sorted(path.name for path in workspace.releases_folder.iterdir()) == ["mg-1.0.0", "mg-2.0.0"]
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert list(registry.verify()) == []

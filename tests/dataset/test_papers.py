@@ -185,3 +185,20 @@ def test_mentions_of_a_record_are_taken_out_whole() -> None:
 @pytest.mark.parametrize(("leaks", "said"), [(0, "No near-duplicate stands"), (3, "3 near-duplicates stand in two")])
 def test_the_report_claims_no_leak_only_where_none_was_found(leaks: int, said: str) -> None:
     assert said in "".join(_rules({"rules": [{"id": "GS502", "level": "warning", "findings": leaks}]}))
+
+
+def test_the_card_does_not_say_who_the_annotators_are_where_nobody_has(released: Release) -> None:
+    card, document = text(released, "README.md"), json.loads(text(released, "croissant.json"))
+    assert "# annotations_creators: a person must say" in card
+    assert "url" not in document
+    assert "example.org" not in card + json.dumps(document)
+
+
+def test_the_card_says_who_the_annotators_are(workspace: Workspace, fill: Callable[..., None]) -> None:
+    toml = workspace.root / "gatherset.toml"
+    toml.write_text(toml.read_text() + '[about]\nannotators = "crowd"\nhomepage = "https://mg.example.org"\n')
+    opened = Workspace.open(workspace.root)
+    fill(opened, 4)
+    release = next_release(opened)
+    assert "annotations_creators: [crowdsourced, found]" in text(release, "README.md")
+    assert json.loads(text(release, "croissant.json"))["url"] == "https://mg.example.org"

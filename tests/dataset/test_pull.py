@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import gatherset
+from gatherset.dataset import pull as pull_module
 from gatherset.dataset.errors import RegistryError, ReleaseError
-from gatherset.dataset.integrity import content_finding, integrity_findings
+from gatherset.dataset.integrity import content_findings, integrity_findings
 from gatherset.dataset.loading import Release
 from gatherset.dataset.pull import Pulled, YankWarning, as_selection, cache_folder
 from gatherset.dataset.pull import pull as pull_
@@ -209,7 +210,7 @@ def test_retractions_are_applied_on_pull_and_said(published: Registry, released:
     assert not [name for name, data in files(pulled.release.path).items() if gone.image_bytes[50:] in data]
     assert not [name for name, data in files(cache_folder()).items() if gone.image_bytes[50:] in data]
     assert list(integrity_findings(pulled.release)) == []
-    assert content_finding(pulled.release) is None
+    assert list(content_findings(pulled.release)) == []
     with pytest.warns(RetractionWarning, match=gone.id):
         assert len(gatherset.load("mg", registry=published.url)["train"]) == len(released["train"]) - 1
 
@@ -351,3 +352,43 @@ def test_a_purge_that_was_stopped_before_the_checksums_is_finished(
         with pytest.raises(KeyboardInterrupt):
             pull("mg", published.url)
     assert list(integrity_findings(pull("mg", published.url).release)) == []
+
+
+def test_a_name_that_two_registries_use_differently_is_refused(
+    published: Registry, released: Release, workspace: Workspace, tmp_path: Path
+) -> None:
+    shutil.rmtree(released.path)
+    correct(workspace)
+    other = Registry(str(tmp_path / "other"))
+    other.publish(next_release(workspace, "1.0.0"))
+    pull("mg", published.url)
+    assert str(gatherset.load("mg")) == "mg@1.0.0"
+    pull("mg", other.url)
+    with pytest.raises(ReleaseError, match=r"'mg' stands for different releases: .*/registry.*/other.*registry=URL"):
+        gatherset.load("mg")
+    assert gatherset.load("mg", registry=other.url).content_hash != released.content_hash
+
+
+def test_the_same_release_of_two_registries_needs_no_choice(
+    published: Registry, released: Release, tmp_path: Path
+) -> None:
+    mirror = Registry(str(tmp_path / "mirror"))
+    mirror.publish(released)
+    pull("mg", published.url)
+    pull("mg", mirror.url)
+    assert gatherset.load("mg@1").content_hash == released.content_hash
+
+
+def test_the_cache_keeps_no_password_of_an_address(published: Registry) -> None:
+    pull_module._note_address(cache_folder(), "https://eva:secret@example.org/registry")
+    assert (cache_folder() / "registry.txt").read_text() == "https://example.org/registry\n"
+
+
+def test_a_folder_is_loaded_without_what_a_registry_has_retracted_since(published: Registry, released: Release) -> None:
+    gone = released["test"].ids[0]
+    published.retract(Retraction(gone, "takedown", "2026-11-21"))
+    with pytest.warns(RetractionWarning, match=gone):
+        loaded = gatherset.load(released.path, registry=published.url)
+    assert gone not in loaded["test"].ids
+    assert len(loaded["test"]) == len(released["test"]) - 1
+    assert list(integrity_findings(released)) == []  # nobody's folder is written to

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatherset.dataset.records import Record, add_revision, canonical, content_hash, current_records, newest_change
+from gatherset.dataset.records import (
+    Record,
+    add_revision,
+    canonical,
+    canonical_bytes,
+    content_hash,
+    current_records,
+    newest_change,
+)
 from gatherset.dataset.rules.rule import numbered
 from gatherset.dataset.workspace import Workspace
 
@@ -79,3 +87,21 @@ def test_a_correction_does_not_move_a_record(workspace: Workspace, fill: Callabl
 def test_an_empty_catalog_has_no_newest_change(workspace: Workspace) -> None:
     with workspace.catalog.read() as connection:
         assert newest_change(connection) is None
+
+
+WHOLE_NUMBERS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(WHOLE_NUMBERS)
+def test_the_fast_canonical_json_is_the_same(value: object) -> None:
+    try:
+        expected = canonical(value).encode()
+    except UnicodeEncodeError:  # half a character
+        with pytest.raises(UnicodeEncodeError):
+            canonical_bytes(value)
+        return
+    assert canonical_bytes(value) == expected

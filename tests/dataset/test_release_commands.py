@@ -130,3 +130,21 @@ def test_captions_alone_are_released_where_images_may_not_be(workspace: Workspac
     assert "config_name: images" not in (release.path / "README.md").read_text()
     assert run("release", "verify", release.path).exit_code == 0
     assert run("export", "images", release.path, release.path.parent / "images").exit_code == 2
+
+
+def test_what_a_registry_says_does_not_reach_the_terminal_as_it_is(
+    released: Release, registry: Registry, capfd: pytest.CaptureFixture[str]
+) -> None:
+    registry.publish(released)
+    assert run("release", "yank", "mg@1.0.0", "--reason", "\x1b[2Jgone", "--registry", registry.url).exit_code == 0
+    listed = run("release", "list", "--registry", registry.url).output
+    pulled = run("pull", "mg@1.0.0", "--registry", registry.url).output
+    assert "\\x1b[2Jgone" in listed
+    assert "was yanked: \\x1b[2Jgone" in pulled
+    assert "\x1b" not in listed + pulled
+
+
+def test_what_nobody_has_said_of_the_dataset_is_named(workspace: Workspace, fill: Callable[..., None]) -> None:
+    fill(workspace, 3)
+    result = run("release", "build", "-w", workspace.root)
+    assert "does not say: authors, contact, homepage, license, annotators." in result.output

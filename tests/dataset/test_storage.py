@@ -113,3 +113,50 @@ def test_a_location_has_its_kind_of_storage(location: str, kind: type) -> None:
 def test_a_web_server_can_only_be_read(released: Release) -> None:
     with pytest.raises(RegistryError, match="can only be read"):
         WebStorage("http://127.0.0.1:1").write("a", b"")
+
+
+@pytest.fixture
+def careless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    """A store that knows no condition: fsspec's own way to the local disk, which looks first and writes then."""
+    monkeypatch.setattr(storage_module, "SECONDS_TO_SETTLE", 0.2)
+    return storage_at(f"local://{tmp_path}/store")
+
+
+def test_a_store_without_conditions_says_so(careless: Storage, tmp_path: Path) -> None:
+    assert "read back" in careless.how_locked
+    assert "on condition" in storage_at(f"memory://{tmp_path.name}").how_locked
+
+
+def test_of_many_who_create_in_the_same_moment_one_has_created(careless: Storage) -> None:
+    start, won = threading.Barrier(6), []
+
+    def work(number: int) -> None:
+        start.wait()
+        if careless.create("claim", b"%d" % number):
+            won.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert won == [int(read_small(careless, "claim", 10))]
+    assert not careless.create("claim", b"late")
+
+
+def test_writers_without_conditions_hold_the_lock_one_after_the_other(careless: Storage) -> None:
+    inside, most = [], []
+
+    def work() -> None:
+        with careless.locked():
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 3

@@ -1,4 +1,7 @@
-from gatherset.dataset.tokens import tokens
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatherset.dataset.tokens import _TOKEN, tokens
 
 
 def test_tokens_are_lower_case_letters_digits_and_inner_apostrophes() -> None:
@@ -9,3 +12,8 @@ def test_tokens_are_lower_case_letters_digits_and_inner_apostrophes() -> None:
 
 def test_tokens_of_other_scripts_are_kept() -> None:
     assert tokens("Élan на площади") == ["élan", "на", "площади"]
+
+
+@given(st.text(st.characters(max_codepoint=0x17F)))
+def test_the_quick_way_for_plain_english_gives_the_same(text: str) -> None:
+    assert tokens(text) == _TOKEN.findall(text.lower().replace("’", "'"))

@@ -1,0 +1,83 @@
+"""Work on all cores: one function over many pieces, with the results in the order of the pieces."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from typing import Any, Generic, TypeVar
+
+from gatherset.dataset.errors import GathersetError
+
+Shared = TypeVar("Shared")
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+AHEAD = 2  # pieces under way for each process: what waits for its turn takes memory
+WORTH_IT = 4  # pieces, of a second or so each; starting processes costs more than fewer bring
+_shared: Any = None  # in a process of ours: what all of its pieces need
+
+
+class Workers(Generic[Shared]):
+    """Processes that all know `shared`; none but this one where there are too few pieces for more."""
+
+    def __init__(self, shared: Shared, pieces: int) -> None:
+        self._shared = shared
+        self._processes = max(1, os.cpu_count() or 1)
+        self._pool: ProcessPoolExecutor | None = None
+        if pieces > WORTH_IT and self._processes > 1:
+            # Not forked: the process may have threads, of which a fork would make a dead half.
+            self._pool = ProcessPoolExecutor(
+                self._processes, get_context("spawn"), initializer=_begin, initargs=(shared,)
+            )
+
+    def in_order(
+        self, work: Callable[[Shared, Piece], Result], pieces: Iterable[Piece]
+    ) -> Generator[Result, None, None]:
+        """`work(shared, piece)` for each piece; `work` is a function of a module.
+
+        Close the iterator where it is left early, or what is under way goes on. Raises GathersetError where a process
+        was killed.
+        """
+        if self._pool is None:
+            yield from (work(self._shared, piece) for piece in pieces)
+            return
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for piece in pieces:
+                waiting.append(self._pool.submit(_work, work, piece))
+                if len(waiting) > AHEAD * self._processes:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            step = "Was there too little memory? Free some, and try again"
+            raise GathersetError("a process that did a part of the work was killed", step) from error
+        finally:
+            wait([future for future in waiting if not future.cancel()])
+
+    def close(self) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _begin(shared: object) -> None:
+    global _shared
+    _shared = shared
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, which ends this process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed ends nobody: its processes would wait for the next piece for ever."""
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
+
+
+def _work(work: Callable[[Any, Piece], Result], piece: Piece) -> Result:
+    return work(_shared, piece)

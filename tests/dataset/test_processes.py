@@ -1,0 +1,98 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gatherset.dataset.errors import GathersetError
+from gatherset.dataset.processes import WORTH_IT, Workers
+from tests.conftest import ROOT
+
+MANY = WORTH_IT + 3
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+def scaled(factor: int, piece: int) -> tuple[int, int]:
+    return factor * piece, os.getpid()
+
+
+def failing(_: int, piece: int) -> int:
+    if piece == 3:
+        raise OSError(28, "No space left on device")
+    return piece
+
+
+def killed(_: int, piece: int) -> int:
+    if piece == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return piece
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers[int]]:
+    workers = Workers(10, MANY)
+    yield workers
+    workers.close()
+
+
+def test_results_come_in_the_order_of_the_pieces_from_other_processes(workers: Workers[int]) -> None:
+    results = list(workers.in_order(scaled, range(MANY)))
+    assert [value for value, _ in results] == [10 * piece for piece in range(MANY)]
+    assert os.getpid() not in {process for _, process in results}
+
+
+def test_few_pieces_stay_in_this_process() -> None:
+    workers = Workers(10, 2)
+    assert list(workers.in_order(scaled, range(2))) == [(0, os.getpid()), (10, os.getpid())]
+    workers.close()
+
+
+def test_an_error_of_the_work_is_that_of_the_caller(workers: Workers[int]) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        list(workers.in_order(failing, range(MANY)))
+
+
+def test_a_killed_process_is_said(workers: Workers[int]) -> None:
+    with pytest.raises(GathersetError, match="was killed"):
+        list(workers.in_order(killed, range(MANY)))
+
+
+def test_pieces_are_asked_for_as_they_are_needed(workers: Workers[int]) -> None:
+    asked: list[int] = []
+    with closing(workers.in_order(scaled, (asked.append(piece) or piece for piece in range(1000)))) as results:
+        next(results)
+    assert len(asked) < 10
+
+
+def test_processes_end_with_a_killed_parent() -> None:
+    """kill -9 tells nobody anything: they look for themselves."""
+    code = (
+        "import sys, time\n"
+        "from tests.dataset.test_processes import Workers, scaled\n"
+        "if __name__ == '__main__':\n"
+        "    workers = Workers(1, 100)\n"
+        "    print(next(workers.in_order(scaled, range(2)))[1], flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, text=True)
+    assert parent.stdout
+    with parent.stdout:
+        child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    for _ in range(100):
+        status = Path(f"/proc/{child}/stat")
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.1)
+    pytest.fail("the process goes on")
