@@ -7,7 +7,8 @@ Alpha-Reliability", section C), the share of agreeing pairs beside it, and Dawid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -53,26 +54,51 @@ class Agreement:
     """What can be said of a set of answers. A unit that one annotator answered twice counts their last answer."""
 
     def __init__(self, answers: Iterable[Answer]) -> None:
-        self._values = {(answer.unit, answer.annotator): answer.value for answer in answers}
-        self.annotators = sorted({annotator for _, annotator in self._values})
-        self.values = sorted(set(self._values.values()))
-        self.units = sorted({unit for unit, _ in self._values})
+        last = {(answer.unit, answer.annotator): answer.value for answer in answers}
+        given = list(last.values())
+        self._fill([unit for unit, _ in last], [annotator for _, annotator in last], given)
+
+    @classmethod
+    def of_columns(cls, units: Sequence[str], annotators: Sequence[str], values: Sequence[str]) -> Agreement:
+        """The same of answers that stand in columns, of which no two are one annotator's to one unit."""
+        made = cls.__new__(cls)
+        made._fill(units, annotators, values)
+        return made
+
+    def _fill(self, units: Sequence[str], annotators: Sequence[str], values: Sequence[str]) -> None:
+        self.units, self._unit = _numbered(units)
+        self.annotators, self._annotator = _numbered(annotators)
+        self.values, self._value = _numbered(values)
 
     @cached_property
     def _table(self) -> NDArray[np.int32]:
         """[units, annotators] the number of the value, -1 where there is none."""
         table = np.full((len(self.units), len(self.annotators)), -1, dtype=np.int32)
-        unit_of = {unit: number for number, unit in enumerate(self.units)}
-        annotator_of = {annotator: number for number, annotator in enumerate(self.annotators)}
-        value_of = {value: number for number, value in enumerate(self.values)}
-        for (unit, annotator), value in self._values.items():
-            table[unit_of[unit], annotator_of[annotator]] = value_of[value]
+        table[self._unit, self._annotator] = self._value
         return table
 
     @cached_property
     def _counts(self) -> Counts:
         """[units, values] how many annotators gave each value; units that fewer than two answered are left out."""
         return _pairable(_count(self._table, len(self.values)))
+
+    @property
+    def answers(self) -> int:
+        """How many there are."""
+        return len(self._unit)
+
+    @property
+    def compared(self) -> int:
+        """The units that two annotators or more have answered."""
+        return len(self._counts)
+
+    def ballots(self) -> dict[str, Counter[str]]:
+        """{unit: how many annotators gave each value}."""
+        counts = _count(self._table, len(self.values)).astype(int)
+        found: dict[str, Counter[str]] = {unit: Counter() for unit in self.units}
+        for unit, value in zip(*counts.nonzero(), strict=True):
+            found[self.units[unit]][self.values[value]] = int(counts[unit, value])
+        return found
 
     @property
     def alpha(self) -> float | None:
@@ -96,12 +122,14 @@ class Agreement:
         if self.alpha is None:
             return None
         random = np.random.default_rng(seed)
-        units, shares = len(self._counts), np.full(len(self._counts), 1 / len(self._counts))
-        at_once = max(1, BLOCK // units)
+        # Units with the same counts are one kind: to draw kinds by how many there are of each is to draw units.
+        kinds, times = np.unique(self._counts, axis=0, return_counts=True)
+        units, shares = len(self._counts), times / len(self._counts)
+        at_once = max(1, BLOCK // len(kinds))
         found: list[float] = []
         for start in range(0, RESAMPLES, at_once):
             weights = random.multinomial(units, shares, size=min(at_once, RESAMPLES - start)).astype(float)
-            found += _alphas(self._counts, weights).tolist()
+            found += _alphas(kinds, weights).tolist()
         defined = np.array([value for value in found if np.isfinite(value)])
         low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
@@ -127,14 +155,15 @@ class Agreement:
         return found
 
     def per_annotator(self) -> list[Annotator]:
-        found = []
+        found, everybody = [], _count(self._table, len(self.values))
         for number, name in enumerate(self.annotators):
-            own = self._table[:, number]
-            others = _count(np.delete(self._table, number, axis=1), len(self.values))
-            shared = (own >= 0) & (others.sum(1) > 0)
+            own, others = self._table[:, number], everybody.copy()
+            [answered] = np.nonzero(own >= 0)
+            others[answered, own[answered]] -= 1
+            shared = answered[others[answered].sum(1) > 0]
             same = others[shared, own[shared]] / others[shared].sum(1)
-            agreed = float(same.mean()) if shared.any() else None
-            found.append(Annotator(name, int((own >= 0).sum()), int(shared.sum()), agreed, _alpha(_pairable(others))))
+            agreed = float(same.mean()) if len(shared) else None
+            found.append(Annotator(name, len(answered), len(shared), agreed, _alpha(_pairable(others))))
         return found
 
     def confusion(self) -> Counts:
@@ -155,16 +184,16 @@ class Agreement:
         """
         if not self.units:
             raise ValueError("there are no answers")
-        values, table = len(self.values), self._table
-        given = np.stack([table == value for value in range(values)], axis=2).astype(
-            float
-        )  # [units, annotators, values]
-        truth = given.sum(1) / given.sum((1, 2))[:, None]
+        units, annotators, values = len(self.units), len(self.annotators), len(self.values)
+        truth = _count(self._table, values)
+        truth /= truth.sum(1, keepdims=True)  # [units, values]
         for _ in range(rounds):
             prior = truth.mean(0)
-            errors = np.einsum("ut,uav->atv", truth, given) + 1 / values
+            errors = np.full((annotators, values, values), 1 / values)  # [annotators, true values, given values]
+            np.add.at(errors.swapaxes(1, 2), (self._annotator, self._value), truth[self._unit])
             errors /= errors.sum(2, keepdims=True)
-            logs = np.einsum("uav,atv->ut", given, np.log(errors)) + np.log(np.maximum(prior, 1e-300))
+            logs = np.tile(np.log(np.maximum(prior, 1e-300)), (units, 1))
+            np.add.at(logs, self._unit, np.log(errors)[self._annotator, :, self._value])
             now = np.exp(logs - logs.max(1, keepdims=True))
             now /= now.sum(1, keepdims=True)
             moved = np.abs(now - truth).max()
@@ -217,6 +246,13 @@ def vote_agreement(ballots: Mapping[tuple[tuple[str, int], ...], int]) -> VoteAg
     return VoteAgreement(
         int(times.sum()), int((times * total).sum()), float(agreed), float(alpha) if np.isfinite(alpha) else None
     )
+
+
+def _numbered(names: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """The different names in order, and for each name its number among them."""
+    different = sorted(set(names))
+    number_of = {name: number for number, name in enumerate(different)}
+    return different, np.fromiter((number_of[name] for name in names), dtype=np.int64, count=len(names))
 
 
 def _count(table: NDArray[np.int32], values: int) -> Counts:

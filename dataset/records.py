@@ -106,6 +106,11 @@ def current_records(connection: Connection) -> Iterator[Record]:
     return (_record(row) for row in connection.execute(_CURRENT.order_by(records.c.id)))
 
 
+def some_records(connection: Connection, most: int) -> Iterator[Record]:
+    """The first `most` of them."""
+    return (_record(row) for row in connection.execute(_CURRENT.order_by(records.c.id).limit(most)))
+
+
 def count_records(connection: Connection) -> int:
     """How many records there are that were not withdrawn."""
     return int(
