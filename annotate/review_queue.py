@@ -32,7 +32,8 @@ def unresolved(connection: Connection, workspace: Workspace) -> Iterable[Found]:
     worked = sa.exists().where(submissions.c.annotator_id == active.c.id)
 
     def said(table: sa.Table) -> sa.Exists:
-        return sa.exists().where(table.c.task_id == tasks.c.id, table.c.annotator_id == active.c.id)
+        own = sa.exists().where(table.c.task_id == tasks.c.id, table.c.annotator_id == active.c.id)
+        return own.correlate(tasks, active)
 
     last = sa.select(sa.func.max(submissions.c.id)).where(submissions.c.task_id == tasks.c.id).scalar_subquery()
     raised = sa.exists().where(
