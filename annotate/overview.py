@@ -140,7 +140,7 @@ def _annotators(connection: Connection, workspace: Workspace, ledger: Ledger) ->
     scores = gold_scores(workspace)
     agreed = {one.name: one.agreed for one in ledger.type_votes.per_annotator()}
     counted = sa.select(skips.c.annotator_id, sa.func.count()).group_by(skips.c.annotator_id)
-    skipped: dict[int, int] = dict(connection.execute(counted).tuples().all())
+    skipped = {person: count for person, count in connection.execute(counted)}
     rows_of = _rows_of_each(ledger)
     found = []
     for row in connection.execute(sa.select(annotators).order_by(annotators.c.name)):

@@ -119,13 +119,13 @@ def verdict(workspace: Workspace, reviewer: str, body: Body) -> dict[str, Any]:
 def decision(workspace: Workspace, reviewer: str, body: Body) -> dict[str, Any]:
     """Stores the decision and hands out the next image in the same breath."""
     image, given = str(body["image"]), read_verdict(body["verdict"])
-    decided = decide_review(workspace, image, reviewer, given, key=_key(body), version=str(body["version"]))
+    decided = decide_review(workspace, image, reviewer, given, key=_key(body), version=str(body["seen"]))
     return {"decided": asdict(decided), **next_review_desk(workspace, reviewer, later=_later(body))}
 
 
 def sent_back(workspace: Workspace, reviewer: str, body: Body) -> dict[str, Any]:
     names, comment = [str(name) for name in body["names"]], str(body["comment"])[:MAX_TEXT]
-    image, version = str(body["image"]), str(body["version"])
+    image, version = str(body["image"]), str(body["seen"])
     decided = send_back(workspace, image, reviewer, names, comment, key=_key(body), version=version)
     return {"decided": asdict(decided), **next_review_desk(workspace, reviewer, later=_later(body))}
 

@@ -60,6 +60,7 @@ class Review {
       this.on(dialog, "keydown", (event) => {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
           event.preventDefault();
+          event.stopPropagation(); // the desk would store the decision
           dialog.close("send");
         }
       });
@@ -150,12 +151,13 @@ class Review {
     this.problems([]);
     this.status("");
     const total = waiting.reduce((sum, one) => sum + one.count, 0);
-    const parts = waiting.map((one) => `${one.count} ${one.title.toLowerCase()}`).join(", ");
-    this.$("place").textContent = total ? `${total} to review: ${parts}` : "Nothing waits for review";
+    const parts = waiting.map((one) => `${one.title}: ${one.count}`).join(" · ");
+    this.$("place").textContent = total ? `${total} to review (${parts})` : "Nothing waits for review";
     this.$("form").hidden = !review;
     this.$("empty").hidden = Boolean(review);
     if (!review) {
       this.now = null;
+      this.$("title").textContent = "";
       this.$("empty").replaceChildren(
         element("p", { textContent: total ? "Other reviewers hold what is left." : "Nothing waits for a reviewer: thank you." }),
         this.button("Look again", "", () => this.next({ gather: true })),
@@ -233,7 +235,7 @@ class Review {
   }
 
   row(label, count, ...cells) {
-    const made = element("div", { className: "row", tabIndex: -1, role: "group", ariaLabel: label },
+    const made = element("div", { className: "row", tabIndex: -1, role: "group", ariaLabel: `${label}: the decision and what was said` },
       element("div", { className: "label" }, label, count), ...cells);
     return made;
   }
@@ -280,14 +282,18 @@ class Review {
       this.changedSomething();
     });
     const remarks = element("div", { className: "remarks", id: `caption-${i + 1}-remarks` });
-    const cells = this.work.opinions.map((one, number) => {
+    // Where all have left the captions as they came, there is nothing to compare.
+    const writers = this.work.opinions.some((one) => one.captions.length) ? this.work.opinions : [];
+    const cells = writers.map((one, number) => {
       const text = one.captions[i];
       const made = element("button", { type: "button", className: "said" });
       made.disabled = !text;
       this.on(made, "click", () => this.takeRow(i + 1, number));
       return made;
     });
-    return this.row(`Caption ${i + 1}`, element("span", { className: "count" }), element("div", {}, area, remarks), ...cells);
+    const row = this.row(`Caption ${i + 1}`, element("span", { className: "count" }), element("div", {}, area, remarks), ...cells);
+    row.classList.toggle("alone", !cells.length);
+    return row;
   }
 
   // What follows from the decision as it stands: the marks, what is taken, the counts, what the rules say.
@@ -304,8 +310,8 @@ class Review {
       row.classList.toggle("off", !this.now.is_gathering);
       const count = words(base);
       row.querySelector(".count").textContent = count ? `${count} ${count === 1 ? "word" : "words"}` : "";
-      opinions.forEach((one, number) => {
-        const cell = row.querySelectorAll(".said")[number];
+      row.querySelectorAll(".said").forEach((cell, number) => {
+        const one = opinions[number];
         const text = one.captions[i];
         const who = element("span", { className: "who", textContent: `${one.annotator}: ` });
         cell.replaceChildren(who, ...(text ? differences(base, text) : [imported[i] && !one.captions.length ? "as it came" : "—"]));
@@ -469,7 +475,7 @@ class Review {
     const { image_id, version } = this.work;
     try {
       while (this.saving) await new Promise((resolve) => setTimeout(resolve, 20));
-      const next = await this.persist(path, { image: image_id, version, key: this.decisionKey, ...body });
+      const next = await this.persist(path, { image: image_id, seen: version, key: this.decisionKey, ...body });
       quietly(() => localStorage.removeItem(this.storageKey()));
       this.show(next);
       this.status(path === "decide" ? "Stored" : "Sent back");
