@@ -6,16 +6,13 @@ Its shape: schemas/agreement_report.schema.json.
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
-import numpy as np
-
 from gatherset.annotate.caption_spread import caption_spread
 from gatherset.annotate.gold import gold_scores
-from gatherset.annotate.ledger import Ledger, read_ledger
+from gatherset.annotate.ledger import Ledger, current_ledger
 from gatherset.dataset.agreement import Agreement, DawidSkene
 from gatherset.dataset.workspace import Workspace
 
@@ -27,7 +24,7 @@ SHOWN = 20  # images on which the second opinion differs that the text lists
 def agreement_report(workspace: Workspace, ledger: Ledger | None = None) -> dict[str, Any]:
     """How far the annotators agree, on both questions; retired work is left out."""
     with workspace.catalog.read() as connection:
-        ledger = ledger or read_ledger(connection)
+        ledger = ledger or current_ledger(workspace, connection)
         spread = caption_spread(connection)
     votes = {"gathering": ledger.gathering_votes, "event_type": ledger.type_votes}
     known = workspace.taxonomy.names
@@ -85,17 +82,6 @@ def second_opinion(agreement: Agreement, opinion: DawidSkene) -> list[dict[str, 
             one = {"image": unit, "votes": dict(votes), "most": most}
             found.append({**one, "estimate": opinion.truth[unit], "probability": opinion.probability[unit]})
     return sorted(found, key=lambda one: (-one["probability"], one["image"]))
-
-
-def disputed(agreement: Agreement, most: int) -> list[tuple[str, Counter[str]]]:
-    """(image, votes) of those on which the annotators disagree most, by the entropy of the votes."""
-    ballots = {unit: votes for unit, votes in agreement.ballots().items() if len(votes) > 1}
-    return sorted(ballots.items(), key=lambda item: (-_entropy(item[1]), -item[1].total(), item[0]))[:most]
-
-
-def _entropy(votes: Counter[str]) -> float:
-    shares = np.array(list(votes.values())) / votes.total()
-    return round(float(-(shares * np.log2(shares)).sum()), 9)
 
 
 def text_lines(document: Mapping[str, Any]) -> Iterator[str]:

@@ -40,18 +40,18 @@ def checklist(workspace: Workspace, types: Sequence[dict[str, Any]]) -> list[Poi
     about = workspace.settings.about
     unsaid = [name for name in ("title", "description", "contact", "license") if not getattr(about, name)]
     points = [
-        (places["records"] > 0, f"{places['records']} records", "Annotate, or import answers"),
+        (places["records"] > 0, f"records: {places['records']}", "Annotate, or import answers"),
         (
             not places["in the queue"],
-            f"{places['in the queue']} images in the queue",
+            f"images in the queue: {places['in the queue']}",
             "Annotate them, or let them wait",
         ),
-        (not reviews, f"{reviews} images wait for a reviewer", "Review them"),
-        (not back, f"{back} answers sent back to annotators", "Wait, or hand them over"),
-        (not undecided, f"{undecided} discussions without a decision", "Decide them"),
+        (not reviews, f"images that wait for a reviewer: {reviews}", "Review them"),
+        (not back, f"answers sent back to annotators: {back}", "Wait, or hand them over"),
+        (not undecided, f"discussions without a decision: {undecided}", "Decide them"),
         (not gone, f"types no longer in the taxonomy: {_named(gone)}", "Edit their records, or put the type back"),
         (not thin, f"types with fewer than {least} records (GS403): {_named(thin)}", "Collect more, or say so"),
-        (not unsplit, f"{unsplit} records without a split", "gatherset split, or gatherset release build"),
+        (not unsplit, f"records without a split: {unsplit}", "gatherset split, or gatherset release build"),
         (not unsaid, f"not said in [about]: {_named(unsaid)}", "Write it into gatherset.toml"),
     ]
     return [*(_point(*point) for point in points), _since_release(workspace)]
@@ -70,7 +70,7 @@ def _since_release(workspace: Workspace) -> Point:
         later = revisions.c.created_at > newest.manifest["created"]
         changed = sa.select(sa.func.count(revisions.c.record_id.distinct())).where(later)
         count = connection.execute(changed).scalar_one()
-    return _point(count > 0, f"{count} records new or changed since {newest}", "Nothing to release yet")
+    return _point(count > 0, f"records new or changed since {newest}: {count}", "Nothing to release yet")
 
 
 def _point(done: bool, what: str, next_step: str) -> Point:

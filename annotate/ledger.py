@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,15 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from gatherset.annotate.queue import ANNOTATED
 from gatherset.annotate.submissions import IMPORTED
 from gatherset.dataset.agreement import Agreement
 from gatherset.dataset.catalog.tables import annotators, submissions, tasks
+from gatherset.dataset.workspace import Workspace
 
-YES, NO = "yes", "no"  # is it a gathering
-UNSAID = ""
+UNSAID, NO, YES = -1, 0, 1  # is it a gathering; UNSAID stands for no event type too
+GATHERING = ("no", "yes")
+Column = NDArray[np.int64]
 _COLUMNS = sa.select(
     submissions.c.task_id,
     submissions.c.annotator_id,
@@ -26,19 +31,29 @@ _COLUMNS = sa.select(
     submissions.c.submitted_at,
     submissions.c.key.startswith(IMPORTED).label("imported"),
 ).order_by(submissions.c.id)
+_TASKS = sa.select(tasks.c.id, tasks.c.image_id, tasks.c.kind).where(tasks.c.kind.in_(ANNOTATED)).order_by(tasks.c.id)
+_STAMP = (  # what changes whenever a row of the ledger does
+    sa.select(sa.func.max(submissions.c.id)).scalar_subquery(),
+    sa.select(sa.func.max(tasks.c.id)).scalar_subquery(),
+    sa.select(sa.func.count()).where(annotators.c.retired.is_not(None)).scalar_subquery(),
+    sa.select(sa.func.sum(annotators.c.id)).where(annotators.c.retired.is_not(None)).scalar_subquery(),
+)
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """One row a submission, oldest first; [n] arrays."""
+    """One row a submission, oldest first: [n] arrays, of which names are the places in the tuples."""
 
-    image: NDArray[np.object_]  # id
-    kind: NDArray[np.object_]  # of the task
+    images: Sequence[str]  # ids
+    names: Sequence[str]  # of annotators
+    types: Sequence[str]  # that were chosen
+    image: Column
+    kind: Column  # of the task, in ANNOTATED
     screened: NDArray[np.bool_]  # whether the image has a task that asks for its screening
-    annotator: NDArray[np.object_]  # name
+    annotator: Column
     retired: NDArray[np.bool_]  # whether the annotator's answers count no more
-    gathering: NDArray[np.object_]  # YES, NO or UNSAID
-    event: NDArray[np.object_]  # type, or UNSAID
+    gathering: Column  # YES, NO or UNSAID
+    event: Column  # in `types`, or UNSAID
     current: NDArray[np.bool_]  # not superseded by a later submission of the same annotator
     seconds: NDArray[np.float64]  # from the image on the screen to the answer; nan where nobody knows
     submitted: NDArray[np.datetime64]  # UTC, to the second
@@ -54,55 +69,77 @@ class Ledger:
         Where nobody screens, choosing a type says that it is a gathering.
         """
         chose = (self.gathering == UNSAID) & ~self.screened & (self.event != UNSAID)
-        said = np.where(chose, YES, self.gathering)
-        return self._agreement(self.current & ~self.retired & (said != UNSAID), said)
+        return self._agreement(np.where(chose, YES, self.gathering), GATHERING)
 
     @cached_property
     def type_votes(self) -> Agreement:
         """The event type of each image: one vote an annotator, the latest in an answer that does not say no."""
-        voted = self.current & ~self.retired & (self.event != UNSAID) & (self.gathering != NO)
-        return self._agreement(voted, self.event)
+        return self._agreement(np.where(self.gathering == NO, UNSAID, self.event), self.types)
 
-    def _agreement(self, voted: NDArray[np.bool_], values: NDArray[Any]) -> Agreement:
-        # Rows are in the order of time, so that a later answer of the annotator to the image replaces an earlier one.
-        keys = zip(self.image[voted].tolist(), self.annotator[voted].tolist(), strict=True)
-        last = dict(zip(keys, values[voted].tolist(), strict=True))
-        return Agreement.of_columns([unit for unit, _ in last], [name for _, name in last], list(last.values()))
+    def _agreement(self, said: Column, names: Sequence[str]) -> Agreement:
+        [rows] = np.nonzero(self.current & ~self.retired & (said != UNSAID))
+        # An annotator may have said it in two tasks of one image: the later counts.
+        rows = rows[_last_of_each(self.image[rows], self.annotator[rows])]
+        return Agreement.of_codes(self.image[rows], self.images, self.annotator[rows], self.names, said[rows], names)
+
+
+def current_ledger(workspace: Workspace, connection: Connection) -> Ledger:
+    """The ledger as it is now; the one that was read last, where nobody has submitted since."""
+    stamp = tuple(connection.execute(sa.select(*_STAMP)).one())
+    known = kept.get(workspace.root)
+    if known is None or known[0] != stamp:
+        known = kept[workspace.root] = stamp, read_ledger(connection)
+    return known[1]
+
+
+# Of each workspace the ledger that was read last, with the stamp that it had.
+kept: dict[Path, tuple[tuple[Any, ...], Ledger]] = {}
 
 
 def read_ledger(connection: Connection) -> Ledger:
     rows = connection.execute(_COLUMNS).all()
     task, person, gathering, event, started, submitted, imported = zip(*rows, strict=True) if rows else ([],) * 7
-    known = connection.execute(sa.select(tasks.c.id, tasks.c.image_id, tasks.c.kind).order_by(tasks.c.id)).all()
-    ids, images, kinds = zip(*known, strict=True) if known else ([], [], [])
-    has_screen = {image for image, kind in zip(images, kinds, strict=True) if kind == "screen"}
-    place = np.searchsorted(np.array(ids, dtype=np.int64), np.array(task, dtype=np.int64))
-    people = {row.id: row for row in connection.execute(sa.select(annotators))}
-    image = _objects(images)[place]
+    known = connection.execute(_TASKS).all()
+    ids, own_images, kinds = zip(*known, strict=True) if known else ([], [], [])
+    images, image_of = _coded(own_images)
+    _, kind_of = _coded(kinds, ANNOTATED)
+    place = np.searchsorted(_numbers(ids), _numbers(task))
+    screened = np.zeros(len(images), dtype=bool)
+    screened[image_of[kind_of == ANNOTATED.index("screen")]] = True
+    people = connection.execute(sa.select(annotators).order_by(annotators.c.id)).all()
+    annotator = np.searchsorted(_numbers([row.id for row in people]), _numbers(person))
+    types, chosen = _coded([name or "" for name in event])
     at = _times(submitted)
     return Ledger(
-        image=image,
-        kind=_objects(kinds)[place],
-        screened=np.fromiter((one in has_screen for one in image), dtype=bool, count=len(rows)),
-        annotator=_objects([people[number].name for number in person]),
-        retired=np.fromiter((people[number].retired is not None for number in person), dtype=bool, count=len(rows)),
-        gathering=_objects([UNSAID if said is None else YES if said else NO for said in gathering]),
-        event=_objects([name or UNSAID for name in event]),
-        current=_last_of_each(np.array(task, dtype=np.int64), np.array(person, dtype=np.int64)),
-        seconds=_seconds(_times(started), at),
+        images=images,
+        names=[row.name for row in people],
+        types=types,
+        image=image_of[place],
+        kind=kind_of[place],
+        screened=screened[image_of[place]],
+        annotator=annotator,
+        retired=np.array([row.retired is not None for row in people], dtype=bool)[annotator],
+        gathering=_numbers([UNSAID if said is None else int(said) for said in gathering]),
+        event=np.where(np.array([bool(name) for name in types], dtype=bool)[chosen], chosen, UNSAID),
+        current=_last_of_each(_numbers(task), annotator),
+        seconds=_seconds(_times([text or "NaT" for text in started]), at),
         submitted=at,
         imported=np.array(imported, dtype=bool),
     )
 
 
-def _objects(values: Any) -> NDArray[np.object_]:
-    made = np.empty(len(values), dtype=object)
-    made[:] = values
-    return made
+def _coded(names: Sequence[str], known: Sequence[str] = ()) -> tuple[list[str], Column]:
+    """The different names, those `known` first, and for each name its place among them."""
+    place_of = {name: place for place, name in enumerate(dict.fromkeys((*known, *names)))}
+    return list(place_of), _numbers([place_of[name] for name in names])
 
 
-def _times(texts: Any) -> NDArray[np.datetime64]:
-    return np.array([text[:19] if text else "NaT" for text in texts], dtype="datetime64[s]")
+def _numbers(values: Sequence[int]) -> Column:
+    return np.array(values, dtype=np.int64)
+
+
+def _times(texts: Sequence[str]) -> NDArray[np.datetime64]:
+    return np.array(texts, dtype="U19").astype("datetime64[s]")  # without the Z, which numpy does not read
 
 
 def _seconds(started: NDArray[np.datetime64], submitted: NDArray[np.datetime64]) -> NDArray[np.float64]:
@@ -110,10 +147,10 @@ def _seconds(started: NDArray[np.datetime64], submitted: NDArray[np.datetime64])
     return np.where(np.isnat(started) | (taken < 0), np.nan, taken)
 
 
-def _last_of_each(task: NDArray[np.int64], person: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which rows are the last of their task and person."""
-    current = np.zeros(len(task), dtype=bool)
-    if len(task):
-        pair = task * (person.max() + 1) + person
-        current[len(task) - 1 - np.unique(pair[::-1], return_index=True)[1]] = True
-    return current
+def _last_of_each(first: Column, second: Column) -> NDArray[np.bool_]:
+    """Which rows are the last with their pair of numbers."""
+    last = np.zeros(len(first), dtype=bool)
+    if len(first):
+        pair = first * (second.max() + 1) + second
+        last[len(first) - 1 - np.unique(pair[::-1], return_index=True)[1]] = True
+    return last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,13 +12,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from gatherset.annotate.agreement_report import disputed
 from gatherset.annotate.desk import image_url
 from gatherset.annotate.gold import gold_scores
-from gatherset.annotate.ledger import Ledger, read_ledger
+from gatherset.annotate.ledger import Ledger, current_ledger
 from gatherset.annotate.queue import ANNOTATED, SENSITIVE
 from gatherset.annotate.standing import standing
-from gatherset.dataset.catalog.tables import annotators, images, records, revisions, skips, tasks
+from gatherset.dataset.catalog.tables import annotators, images, records, skips, tasks
 from gatherset.dataset.workspace import Workspace
 
 TOO_MANY = 60  # submissions in one minute: nobody looks at a picture a second
@@ -69,7 +68,7 @@ class Overview:
 
 def overview(workspace: Workspace) -> Overview:
     with workspace.catalog.read() as connection:
-        ledger = read_ledger(connection)
+        ledger = current_ledger(workspace, connection)
         votes = ledger.type_votes
         return Overview(
             standing=standing(workspace),
@@ -79,7 +78,7 @@ def overview(workspace: Workspace) -> Overview:
             seconds=_median_seconds(ledger),
             annotators=_annotators(connection, workspace, ledger),
             alpha={"gathering": ledger.gathering_votes.alpha, "event_type": votes.alpha},
-            disputes=_disputes(connection, disputed(votes, DISPUTES)),
+            disputes=_disputes(connection, votes.most_disputed(DISPUTES)),
             ledger=ledger,
         )
 
@@ -94,9 +93,12 @@ def most_in_a_minute(times: NDArray[np.datetime64]) -> int:
 def _days(ledger: Ledger) -> list[dict[str, Any]]:
     if not len(ledger):
         return []
-    days = ledger.submitted.astype("datetime64[D]").astype(str)
-    counted = Counter(zip(days.tolist(), ledger.annotator.tolist(), strict=True))
-    return [{"day": day, "annotator": name, "answers": count} for (day, name), count in sorted(counted.items())]
+    days, which = np.unique(ledger.submitted.astype("datetime64[D]"), return_inverse=True)
+    counted = np.bincount(which * len(ledger.names) + ledger.annotator, minlength=len(days) * len(ledger.names))
+    found = [
+        (days[cell // len(ledger.names)], ledger.names[cell % len(ledger.names)], cell) for cell in counted.nonzero()[0]
+    ]
+    return [{"day": str(day), "annotator": name, "answers": int(counted[cell])} for day, name, cell in found]
 
 
 def _coverage(connection: Connection) -> list[dict[str, Any]]:
@@ -111,14 +113,12 @@ def _coverage(connection: Connection) -> list[dict[str, Any]]:
 
 def _types(connection: Connection, workspace: Workspace) -> list[dict[str, Any]]:
     """How many records each type has; those of the taxonomy without any too, and those that were taken out of it."""
-    kind = revisions.c.content["event"]["type"].as_string()
     query = (
-        sa.select(kind.label("kind"), sa.func.count().label("records"))
-        .join(records, (records.c.id == revisions.c.record_id) & (records.c.revision == revisions.c.revision))
-        .where(records.c.withdrawn.is_(None))
-        .group_by("kind")
+        sa.select(records.c.event_type, sa.func.count().label("records"))
+        .where(records.c.withdrawn.is_(None), records.c.event_type.is_not(None))
+        .group_by(records.c.event_type)
     )
-    counts = {row.kind: row.records for row in connection.execute(query)}
+    counts = {row.event_type: row.records for row in connection.execute(query)}
     titles = {one.name: one.title for one in workspace.taxonomy.types}
     gone = {name: f"{name} (not in the taxonomy any more)" for name in sorted(counts.keys() - titles.keys())}
     return [
@@ -129,16 +129,13 @@ def _types(connection: Connection, workspace: Workspace) -> list[dict[str, Any]]
 
 def _median_seconds(ledger: Ledger) -> dict[str, float]:
     timed = ledger.seconds < IDLE
-    return {
-        kind: float(np.median(ledger.seconds[timed & (ledger.kind == kind)]))
-        for kind in ANNOTATED
-        if (timed & (ledger.kind == kind)).any()
-    }
+    of_kind = {kind: timed & (ledger.kind == number) for number, kind in enumerate(ANNOTATED)}
+    return {kind: float(np.median(ledger.seconds[rows])) for kind, rows in of_kind.items() if rows.any()}
 
 
 def _annotators(connection: Connection, workspace: Workspace, ledger: Ledger) -> list[AnnotatorLine]:
     scores = gold_scores(workspace)
-    agreed = {one.name: one.agreed for one in ledger.type_votes.per_annotator()}
+    agreed = ledger.type_votes.with_others()
     counted = sa.select(skips.c.annotator_id, sa.func.count()).group_by(skips.c.annotator_id)
     skipped = {person: count for person, count in connection.execute(counted)}
     rows_of = _rows_of_each(ledger)
@@ -174,17 +171,14 @@ def _annotators(connection: Connection, workspace: Workspace, ledger: Ledger) ->
 
 def _rows_of_each(ledger: Ledger) -> dict[str, NDArray[np.int64]]:
     """{annotator: the numbers of their rows, in order}."""
-    names, which = np.unique(ledger.annotator.astype(str), return_inverse=True)
-    order = np.argsort(which, kind="stable")
-    cuts = np.searchsorted(which[order], np.arange(1, len(names)))
-    return dict(zip(names.tolist(), np.split(order, cuts), strict=True)) if len(names) else {}
+    order = np.argsort(ledger.annotator, kind="stable")
+    cuts = np.searchsorted(ledger.annotator[order], np.arange(1, len(ledger.names)))
+    return dict(zip(ledger.names, np.split(order, cuts), strict=True)) if ledger.names else {}
 
 
-def _disputes(connection: Connection, found: Sequence[tuple[str, Counter[str]]]) -> list[Dispute]:
-    wanted = sa.select(images.c.id, images.c.sha256, images.c.format, images.c.flags)
-    rows = {
-        row.id: row for row in connection.execute(wanted.where(images.c.id.in_([identity for identity, _ in found])))
-    }
+def _disputes(connection: Connection, ballots: Mapping[str, Counter[str]]) -> list[Dispute]:
+    wanted = sa.select(images.c.id, images.c.sha256, images.c.format, images.c.flags).where(images.c.id.in_(ballots))
+    rows = {row.id: row for row in connection.execute(wanted)}
     return [
         Dispute(
             identity,
@@ -192,7 +186,7 @@ def _disputes(connection: Connection, found: Sequence[tuple[str, Counter[str]]])
             SENSITIVE in rows[identity].flags,
             ", ".join(f"{name} {count}" for name, count in votes.most_common()),
         )
-        for identity, votes in found
+        for identity, votes in ballots.items()
     ]
 
 

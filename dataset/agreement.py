@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 RESAMPLES = 1000
 BLOCK = 10_000_000  # numbers in memory at once while resampling
 Counts = NDArray[np.float64]
+Column = NDArray[np.int64]  # [answers] numbers
+Names = Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,17 @@ class Agreement:
         self._fill([unit for unit, _ in last], [annotator for _, annotator in last], given)
 
     @classmethod
-    def of_columns(cls, units: Sequence[str], annotators: Sequence[str], values: Sequence[str]) -> Agreement:
-        """The same of answers that stand in columns, of which no two are one annotator's to one unit."""
+    def of_codes(
+        cls, units: Column, unit_names: Names, annotators: Column, names: Names, values: Column, value_names: Names
+    ) -> Agreement:
+        """The same of answers in columns of numbers, each the place in the names behind it.
+
+        No two of them are one annotator's to one unit.
+        """
         made = cls.__new__(cls)
-        made._fill(units, annotators, values)
+        made.units, made._unit = _used(units, unit_names)
+        made.annotators, made._annotator = _used(annotators, names)
+        made.values, made._value = _used(values, value_names)
         return made
 
     def _fill(self, units: Sequence[str], annotators: Sequence[str], values: Sequence[str]) -> None:
@@ -78,9 +87,15 @@ class Agreement:
         return table
 
     @cached_property
+    def _everybody(self) -> Counts:
+        """[units, values] how many annotators gave each value."""
+        cells = np.bincount(self._unit * len(self.values) + self._value, minlength=len(self.units) * len(self.values))
+        return cells.reshape(len(self.units), len(self.values)).astype(np.float64)
+
+    @cached_property
     def _counts(self) -> Counts:
-        """[units, values] how many annotators gave each value; units that fewer than two answered are left out."""
-        return _pairable(_count(self._table, len(self.values)))
+        """The same of the units that two annotators or more have answered."""
+        return _pairable(self._everybody)
 
     @property
     def answers(self) -> int:
@@ -92,13 +107,32 @@ class Agreement:
         """The units that two annotators or more have answered."""
         return len(self._counts)
 
-    def ballots(self) -> dict[str, Counter[str]]:
-        """{unit: how many annotators gave each value}."""
-        counts = _count(self._table, len(self.values)).astype(int)
-        found: dict[str, Counter[str]] = {unit: Counter() for unit in self.units}
-        for unit, value in zip(*counts.nonzero(), strict=True):
-            found[self.units[unit]][self.values[value]] = int(counts[unit, value])
+    def ballots(self, units: Iterable[int] | None = None) -> dict[str, Counter[str]]:
+        """{unit: how many annotators gave each value}: of all units, or in their order of those with these numbers."""
+        chosen = np.arange(len(self.units)) if units is None else np.fromiter(units, dtype=np.int64)
+        found: dict[str, Counter[str]] = {self.units[unit]: Counter() for unit in chosen}
+        counts = self._everybody[chosen]
+        for row, value in zip(*counts.nonzero(), strict=True):
+            found[self.units[chosen[row]]][self.values[value]] = int(counts[row, value])
         return found
+
+    def most_disputed(self, most: int) -> dict[str, Counter[str]]:
+        """The ballots of the units on which the annotators disagree most, by the entropy of the votes, in that order."""
+        total = self._everybody.sum(1)
+        shares = self._everybody / total[:, None]
+        entropy = -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(1).round(9)
+        order = np.lexsort((np.arange(len(total)), -total, -entropy))[:most]
+        return self.ballots(order[entropy[order] > 0])
+
+    def with_others(self) -> dict[str, float]:
+        """{annotator: the mean share of the others' values that are the same}, of who shares a unit with another."""
+        others = self._everybody.sum(1)[self._unit] - 1
+        same = self._everybody[self._unit, self._value] - 1
+        shared = others > 0
+        sizes = len(self.annotators)
+        number = np.bincount(self._annotator[shared], minlength=sizes)
+        shares = np.bincount(self._annotator[shared], same[shared] / others[shared], minlength=sizes)
+        return {name: float(shares[n] / number[n]) for n, name in enumerate(self.annotators) if number[n]}
 
     @property
     def alpha(self) -> float | None:
@@ -155,15 +189,14 @@ class Agreement:
         return found
 
     def per_annotator(self) -> list[Annotator]:
-        found, everybody = [], _count(self._table, len(self.values))
+        agreed, found = self.with_others(), []
         for number, name in enumerate(self.annotators):
-            own, others = self._table[:, number], everybody.copy()
-            [answered] = np.nonzero(own >= 0)
-            others[answered, own[answered]] -= 1
-            shared = answered[others[answered].sum(1) > 0]
-            same = others[shared, own[shared]] / others[shared].sum(1)
-            agreed = float(same.mean()) if len(shared) else None
-            found.append(Annotator(name, len(answered), len(shared), agreed, _alpha(_pairable(others))))
+            own = self._annotator == number
+            others = self._everybody.copy()
+            others[self._unit[own], self._value[own]] -= 1
+            shared = int((others[self._unit[own]].sum(1) > 0).sum())
+            without = _alpha(_pairable(others))
+            found.append(Annotator(name, int(own.sum()), shared, agreed.get(name), without))
         return found
 
     def confusion(self) -> Counts:
@@ -185,7 +218,7 @@ class Agreement:
         if not self.units:
             raise ValueError("there are no answers")
         units, annotators, values = len(self.units), len(self.annotators), len(self.values)
-        truth = _count(self._table, values)
+        truth = self._everybody.copy()
         truth /= truth.sum(1, keepdims=True)  # [units, values]
         for _ in range(rounds):
             prior = truth.mean(0)
@@ -253,6 +286,16 @@ def _numbered(names: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
     different = sorted(set(names))
     number_of = {name: number for number, name in enumerate(different)}
     return different, np.fromiter((number_of[name] for name in names), dtype=np.int64, count=len(names))
+
+
+def _used(codes: Column, names: Names) -> tuple[list[str], Column]:
+    """The names that are used, in order, and for each code its place among them."""
+    used = np.unique(codes)
+    known = [names[code] for code in used.tolist()]
+    order = sorted(range(len(known)), key=known.__getitem__)
+    place_of = np.empty(len(used), dtype=np.int64)
+    place_of[order] = np.arange(len(used))
+    return [known[place] for place in order], place_of[np.searchsorted(used, codes)]
 
 
 def _count(table: NDArray[np.int32], values: int) -> Counts:

@@ -82,10 +82,11 @@ def add_revision(
     """Write `record` as the newest revision of its id; returns the revision's number, 1 for a new record."""
     current = connection.execute(sa.select(records.c.revision).where(records.c.id == record["id"])).scalar()
     revision = (current or 0) + 1
+    now_current = {"revision": revision, "event_type": record["event"]["type"]}
     if current is None:
-        connection.execute(sa.insert(records).values(id=record["id"], revision=revision))
+        connection.execute(sa.insert(records).values(id=record["id"], **now_current))
     else:
-        connection.execute(sa.update(records).where(records.c.id == record["id"]).values(revision=revision))
+        connection.execute(sa.update(records).where(records.c.id == record["id"]).values(now_current))
     content = {key: value for key, value in record.items() if key != "split"}  # it may change without a revision
     connection.execute(
         sa.insert(revisions).values(

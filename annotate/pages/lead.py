@@ -34,13 +34,16 @@ from gatherset.dataset.targets import validate_target
 from gatherset.dataset.workspace import Workspace
 
 ACCENT = "#0f766e"
+WHOLE = alt.Axis(format="d", tickMinStep=1)
 STYLE = """<style>
 .gs-small { margin: 0 0 .5rem; font-size: .9rem; color: #4a5a57; }
-.gs-counts { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0 0 .5rem; padding: 0; list-style: none; }
-.gs-counts li { padding: .5rem 1rem; border-radius: .5rem; background: #f1f5f4; font-size: .9rem; color: #4a5a57; }
+.gs-counts { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0 0 .5rem; }
+.gs-counts, .gs-list { padding: 0 !important; list-style: none; }
+.gs-counts li { margin: 0 !important; padding: .5rem 1rem; border-radius: .5rem; background: #f1f5f4; }
+.gs-counts li { font-size: .9rem; color: #4a5a57; }
 .gs-counts b { display: block; font-size: 1.4rem; color: #1c2826; }
-.gs-list { margin: 0; padding: 0; list-style: none; }
-.gs-list li { padding: .35rem .2rem; border-bottom: 1px solid #e0e6e4; }
+.gs-list { margin: 0; }
+.gs-list li { margin: 0 !important; padding: .35rem .2rem; border-bottom: 1px solid #e0e6e4; }
 .gs-list .open::before { content: "○ "; color: #7a4b00; font-weight: 700; }
 .gs-list .done::before { content: "✓ "; color: #0f766e; font-weight: 700; }
 .gs-list small { color: #4a5a57; }
@@ -92,7 +95,7 @@ def show_overview(workspace: Workspace, name: str, seen: Overview) -> None:
             .mark_bar()
             .encode(
                 alt.X("day:O", title=None),
-                alt.Y("sum(answers):Q", title="answers"),
+                alt.Y("sum(answers):Q", title="answers", axis=WHOLE),
                 alt.Color("annotator:N", title=None),
                 alt.Tooltip(["day:O", "annotator:N", "answers:Q"]),
             ),
@@ -104,7 +107,7 @@ def show_overview(workspace: Workspace, name: str, seen: Overview) -> None:
             alt.Chart(alt.InlineData(seen.coverage))
             .mark_bar(color=ACCENT)
             .encode(
-                alt.X("images:Q", title="images"),
+                alt.X("images:Q", title="images", axis=WHOLE),
                 alt.Y("answers:O", title="answers"),
                 alt.Row("task:N", title=None),
                 alt.Tooltip(["task:N", "answers:O", "images:Q"]),
@@ -118,7 +121,7 @@ def show_overview(workspace: Workspace, name: str, seen: Overview) -> None:
             alt.Chart(alt.InlineData(seen.types))
             .mark_bar()
             .encode(
-                alt.X("records:Q", title="records"),
+                alt.X("records:Q", title="records", axis=WHOLE),
                 alt.Y("title:N", title=None, sort="-x", axis=alt.Axis(labelLimit=260)),
                 alt.Color("known:N", legend=None, scale=alt.Scale(domain=[True, False], range=[ACCENT, "#9b1c1c"])),
                 alt.Tooltip(["title:N", "records:Q"]),
@@ -208,7 +211,7 @@ def shown_annotator(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def show_agreement(workspace: Workspace, name: str, seen: Overview) -> None:
     document = agreement_report(workspace, seen.ledger)
-    small("The same as `gatherset agreement`. docs/review.md says what the numbers mean. Retired work is left out.")
+    small("The same as gatherset agreement. docs/review.md says what the numbers mean. Retired work is left out.")
     for key, title in QUESTIONS.items():
         found = document["questions"][key]
         st.subheader(title, anchor=False)
@@ -270,7 +273,7 @@ def show_release(workspace: Workspace, name: str, seen: Overview) -> None:
     )
     st.html(f'<ul class="gs-list">{items}</ul>')
     st.subheader("The rules", anchor=False)
-    small("All records through all rules, as `gatherset validate` does. It takes a while where there are many.")
+    small("All records through all rules, as gatherset validate does. It takes a while where there are many.")
     if st.button("Check all records now"):
         with st.spinner("Checking"):
             report = validate_target(workspace.root, None)

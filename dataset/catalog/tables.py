@@ -157,6 +157,7 @@ records = Table(
     metadata,
     Column("id", Text, ForeignKey("images.id"), primary_key=True),
     Column("revision", Integer, nullable=False),  # the current one
+    Column("event_type", Text),  # of the current revision, which it repeats to be counted
     Column("split", Text),
     Column("split_at", Text),
     Column("withdrawn", Text),  # why it is kept out of the dataset

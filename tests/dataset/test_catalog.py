@@ -90,11 +90,16 @@ def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp
         connection.exec_driver_sql(
             "INSERT INTO submissions VALUES (1, 1, 1, 1, 'k', '{\"flags\": []}', NULL, '2026-11-20T10:00:00Z')"
         )
+        connection.exec_driver_sql("INSERT INTO records (id, revision) VALUES ('gs-1', 1)")
+        connection.exec_driver_sql(
+            "INSERT INTO revisions VALUES ('gs-1', 1, '{\"event\": {\"type\": \"protest\"}}', '[]', '', 'agreement', '')"
+        )
     catalog.require_current()
     assert catalog.version() == HEAD
     with catalog.read() as connection:
         assert connection.execute(sa.select(submissions.c.answer)).scalar_one() == {"flags": []}
         assert connection.execute(sa.select(annotators.c.position)).scalar_one() is None
+        assert connection.execute(sa.select(records.c.event_type)).scalar_one() == "protest"
         assert connection.execute(sa.select(tasks.c.priority)).scalars().all() == [0, 0]
         assert connection.execute(sa.select(reasons.c.note, reasons.c.settled_at)).all() == [("they disagree", None)]
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []

@@ -19,6 +19,12 @@ def upgrade() -> None:
     for name, condition in (("urgent", "kind <> 'review' AND priority > 0"), ("reviews", "kind = 'review'")):
         where = sa.text(f"state = 'open' AND {condition}")
         op.create_index(f"ix_tasks_{name}", "tasks", ["id"], sqlite_where=where, postgresql_where=where)
+    op.add_column("records", sa.Column("event_type", sa.Text))
+    current = sa.table("revisions", sa.column("record_id"), sa.column("revision"), sa.column("content", sa.JSON))
+    record = sa.table("records", sa.column("id"), sa.column("revision"), sa.column("event_type"))
+    of_record = (current.c.record_id == record.c.id, current.c.revision == record.c.revision)
+    kind = sa.select(current.c.content["event"]["type"].as_string()).where(*of_record).scalar_subquery()
+    op.execute(sa.update(record).values(event_type=kind))
     op.create_table(
         "reasons",
         sa.Column("id", sa.Integer, nullable=False),
