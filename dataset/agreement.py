@@ -108,7 +108,7 @@ class Agreement:
         return len(self._counts)
 
     def ballots(self, units: Iterable[int] | None = None) -> dict[str, Counter[str]]:
-        """{unit: how many annotators gave each value}: of all units, or in their order of those with these numbers."""
+        """{unit: how many annotators gave each value}: of all units, or of these numbers, in their order."""
         chosen = np.arange(len(self.units)) if units is None else np.fromiter(units, dtype=np.int64)
         found: dict[str, Counter[str]] = {self.units[unit]: Counter() for unit in chosen}
         counts = self._everybody[chosen]
@@ -217,16 +217,22 @@ class Agreement:
         """
         if not self.units:
             raise ValueError("there are no answers")
-        units, annotators, values = len(self.units), len(self.annotators), len(self.values)
-        truth = self._everybody.copy()
-        truth /= truth.sum(1, keepdims=True)  # [units, values]
+        annotators, values = len(self.annotators), len(self.values)
+        # Answers in two orders, so that what belongs together is added up in one stroke.
+        by_unit = np.argsort(self._unit, kind="stable")
+        units_begin = np.searchsorted(self._unit[by_unit], np.arange(len(self.units)))
+        given = self._annotator * values + self._value  # which annotator gave which value
+        by_given = np.argsort(given, kind="stable")
+        seen, given_begin = np.unique(given[by_given], return_index=True)
+        truth = self._everybody / self._everybody.sum(1, keepdims=True)  # [units, values]
         for _ in range(rounds):
             prior = truth.mean(0)
-            errors = np.full((annotators, values, values), 1 / values)  # [annotators, true values, given values]
-            np.add.at(errors.swapaxes(1, 2), (self._annotator, self._value), truth[self._unit])
-            errors /= errors.sum(2, keepdims=True)
-            logs = np.tile(np.log(np.maximum(prior, 1e-300)), (units, 1))
-            np.add.at(logs, self._unit, np.log(errors)[self._annotator, :, self._value])
+            counted = np.full((annotators * values, values), 1 / values)  # [annotators and given values, true values]
+            counted[seen] += np.add.reduceat(truth[self._unit[by_given]], given_begin)
+            errors = counted.reshape(annotators, values, values).swapaxes(1, 2)  # [annotators, true, given]
+            errors = errors / errors.sum(2, keepdims=True)
+            likely = np.log(errors).swapaxes(1, 2).reshape(annotators * values, values)
+            logs = np.add.reduceat(likely[given[by_unit]], units_begin) + np.log(np.maximum(prior, 1e-300))
             now = np.exp(logs - logs.max(1, keepdims=True))
             now /= now.sum(1, keepdims=True)
             moved = np.abs(now - truth).max()

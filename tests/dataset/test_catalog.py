@@ -92,7 +92,8 @@ def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp
         )
         connection.exec_driver_sql("INSERT INTO records (id, revision) VALUES ('gs-1', 1)")
         connection.exec_driver_sql(
-            "INSERT INTO revisions VALUES ('gs-1', 1, '{\"event\": {\"type\": \"protest\"}}', '[]', '', 'agreement', '')"
+            "INSERT INTO revisions "
+            "VALUES ('gs-1', 1, '{\"event\": {\"type\": \"protest\"}}', '[]', '', 'agreement', '')"
         )
     catalog.require_current()
     assert catalog.version() == HEAD
