@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from gatherset.dataset.catalog.tables import annotators, properties
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.timestamps import now
+from gatherset.dataset.workspace import Workspace
 
 MAX_NAME = 100  # characters
 _NAMES = sa.select(annotators.c.name).order_by(annotators.c.id)
@@ -32,6 +33,14 @@ def annotator_id(connection: Connection, name: str) -> int:
 def known_annotator(connection: Connection, name: str) -> int:
     """The number of an annotator who has been seen before."""
     return int(connection.execute(_BY_NAME, {"name": stored_name(connection, name)}).scalar_one())
+
+
+def resting(workspace: Workspace, name: str) -> str | None:
+    """Why the queue hands nothing to the annotator called `name`; None where it does."""
+    with workspace.catalog.read() as connection:
+        query = sa.select(annotators.c.paused, annotators.c.retired)
+        row = connection.execute(query.where(annotators.c.name == stored_name(connection, name))).one_or_none()
+    return None if row is None else row.retired or row.paused
 
 
 def stored_name(connection: Connection, name: str) -> str:

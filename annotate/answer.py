@@ -67,10 +67,10 @@ def read_answer(document: Any) -> Answer:
 def _read(given: Any) -> Answer:
     if type(given) is not dict or any(type(given.get(name, [])) is not list for name in _LISTS):
         raise TypeError("not an answer")
-    captions = tuple(_text(text) for text in given.get("captions", ()))
+    captions = tuple(read_text(text) for text in given.get("captions", ()))
     suggested = tuple(given.get("suggested", ()))
     overruled = tuple(
-        Overruled(_text(entry["rule"]), entry["caption"], _text(entry["reason"]))
+        Overruled(read_text(entry["rule"]), entry["caption"], read_text(entry["reason"]))
         for entry in given.get("overruled", ())
     )
     numbers = (*suggested, *(entry.caption for entry in overruled), given.get("confidence"))
@@ -84,19 +84,20 @@ def _read(given: Any) -> Answer:
     if said is not None and type(said) is not bool:
         raise TypeError("not yes or no")
     return Answer(
-        kind=_text(given["kind"]),
+        kind=read_text(given["kind"]),
         is_gathering=said,
-        event_type=None if given.get("event_type") is None else _text(given["event_type"]),
+        event_type=None if given.get("event_type") is None else read_text(given["event_type"]),
         captions=captions,
         confidence=given.get("confidence"),
-        flags=tuple(sorted({_text(flag) for flag in given.get("flags", ())})),
-        note=_text(given.get("note", "")),
+        flags=tuple(sorted({read_text(flag) for flag in given.get("flags", ())})),
+        note=read_text(given.get("note", "")),
         suggested=suggested,
         overruled=overruled,
     )
 
 
-def _text(value: Any) -> str:
+def read_text(value: Any) -> str:
+    """A text that a browser sent. Raises TypeError or ValueError for what is none, is too long or cannot be stored."""
     if type(value) is not str or len(value) > MAX_TEXT:
         raise TypeError("not a text")
     value.encode()  # half a surrogate pair cannot be stored; the UnicodeEncodeError is a ValueError

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from gatherset.annotate.answer import Answer, check_answer
 from gatherset.annotate.gold import set_gold
-from gatherset.annotate.submissions import store
+from gatherset.annotate.submissions import IMPORTED, store
 from gatherset.dataset.catalog.tables import images, tasks
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
@@ -143,7 +143,7 @@ def _store_row(
 ) -> None:
     own = _own_tasks(row, known, report)
     for answer in _checked(workspace, row, own, report):
-        stored = store(connection, workspace, own[answer.kind], annotator, answer, key=f"import-{uuid.uuid4()}")
+        stored = store(connection, workspace, own[answer.kind], annotator, answer, key=f"{IMPORTED}{uuid.uuid4()}")
         report.stored += stored.new
         report.present += not stored.new
         if stored.late:

@@ -1,4 +1,4 @@
-"""The shell commands of annotation: app, submissions, gold."""
+"""The shell commands of annotation: app, submissions, gold, agreement."""
 
 from __future__ import annotations
 
@@ -100,6 +100,33 @@ def scores(workspace: Path | None, as_json: bool) -> None:
         say(f"{name}: {right} of {count} right")
     if not found:
         say("Nobody has answered an image of known answer yet.")
+
+
+@click.command()
+@click.option("--export", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to a CSV file too.")
+@workspace_option
+@json_option
+def agreement(export: Path | None, workspace: Path | None, as_json: bool) -> None:
+    """Say how far the annotators agree: overall, per answer, per pair and per annotator.
+
+    Krippendorff's alpha (1: always, 0: no more than chance), the share of equal answers beside it, and the estimate
+    of Dawid and Skene as a second opinion. docs/review.md explains them. Retired work is left out.
+
+    Example: gatherset agreement --export agreement.csv
+    """
+    from gatherset.annotate.agreement_report import agreement_report, as_csv, text_lines
+    from gatherset.dataset.workspace import Workspace
+
+    document = agreement_report(Workspace.open(workspace))
+    if export:
+        partial = export.with_name(f"{export.name}.partial")
+        partial.write_text(as_csv(document), encoding="utf-8")
+        partial.replace(export)
+    if as_json:
+        print_json(document)
+        return
+    for line in text_lines(document):
+        say(line)
 
 
 @click.command()

@@ -9,14 +9,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, RowMapping
 
+from gatherset.annotate.reasons import SETTLED_BY_AGREEMENT, send_to_review, settle
 from gatherset.annotate.suggestions import MODEL
-from gatherset.dataset.catalog.tables import annotators, images, records, submissions, tasks
+from gatherset.dataset.catalog.tables import annotators, decisions, images, records, submissions, tasks
 from gatherset.dataset.records import Record, add_revision, caption, make_record
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.validation import record_errors
 from gatherset.dataset.workspace import Workspace
 
+AGREEMENT = "agreement"  # who decided, where no reviewer did
 # What annotators say about the image itself; "unsure" is about the annotator and stays with the answer.
 IMAGE_FLAGS = frozenset({"sensitive", "wrong_orientation", "personal_data"})
 _newer = submissions.alias()
@@ -26,13 +28,17 @@ _CURRENT_ANSWERS = (
         submissions.c.id,
         submissions.c.answer,
         tasks.c.kind,
+        submissions.c.task_id,
+        submissions.c.submitted_at,
         annotators.c.id.label("person"),
+        annotators.c.name,
         annotators.c.pseudonym,
     )
     .join(tasks, tasks.c.id == submissions.c.task_id)
     .join(annotators, annotators.c.id == submissions.c.annotator_id)
     .where(
         tasks.c.image_id == sa.bindparam("image"),
+        annotators.c.retired.is_(None),
         ~sa.exists().where(
             _newer.c.task_id == submissions.c.task_id,
             _newer.c.annotator_id == submissions.c.annotator_id,
@@ -40,6 +46,12 @@ _CURRENT_ANSWERS = (
         ),
     )
     .order_by(submissions.c.id)
+)
+_LAST_DECISION = (
+    sa.select(decisions.c.kind)
+    .where(decisions.c.image_id == sa.bindparam("image"))
+    .order_by(decisions.c.id.desc())
+    .limit(1)
 )
 
 
@@ -53,27 +65,31 @@ def majority(votes: Mapping[Any, int], needed: int) -> Any:
 def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
     """Bring the tasks of an image up to date with its answers, and make its record when all is agreed.
 
-    A record that exists stays as it is: only a review changes it. What annotators flag holds for the image at once.
+    What exists as a record or was rejected by a reviewer stays as it is: only a review changes it. What annotators
+    flag holds for the image at once.
     """
     answers = current_answers(connection, image_id)
     _take_flags(connection, image_id, answers)
     if connection.execute(sa.select(records.c.id).where(records.c.id == image_id)).scalar() is not None:
         return
+    if connection.execute(_LAST_DECISION, {"image": image_id}).scalar() == "rejected":
+        return
     image = connection.execute(sa.select(images).where(images.c.id == image_id)).mappings().one()
     own_tasks = {row.kind: row for row in connection.execute(sa.select(tasks).where(tasks.c.image_id == image_id))}
     needed = workspace.settings.queue.overlap
     screened = "screen" in own_tasks
-    gathering = majority(_gathering_votes(answers, screened=screened), needed)
-    event_votes = _event_votes(answers)
+    gathering = majority(gathering_votes(answers, screened=screened), needed)
+    event_votes = type_votes(answers)
     event_type = majority(event_votes, needed)
     rejected = now() if gathering is False else None
     if bool(rejected) != bool(image["rejected"]):
         connection.execute(sa.update(images).where(images.c.id == image_id).values(rejected=rejected))
     if rejected:
         connection.execute(sa.update(tasks).where(tasks.c.image_id == image_id).values(state="done"))
+        settle(connection, image_id)
         return
     typed = event_type is not None and (screened or gathering is True)
-    captions = _captions(workspace, image, event_type, answers)
+    captions = agreed_captions(workspace, image, event_type, answers)
     enough = "caption" not in own_tasks or len(captions) >= workspace.settings.captions_per_image
     settled = {"screen": gathering is True, "event": typed, "caption": typed and enough}
     for kind, task in own_tasks.items():
@@ -94,8 +110,14 @@ def _take_flags(connection: Connection, image_id: str, answers: Sequence[RowMapp
     if left := (known & IMAGE_FLAGS) - said:
         ever = sa.select(submissions.c.answer).join(tasks).where(tasks.c.image_id == image_id)
         flags -= {flag for answer in connection.execute(ever).scalars() for flag in answer["flags"]} & left
-    if flags != known:
-        connection.execute(sa.update(images).where(images.c.id == image_id).values(flags=sorted(flags)))
+    if flags == known:
+        return
+    connection.execute(sa.update(images).where(images.c.id == image_id).values(flags=sorted(flags)))
+    if flags - known:
+        named = ", ".join(sorted(flags - known)).replace("_", " ")
+        send_to_review(connection, image_id, f"flagged: {named}", cause="flag")
+    elif not flags & IMAGE_FLAGS:
+        settle(connection, image_id, ["flag"])
 
 
 def current_answers(connection: Connection, image_id: str) -> Sequence[RowMapping]:
@@ -103,7 +125,7 @@ def current_answers(connection: Connection, image_id: str) -> Sequence[RowMappin
     return connection.execute(_CURRENT_ANSWERS, {"image": image_id}).mappings().all()
 
 
-def _gathering_votes(answers: Sequence[RowMapping], *, screened: bool) -> Counter[bool]:
+def gathering_votes(answers: Sequence[RowMapping], *, screened: bool) -> Counter[bool]:
     """One vote an annotator, the latest. Where nobody screens, choosing a type says that it is a gathering."""
     votes: dict[int, bool] = {}
     for row in answers:
@@ -115,7 +137,7 @@ def _gathering_votes(answers: Sequence[RowMapping], *, screened: bool) -> Counte
     return Counter(votes.values())
 
 
-def _event_votes(answers: Sequence[RowMapping]) -> Counter[str]:
+def type_votes(answers: Sequence[RowMapping]) -> Counter[str]:
     """One vote an annotator, the latest type that they did not choose in an answer that says it is no gathering."""
     votes: dict[int, str] = {}
     for row in answers:
@@ -132,7 +154,8 @@ def _advance(connection: Connection, workspace: Workspace, task: Any, state: str
         if task.overlap < workspace.settings.queue.max_overlap:
             values["overlap"] = task.overlap + 1
         else:
-            send_to_review(connection, task.image_id, f"{task.answers} annotators disagree on the {task.kind} task")
+            note = f"{task.answers} annotators disagree on the {task.kind} task"
+            send_to_review(connection, task.image_id, note, evidence=task.kind)
             values["state"] = "done"
     if any(getattr(task, name) != value for name, value in values.items()):
         connection.execute(sa.update(tasks).where(tasks.c.id == task.id).values(values))
@@ -143,12 +166,17 @@ def _keep(connection: Connection, workspace: Workspace, record: Record, ids: Seq
     context = Context(workspace.settings, workspace.taxonomy, splits_assigned=False)
     if findings := record_errors(record, context):
         note = "; ".join(f"{finding.rule}: {finding.message}" for finding in findings)
-        send_to_review(connection, record["id"], note)
+        send_to_review(connection, record["id"], note, cause="rule")
         return
-    add_revision(connection, record, submissions=ids, reason="the annotators agree", decided_by="agreement")
+    add_revision(connection, record, submissions=ids, reason="the annotators agree", decided_by=AGREEMENT)
+    settle(connection, record["id"], SETTLED_BY_AGREEMENT)
+    votes, own = record["event"]["votes"], record["event"]["votes"].get(record["event"]["type"], 0)
+    if own < workspace.settings.rules.min_agreement * sum(votes.values()):
+        note = f"{own} of {sum(votes.values())} votes went to {record['event']['type']}"
+        send_to_review(connection, record["id"], note, cause="low agreement")
 
 
-def _captions(
+def agreed_captions(
     workspace: Workspace, image: RowMapping, event_type: str | None, answers: Sequence[RowMapping]
 ) -> list[dict[str, Any]]:
     """The captions that the answers give the image; the imported ones where nobody wrote or corrected any.
@@ -158,15 +186,15 @@ def _captions(
     """
     written = [row for row in answers if row["answer"]["captions"] and row["answer"]["is_gathering"] is not False]
     if workspace.settings.captions_per_submission == 1 and any(row["kind"] == "caption" for row in written):
-        singles = [_written(row, image)[0] for row in written if row["kind"] == "caption"]
+        singles = [written_captions(row, image)[0] for row in written if row["kind"] == "caption"]
         return singles[: workspace.settings.captions_per_image]
     for row in written:
         if row["answer"]["event_type"] == event_type:
-            return _written(row, image)
+            return written_captions(row, image)
     return [dict(entry) for entry in image["captions"]]
 
 
-def _written(row: RowMapping, image: RowMapping) -> list[dict[str, Any]]:
+def written_captions(row: RowMapping, image: RowMapping) -> list[dict[str, Any]]:
     """The captions of an answer with their origins: own words, a suggestion taken over, or imported and kept."""
     imported = {entry["text"]: entry for entry in image["captions"]} if row["kind"] == "event" else {}
     taken = row["answer"].get("suggested", [])
@@ -179,14 +207,3 @@ def _written(row: RowMapping, image: RowMapping) -> list[dict[str, Any]]:
         else:
             entries.append(caption(text, origin="human", author=row["pseudonym"], verified=True))
     return entries
-
-
-def send_to_review(connection: Connection, image_id: str, note: str) -> None:
-    """Put the image before a reviewer, with the reason; one that was closed meanwhile is opened again."""
-    there = sa.select(tasks.c.id).where(tasks.c.image_id == image_id, tasks.c.kind == "review")
-    review = connection.execute(there).scalar()
-    if review is not None:
-        connection.execute(sa.update(tasks).where(tasks.c.id == review).values(state="open", note=note))
-    else:
-        row = {"image_id": image_id, "kind": "review", "state": "open", "overlap": 1, "answers": 0, "note": note}
-        connection.execute(sa.insert(tasks).values(row))

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from gatherset.annotate.annotators import known_annotator
+from gatherset.annotate.annotators import known_annotator, resting
 from gatherset.annotate.answer import Answer, box_of, findings_so_far
 from gatherset.annotate.drafts import own_version, read_draft
 from gatherset.annotate.gold import practice_place
 from gatherset.annotate.own_work import kept_drafts, past_work, progress_of
 from gatherset.annotate.queue import Task, next_task, read_task, task_after
+from gatherset.annotate.returns import returned
 from gatherset.annotate.suggestions import suggestions_for
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.images import SUFFIX
@@ -33,8 +34,15 @@ def next_desk(workspace: Workspace, annotator: str) -> dict[str, Any]:
     """The desk with the annotator's next task; `task` is None where nothing is left for them."""
     task = next_task(workspace, annotator)
     if task is None:
-        return {"task": None, **_standing(workspace, annotator)}
-    return _desk(workspace, annotator, task)
+        return {"task": None, "rest": resting(workspace, annotator), **_standing(workspace, annotator)}
+    desk = _desk(workspace, annotator, task)
+    with workspace.catalog.read() as connection:
+        back = returned(connection, task.id, known_annotator(connection, annotator))
+    if back is None:
+        return desk
+    # What a reviewer sent back is corrected like any earlier answer, with the comment beside it.
+    [past] = past_work(workspace, annotator, task=task.id, limit=1)
+    return {**desk, "correcting": past.submission, "answer": past.answer, "returned": asdict(back)}
 
 
 def earlier_desk(workspace: Workspace, annotator: str, *, before: int | None = None) -> dict[str, Any] | None:

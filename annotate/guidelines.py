@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+from gatherset.annotate.desk import image_url
+from gatherset.annotate.discussions import Discussion, decided_cases
 from gatherset.dataset.workspace import Workspace
 
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^])")  # what Markdown, or Streamlit's own marks, would read
 FILE = "guidelines.md"
 DEFAULT = """\
 # How to annotate
@@ -33,7 +38,24 @@ Flag what is graphic or sensitive, lies on its side, or shows personal data: a n
 
 
 def guidelines(workspace: Workspace) -> str:
-    """Markdown. Whoever can write the workspace's file is trusted with it."""
+    """Markdown, with the cases that the team has decided at its end."""
+    return _written(workspace) + "".join(map(_case, decided_cases(workspace)))
+
+
+def _case(one: Discussion) -> str:
+    """A decided case. Its words are people's, not Markdown."""
+    picture = "" if one.sensitive else f"![The picture of this case]({image_url(one.sha256, one.format)})\n\n"
+    title = "\n\n## A decided case\n\n"
+    decision, by = _plain(one.decision or ""), _plain(one.decided_by or "")
+    return f"{title}{picture}*{_plain(one.question)}*\n\n**{decision}** ({by})\n"
+
+
+def _plain(text: str) -> str:
+    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+
+
+def _written(workspace: Workspace) -> str:
+    """The workspace's own file, or the default. Whoever can write that file is trusted with it."""
     own = workspace.root / FILE
     if own.is_file():
         return own.read_text(encoding="utf-8", errors="replace")

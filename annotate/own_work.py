@@ -74,8 +74,10 @@ def progress_of(connection: Connection, annotator: str) -> Progress:
     return Progress(connection.execute(today).scalar_one(), connection.execute(own).scalar_one())
 
 
-def past_work(workspace: Workspace, annotator: str, *, before: int | None = None, limit: int = 20) -> list[Past]:
-    """The annotator's current submissions, the latest first; those older than the submission `before`, if given."""
+def past_work(
+    workspace: Workspace, annotator: str, *, before: int | None = None, task: int | None = None, limit: int = 20
+) -> list[Past]:
+    """The annotator's current submissions, the latest first: those older than `before`, or to one task, if given."""
     newer = submissions.alias()
     query = (
         sa.select(
@@ -105,6 +107,8 @@ def past_work(workspace: Workspace, annotator: str, *, before: int | None = None
     )
     if before is not None:
         query = query.where(submissions.c.id < before)
+    if task is not None:
+        query = query.where(submissions.c.task_id == task)
     with workspace.catalog.read() as connection:
         query = query.where(annotators.c.name == stored_name(connection, annotator))
         return [
@@ -135,6 +139,7 @@ def kept_drafts(connection: Connection, annotator: str) -> list[KeptDraft]:
         .outerjoin(gold, gold.c.task_id == tasks.c.id)
         .where(
             annotators.c.name == stored_name(connection, annotator),
+            tasks.c.kind != "review",  # a reviewer's draft waits in the review
             (tasks.c.state != "open") | (tasks.c.answers >= tasks.c.overlap) | laid_aside,
             gold.c.task_id.is_(None),
             ~sa.exists().where(

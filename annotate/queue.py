@@ -10,16 +10,18 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id, known_annotator
-from gatherset.annotate.consensus import send_to_review
+from gatherset.annotate.reasons import send_to_review
 from gatherset.dataset.catalog.tables import (
     FRESH,
     STARTED,
+    URGENT,
     annotators,
     drafts,
     gold,
     images,
     leases,
     practice_answers,
+    returns,
     skips,
     submissions,
     tasks,
@@ -53,12 +55,15 @@ class Task:
 def next_task(workspace: Workspace, annotator: str) -> Task | None:
     """The task that `annotator` holds, else the next one for them, leased; None where nothing is left for them.
 
-    First the practice round, then whatever they have begun and could not finish, then images that wait for one more
-    answer, then fresh ones; images with a known answer are mixed in at the workspace's rate. Nobody gets an image's
-    task twice, and no more than `overlap` annotators hold or have answered it at once.
+    First the practice round, then what a reviewer has sent back, then whatever they have begun and could not finish,
+    then what the lead has put first, images that wait for one more answer, and fresh ones; images with a known answer
+    are mixed in at the workspace's rate. Nobody gets an image's task twice unless it is sent back, and no more than
+    `overlap` annotators hold or have answered it at once. Nothing is left for one who is paused or retired.
     """
     with workspace.catalog.write() as connection:
         person = annotator_id(connection, annotator)
+        if connection.execute(_RESTING, {"person": person}).scalar() is not None:
+            return None
         connection.execute(sa.delete(leases).where(leases.c.expires_at < now()))
         chosen = _begun(connection, person) or _choose(connection, workspace, person)
         if chosen is None:
@@ -128,7 +133,8 @@ def skip(workspace: Workspace, task_id: int, annotator: str, reason: str) -> Non
         given = connection.execute(sa.select(skips.c.reason).where(skips.c.task_id == task_id)).scalars().all()
         if task.state == "open" and len(given) >= workspace.settings.queue.overlap:
             connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(state="done"))
-            send_to_review(connection, task.image_id, f"{len(given)} annotators skipped it: {'; '.join(given)}")
+            note = f"{len(given)} annotators skipped it: {'; '.join(given)}"
+            send_to_review(connection, task.image_id, note, cause="skipped", evidence=task.kind)
 
 
 def _asked_task(connection: Connection, task_id: int) -> Any:
@@ -194,6 +200,7 @@ _HELD = (
     .outerjoin(gold, gold.c.task_id == tasks.c.id)
     .where(
         leases.c.annotator_id == sa.bindparam("person"),
+        tasks.c.kind.in_(ANNOTATED),
         (tasks.c.state == "open") | gold.c.task_id.is_not(None),
         ~_of_person(submissions),
         ~_of_person(practice_answers),
@@ -202,6 +209,19 @@ _HELD = (
     )
     .order_by(leases.c.task_id)
     .limit(1)
+)
+_RETURNED = (
+    sa.select(returns.c.task_id)
+    .where(
+        returns.c.annotator_id == sa.bindparam("person"),
+        returns.c.answered_at.is_(None),
+        returns.c.task_id != sa.bindparam("but"),
+    )
+    .order_by(returns.c.decision_id, returns.c.task_id)
+    .limit(1)
+)
+_RESTING = sa.select(annotators.c.id).where(
+    annotators.c.id == sa.bindparam("person"), annotators.c.paused.is_not(None) | annotators.c.retired.is_not(None)
 )
 _BEGUN = (
     sa.select(tasks.c.id)
@@ -216,6 +236,7 @@ _BEGUN = (
     .limit(1)
 )
 # The conditions of the partial indexes stand here in the same words, else the database would not use them.
+_URGENT = sa.select(tasks.c.id).where(sa.text(URGENT), _IS_FREE).order_by(tasks.c.id).limit(1)
 _FRESH = sa.select(tasks.c.id).where(sa.text(FRESH), _IS_FREE).order_by(tasks.c.id).limit(1)
 _window = (
     sa.select(tasks.c.id)
@@ -250,11 +271,12 @@ _LAST_SUBMISSION = sa.select(sa.func.max(submissions.c.id)).where(submissions.c.
 
 
 def _begun(connection: Connection, person: int, *, but: int = 0) -> int | None:
-    """What the person is in the midst of: the practice round, the task they hold, a text that they could not finish.
+    """What the person is in the midst of: the practice round, what came back to them, the task they hold, a text that
+    they could not finish.
 
     A reload, or a second tab, shows the same task again.
     """
-    for query in (_PRACTICE, _HELD, _BEGUN):
+    for query in (_PRACTICE, _RETURNED, _HELD, _BEGUN):
         task = connection.execute(query, {"person": person, "but": but}).scalar()
         if task is not None:
             return int(task)
@@ -282,11 +304,14 @@ def _is_time_for_gold(connection: Connection, workspace: Workspace, person: int)
 def _waiting(connection: Connection, person: int, *, but: int = 0) -> tuple[int | None, int]:
     """The next task that nobody holds for the person, and how far they have then looked through the started ones.
 
-    First one that others have begun, among the next few from where the person last looked: only a few, so that one who
-    has answered half a million images is not kept waiting while fresh ones are there. Then a fresh one; then once round
-    through all that is begun.
+    First what the lead has put first. Then one that others have begun, among the next few from where the person last
+    looked: only a few, so that one who has answered half a million images is not kept waiting while fresh ones are
+    there. Then a fresh one; then once round through all that is begun.
     """
     position = _position(connection, person)
+    urgent = connection.execute(_URGENT, {"person": person, "but": but}).scalar()
+    if urgent is not None:
+        return int(urgent), position
     count, end = connection.execute(_WINDOW_END, {"position": position}).one()
     if count and (near := _started_between(connection, person, position, end, but)):
         return near, near

@@ -1,4 +1,4 @@
-"""The routes that the annotation page speaks to: the next task, drafts, submissions, skips, corrections, practice.
+"""The routes that the pages speak to: the next task, drafts, submissions, skips, corrections, practice; reviews.
 
 They are apart from Streamlit's own conversation with the page so that a keystroke costs a few milliseconds, and so that
 a browser can send again what a dying server did not acknowledge. JSON comes in and goes out.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -16,21 +17,32 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gatherset.annotate.access import visitor
+from gatherset.annotate.access import may, visitor
 from gatherset.annotate.annotators import one_name
-from gatherset.annotate.answer import check_answer, read_answer
+from gatherset.annotate.answer import MAX_TEXT, check_answer, read_answer
 from gatherset.annotate.desk import earlier_desk, next_desk, remarks, shown
+from gatherset.annotate.discussions import raise_discussion
 from gatherset.annotate.drafts import AnsweredError, NewerDraftError, save_draft
 from gatherset.annotate.gold import practise
 from gatherset.annotate.own_work import discard_draft
 from gatherset.annotate.queue import skip
+from gatherset.annotate.review import ChangedError, decide_review, read_verdict, send_back
+from gatherset.annotate.review_desk import (
+    NewerVerdictError,
+    next_review_desk,
+    opened_desk,
+    save_verdict,
+    verdict_remarks,
+)
+from gatherset.annotate.review_queue import gather
 from gatherset.annotate.server import open_workspace
-from gatherset.annotate.submissions import AnsweredMeanwhileError, GoneError, RefusedError, submit
+from gatherset.annotate.submissions import IMPORTED, AnsweredMeanwhileError, GoneError, RefusedError, submit
 from gatherset.dataset.errors import GathersetError, InputError
 from gatherset.dataset.findings import errors
 from gatherset.dataset.workspace import Workspace
 
 Body = Mapping[str, Any]
+Act = Callable[[Workspace, str, Body], dict[str, Any]]
 MAX_BYTES = 200_000  # of a request: twenty captions with their reasons, several times over
 
 
@@ -86,14 +98,69 @@ def back(workspace: Workspace, annotator: str, body: Body) -> dict[str, Any]:
     return earlier_desk(workspace, annotator, before=None if before is None else int(before)) or {"task": None}
 
 
+def next_to_review(workspace: Workspace, reviewer: str, body: Body) -> dict[str, Any]:
+    if body.get("gather"):
+        gather(workspace)
+    return next_review_desk(workspace, reviewer, later=_later(body))
+
+
+def opened(workspace: Workspace, reviewer: str, body: Body) -> dict[str, Any]:
+    return opened_desk(workspace, reviewer, str(body["image"])[:500].strip())
+
+
+def verdict(workspace: Workspace, reviewer: str, body: Body) -> dict[str, Any]:
+    """Keeps the draft of a decision, once something was changed in it, and says what the rules would."""
+    given, revision = read_verdict(body["verdict"]), int(body["revision"])
+    if body["keep"]:
+        revision = save_verdict(workspace, str(body["image"]), reviewer, given, revision=revision)
+    return {"revision": revision, "findings": verdict_remarks(workspace, given)}
+
+
+def decision(workspace: Workspace, reviewer: str, body: Body) -> dict[str, Any]:
+    """Stores the decision and hands out the next image in the same breath."""
+    image, given = str(body["image"]), read_verdict(body["verdict"])
+    decided = decide_review(workspace, image, reviewer, given, key=_key(body), version=str(body["seen"]))
+    return {"decided": asdict(decided), **next_review_desk(workspace, reviewer, later=_later(body))}
+
+
+def sent_back(workspace: Workspace, reviewer: str, body: Body) -> dict[str, Any]:
+    names, comment = [str(name) for name in body["names"]], str(body["comment"])[:MAX_TEXT]
+    image, version = str(body["image"]), str(body["seen"])
+    decided = send_back(workspace, image, reviewer, names, comment, key=_key(body), version=version)
+    return {"decided": asdict(decided), **next_review_desk(workspace, reviewer, later=_later(body))}
+
+
+def discussed(workspace: Workspace, reviewer: str, body: Body) -> dict[str, Any]:
+    raise_discussion(workspace, str(body["image"]), reviewer, str(body["question"])[:MAX_TEXT])
+    return {}
+
+
+def _later(body: Body) -> list[int]:
+    later = body.get("later", [])
+    if type(later) is not list or len(later) > 500 or any(type(n) is not int or not 0 <= n < 2**63 for n in later):
+        raise ValueError(later)
+    return later
+
+
 def _key(body: Body) -> str:
     key = str(body["key"])
-    if not 8 <= len(key) <= 100:
+    if not 8 <= len(key) <= 100 or key.startswith(IMPORTED):
         raise ValueError(key)
     return key
 
 
-def _route(path: str, act: Callable[[Workspace, str, Body], dict[str, Any]]) -> Route:
+def _reviewing(act: Act) -> Act:
+    """`act` for those who may review, and nobody else."""
+
+    def allowed(workspace: Workspace, name: str, body: Body) -> dict[str, Any]:
+        if not may(workspace, name, "review"):
+            raise InputError("only reviewers may do this", "Ask the lead of the team")
+        return act(workspace, name, body)
+
+    return allowed
+
+
+def _route(path: str, act: Act) -> Route:
     async def endpoint(request: Request) -> Response:
         data = b""
         async for chunk in request.stream():
@@ -105,7 +172,7 @@ def _route(path: str, act: Callable[[Workspace, str, Body], dict[str, Any]]) -> 
     return Route(path, endpoint, methods=["POST"])
 
 
-def _answer(act: Callable[[Workspace, str, Body], dict[str, Any]], request: Request, data: bytes) -> Response:
+def _answer(act: Act, request: Request, data: bytes) -> Response:
     workspace = open_workspace()
     try:
         name = visitor(workspace, request.cookies)
@@ -121,6 +188,11 @@ def _answer(act: Callable[[Workspace, str, Body], dict[str, Any]], request: Requ
     except NewerDraftError as error:
         newer = {"content": error.draft.content, "revision": error.draft.revision}
         return _no(409, "newer", error.what, error.next_step, draft=newer)
+    except NewerVerdictError as error:
+        newer = {"content": error.content, "revision": error.revision}
+        return _no(409, "newer", error.what, error.next_step, draft=newer)
+    except ChangedError as error:
+        return _no(409, "changed", error.what, error.next_step)
     except AnsweredError as error:
         return _no(409, "answered", error.what, error.next_step)
     except AnsweredMeanwhileError as error:
@@ -161,4 +233,10 @@ ROUTES = [
     _route("/work/skip", skipped),
     _route("/work/discard", discarded),
     _route("/work/back", back),
+    _route("/review/next", _reviewing(next_to_review)),
+    _route("/review/open", _reviewing(opened)),
+    _route("/review/draft", _reviewing(verdict)),
+    _route("/review/decide", _reviewing(decision)),
+    _route("/review/return", _reviewing(sent_back)),
+    _route("/review/discuss", _reviewing(discussed)),
 ]

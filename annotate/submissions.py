@@ -14,6 +14,7 @@ from gatherset.annotate.consensus import decide
 from gatherset.annotate.drafts import drop_draft
 from gatherset.annotate.gold import is_gold
 from gatherset.annotate.queue import ANNOTATED, has_place
+from gatherset.annotate.returns import answer_return, look_again
 from gatherset.annotate.suggestions import accepted
 from gatherset.dataset.catalog.tables import leases, submissions, tasks
 from gatherset.dataset.errors import SubmissionError
@@ -21,6 +22,8 @@ from gatherset.dataset.findings import Finding
 from gatherset.dataset.records import current_record
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
+
+IMPORTED = "import-"  # how the keys of answers begin that came in a file, all at once
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,9 @@ def store(
     document = replace(answer, suggested=suggested).document()
     if last is not None and last.answer == document:
         drop_draft(connection, task_id, person)
+        if answer_return(connection, task_id, person):  # they stand by what they said
+            connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
+            look_again(connection, task.image_id, f"{annotator} stands by the answer")
         return Stored(last.id, new=False)
     if version is not None:
         _require_place(connection, workspace, task_id, person, version, last)
@@ -120,7 +126,10 @@ def store(
         return Stored(new, new=True)  # its answer is known: this one decides nothing
     if last is None:
         connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(answers=tasks.c.answers + 1))
+    came_back = answer_return(connection, task_id, person)
     decide(connection, workspace, task.image_id)
+    if came_back:
+        look_again(connection, task.image_id, f"{annotator} has answered again")
     return Stored(new, new=True, late=_contradicts_record(connection, task.image_id, answer))
 
 

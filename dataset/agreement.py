@@ -7,7 +7,8 @@ Alpha-Reliability", section C), the share of agreeing pairs beside it, and Dawid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 RESAMPLES = 1000
 BLOCK = 10_000_000  # numbers in memory at once while resampling
 Counts = NDArray[np.float64]
+Column = NDArray[np.int64]  # [answers] numbers
+Names = Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -53,26 +56,83 @@ class Agreement:
     """What can be said of a set of answers. A unit that one annotator answered twice counts their last answer."""
 
     def __init__(self, answers: Iterable[Answer]) -> None:
-        self._values = {(answer.unit, answer.annotator): answer.value for answer in answers}
-        self.annotators = sorted({annotator for _, annotator in self._values})
-        self.values = sorted(set(self._values.values()))
-        self.units = sorted({unit for unit, _ in self._values})
+        last = {(answer.unit, answer.annotator): answer.value for answer in answers}
+        given = list(last.values())
+        self._fill([unit for unit, _ in last], [annotator for _, annotator in last], given)
+
+    @classmethod
+    def of_codes(
+        cls, units: Column, unit_names: Names, annotators: Column, names: Names, values: Column, value_names: Names
+    ) -> Agreement:
+        """The same of answers in columns of numbers, each the place in the names behind it.
+
+        No two of them are one annotator's to one unit.
+        """
+        made = cls.__new__(cls)
+        made.units, made._unit = _used(units, unit_names)
+        made.annotators, made._annotator = _used(annotators, names)
+        made.values, made._value = _used(values, value_names)
+        return made
+
+    def _fill(self, units: Sequence[str], annotators: Sequence[str], values: Sequence[str]) -> None:
+        self.units, self._unit = _numbered(units)
+        self.annotators, self._annotator = _numbered(annotators)
+        self.values, self._value = _numbered(values)
 
     @cached_property
     def _table(self) -> NDArray[np.int32]:
         """[units, annotators] the number of the value, -1 where there is none."""
         table = np.full((len(self.units), len(self.annotators)), -1, dtype=np.int32)
-        unit_of = {unit: number for number, unit in enumerate(self.units)}
-        annotator_of = {annotator: number for number, annotator in enumerate(self.annotators)}
-        value_of = {value: number for number, value in enumerate(self.values)}
-        for (unit, annotator), value in self._values.items():
-            table[unit_of[unit], annotator_of[annotator]] = value_of[value]
+        table[self._unit, self._annotator] = self._value
         return table
 
     @cached_property
+    def _everybody(self) -> Counts:
+        """[units, values] how many annotators gave each value."""
+        cells = np.bincount(self._unit * len(self.values) + self._value, minlength=len(self.units) * len(self.values))
+        return cells.reshape(len(self.units), len(self.values)).astype(np.float64)
+
+    @cached_property
     def _counts(self) -> Counts:
-        """[units, values] how many annotators gave each value; units that fewer than two answered are left out."""
-        return _pairable(_count(self._table, len(self.values)))
+        """The same of the units that two annotators or more have answered."""
+        return _pairable(self._everybody)
+
+    @property
+    def answers(self) -> int:
+        """How many there are."""
+        return len(self._unit)
+
+    @property
+    def compared(self) -> int:
+        """The units that two annotators or more have answered."""
+        return len(self._counts)
+
+    def ballots(self, units: Iterable[int] | None = None) -> dict[str, Counter[str]]:
+        """{unit: how many annotators gave each value}: of all units, or of these numbers, in their order."""
+        chosen = np.arange(len(self.units)) if units is None else np.fromiter(units, dtype=np.int64)
+        found: dict[str, Counter[str]] = {self.units[unit]: Counter() for unit in chosen}
+        counts = self._everybody[chosen]
+        for row, value in zip(*counts.nonzero(), strict=True):
+            found[self.units[chosen[row]]][self.values[value]] = int(counts[row, value])
+        return found
+
+    def most_disputed(self, most: int) -> dict[str, Counter[str]]:
+        """The ballots of the units on which the annotators disagree most, by the entropy of the votes, in that order."""
+        total = self._everybody.sum(1)
+        shares = self._everybody / total[:, None]
+        entropy = -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(1).round(9)
+        order = np.lexsort((np.arange(len(total)), -total, -entropy))[:most]
+        return self.ballots(order[entropy[order] > 0])
+
+    def with_others(self) -> dict[str, float]:
+        """{annotator: the mean share of the others' values that are the same}, of who shares a unit with another."""
+        others = self._everybody.sum(1)[self._unit] - 1
+        same = self._everybody[self._unit, self._value] - 1
+        shared = others > 0
+        sizes = len(self.annotators)
+        number = np.bincount(self._annotator[shared], minlength=sizes)
+        shares = np.bincount(self._annotator[shared], same[shared] / others[shared], minlength=sizes)
+        return {name: float(shares[n] / number[n]) for n, name in enumerate(self.annotators) if number[n]}
 
     @property
     def alpha(self) -> float | None:
@@ -96,12 +156,14 @@ class Agreement:
         if self.alpha is None:
             return None
         random = np.random.default_rng(seed)
-        units, shares = len(self._counts), np.full(len(self._counts), 1 / len(self._counts))
-        at_once = max(1, BLOCK // units)
+        # Units with the same counts are one kind: to draw kinds by how many there are of each is to draw units.
+        kinds, times = np.unique(self._counts, axis=0, return_counts=True)
+        units, shares = len(self._counts), times / len(self._counts)
+        at_once = max(1, BLOCK // len(kinds))
         found: list[float] = []
         for start in range(0, RESAMPLES, at_once):
             weights = random.multinomial(units, shares, size=min(at_once, RESAMPLES - start)).astype(float)
-            found += _alphas(self._counts, weights).tolist()
+            found += _alphas(kinds, weights).tolist()
         defined = np.array([value for value in found if np.isfinite(value)])
         low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
@@ -127,14 +189,14 @@ class Agreement:
         return found
 
     def per_annotator(self) -> list[Annotator]:
-        found = []
+        agreed, found = self.with_others(), []
         for number, name in enumerate(self.annotators):
-            own = self._table[:, number]
-            others = _count(np.delete(self._table, number, axis=1), len(self.values))
-            shared = (own >= 0) & (others.sum(1) > 0)
-            same = others[shared, own[shared]] / others[shared].sum(1)
-            agreed = float(same.mean()) if shared.any() else None
-            found.append(Annotator(name, int((own >= 0).sum()), int(shared.sum()), agreed, _alpha(_pairable(others))))
+            own = self._annotator == number
+            others = self._everybody.copy()
+            others[self._unit[own], self._value[own]] -= 1
+            shared = int((others[self._unit[own]].sum(1) > 0).sum())
+            without = _alpha(_pairable(others))
+            found.append(Annotator(name, int(own.sum()), shared, agreed.get(name), without))
         return found
 
     def confusion(self) -> Counts:
@@ -155,16 +217,22 @@ class Agreement:
         """
         if not self.units:
             raise ValueError("there are no answers")
-        values, table = len(self.values), self._table
-        given = np.stack([table == value for value in range(values)], axis=2).astype(
-            float
-        )  # [units, annotators, values]
-        truth = given.sum(1) / given.sum((1, 2))[:, None]
+        annotators, values = len(self.annotators), len(self.values)
+        # Answers in two orders, so that what belongs together is added up in one stroke.
+        by_unit = np.argsort(self._unit, kind="stable")
+        units_begin = np.searchsorted(self._unit[by_unit], np.arange(len(self.units)))
+        given = self._annotator * values + self._value  # which annotator gave which value
+        by_given = np.argsort(given, kind="stable")
+        seen, given_begin = np.unique(given[by_given], return_index=True)
+        truth = self._everybody / self._everybody.sum(1, keepdims=True)  # [units, values]
         for _ in range(rounds):
             prior = truth.mean(0)
-            errors = np.einsum("ut,uav->atv", truth, given) + 1 / values
-            errors /= errors.sum(2, keepdims=True)
-            logs = np.einsum("uav,atv->ut", given, np.log(errors)) + np.log(np.maximum(prior, 1e-300))
+            counted = np.full((annotators * values, values), 1 / values)  # [annotators and given values, true values]
+            counted[seen] += np.add.reduceat(truth[self._unit[by_given]], given_begin)
+            errors = counted.reshape(annotators, values, values).swapaxes(1, 2)  # [annotators, true, given]
+            errors = errors / errors.sum(2, keepdims=True)
+            likely = np.log(errors).swapaxes(1, 2).reshape(annotators * values, values)
+            logs = np.add.reduceat(likely[given[by_unit]], units_begin) + np.log(np.maximum(prior, 1e-300))
             now = np.exp(logs - logs.max(1, keepdims=True))
             now /= now.sum(1, keepdims=True)
             moved = np.abs(now - truth).max()
@@ -217,6 +285,23 @@ def vote_agreement(ballots: Mapping[tuple[tuple[str, int], ...], int]) -> VoteAg
     return VoteAgreement(
         int(times.sum()), int((times * total).sum()), float(agreed), float(alpha) if np.isfinite(alpha) else None
     )
+
+
+def _numbered(names: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """The different names in order, and for each name its number among them."""
+    different = sorted(set(names))
+    number_of = {name: number for number, name in enumerate(different)}
+    return different, np.fromiter((number_of[name] for name in names), dtype=np.int64, count=len(names))
+
+
+def _used(codes: Column, names: Names) -> tuple[list[str], Column]:
+    """The names that are used, in order, and for each code its place among them."""
+    used = np.unique(codes)
+    known = [names[code] for code in used.tolist()]
+    order = sorted(range(len(known)), key=known.__getitem__)
+    place_of = np.empty(len(used), dtype=np.int64)
+    place_of[order] = np.arange(len(used))
+    return [known[place] for place in order], place_of[np.searchsorted(used, codes)]
 
 
 def _count(table: NDArray[np.int32], values: int) -> Counts:

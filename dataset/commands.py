@@ -171,6 +171,41 @@ def record() -> None:
 
 @record.command()
 @_decision
+@click.option("--caption", "captions", type=(int, str), multiple=True, metavar="NUMBER TEXT", help="Its new text.")
+@click.option("--event-type", metavar="TYPE", help="Its new event type.")
+def edit(
+    record_id: str,
+    captions: tuple[tuple[int, str], ...],
+    event_type: str | None,
+    reason: str,
+    name: str | None,
+    workspace: Path | None,
+) -> None:
+    """Correct captions or the event type of the record RECORD_ID, in a new revision with the reason.
+
+    It is checked before it is stored: an error that was not there before is refused. The next release is a MAJOR one.
+
+    Example: gatherset record edit gs-3f9a1c0b7d2e4a55 --caption 3 "Two drummers lead the march." --reason "A slip"
+    """
+    from gatherset.dataset.corrections import BrokenRuleError, edit
+    from gatherset.dataset.workspace import Workspace
+
+    texts = dict(captions)
+    if len(texts) < len(captions):
+        raise InputError("one caption is given twice", "Give each number once")
+    if not texts and event_type is None:
+        raise InputError("nothing is to be changed", 'Say what: --caption 3 "…", or --event-type TYPE')
+    try:
+        edit(Workspace.open(workspace), record_id, texts, event_type, reason, _who(name))
+    except BrokenRuleError as error:
+        say_findings(error.findings)
+        say(f"{record_id} stays as it is.")
+        finish(True)
+    say(f"{record_id} is corrected: the next release is a MAJOR one.")
+
+
+@record.command()
+@_decision
 @click.argument("rule")
 def waive(record_id: str, rule: str, reason: str, name: str | None, workspace: Path | None) -> None:
     """Excuse the record RECORD_ID from RULE: its finding is counted as waived, and the reason stands in the record.

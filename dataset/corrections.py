@@ -1,16 +1,74 @@
-"""What a maintainer decides about one record: that it may break a rule, or that it leaves the dataset."""
+"""What is decided about one record: that it says something else, may break a rule, or leaves the dataset."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gatherset.dataset.catalog.tables import records
+from gatherset.dataset.catalog.tables import annotators, records
 from gatherset.dataset.errors import InputError
-from gatherset.dataset.records import Record, add_revision, current_record
+from gatherset.dataset.findings import Finding
+from gatherset.dataset.records import Record, add_revision, caption, current_record
 from gatherset.dataset.rules import RULES
+from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.timestamps import now
+from gatherset.dataset.validation import record_errors
 from gatherset.dataset.workspace import Workspace
+
+
+class BrokenRuleError(InputError):
+    """What a record should become breaks rules; `findings` says which."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        super().__init__("; ".join(finding.message for finding in findings), findings[0].next_step)
+
+
+def edit(
+    workspace: Workspace,
+    identity: str,
+    captions: Mapping[int, str],
+    event_type: str | None,
+    reason: str,
+    decided_by: str,
+) -> Record:
+    """Change captions ({number from 1: text}) and the event type (None: stays) of a record, in a new revision.
+
+    Checked before it is stored: raises BrokenRuleError where a rule finds an error that was not there before,
+    InputError for an unknown record, a caption that there is not, an empty reason, and where nothing would change.
+    """
+    reason = said(reason)
+    with workspace.catalog.write() as connection:
+        before = current_record(connection, identity)
+        if before is None:
+            raise _no_record(connection, identity)
+        entries = [dict(entry) for entry in before["captions"]]
+        if wrong := sorted(number for number in captions if not 1 <= number <= len(entries)):
+            raise InputError(
+                f"the record {identity} has no caption {wrong[0]}", f"Its captions are 1 to {len(entries)}"
+            )
+        author = connection.execute(sa.select(annotators.c.pseudonym).where(annotators.c.name == decided_by)).scalar()
+        for number, text in captions.items():
+            if text.strip() != entries[number - 1]["text"]:
+                entries[number - 1] = caption(text.strip(), origin="human", author=author, verified=True)
+        record = {**before, "captions": entries}
+        if event_type is not None and event_type != before["event"]["type"]:
+            record["event"] = {"type": event_type, "votes": {}}  # no votes: a person has decided alone (GS402)
+        if record == before:
+            raise InputError(f"the record {identity} says so already", "Nothing to do")
+        if found := new_errors(workspace, before, record):
+            raise BrokenRuleError(found)
+        add_revision(connection, record, submissions=[], reason=reason, decided_by=decided_by)
+    return record
+
+
+def new_errors(workspace: Workspace, before: Record | None, record: Record) -> list[Finding]:
+    """The errors of `record` on its own that the revision `before` does not have."""
+    context = Context(workspace.settings, workspace.taxonomy, splits_assigned=False)
+    known = {(f.rule, f.message) for f in record_errors(before, context)} if before else set()
+    return [finding for finding in record_errors(record, context) if (finding.rule, finding.message) not in known]
 
 
 def waive(workspace: Workspace, identity: str, rule: str, reason: str, decided_by: str) -> Record:
@@ -22,7 +80,7 @@ def waive(workspace: Workspace, identity: str, rule: str, reason: str, decided_b
         raise InputError(f"there is no rule {rule}", "docs/rules.md names them all")
     if not RULES[rule].waivable():
         raise InputError(f"{rule} cannot be waived: the other rules rely on it", "Mend the record")
-    reason = _said(reason)
+    reason = said(reason)
     with workspace.catalog.write() as connection:
         record = current_record(connection, identity)
         if record is None:
@@ -40,11 +98,16 @@ def withdraw(workspace: Workspace, identity: str, reason: str, decided_by: str) 
 
     Raises InputError for a record that there is not or that was withdrawn before, and for an empty reason.
     """
-    values = {"withdrawn": _said(reason), "withdrawn_by": decided_by, "withdrawn_at": now()}
     with workspace.catalog.write() as connection:
-        if current_record(connection, identity) is None:
-            raise _no_record(connection, identity)
-        connection.execute(sa.update(records).where(records.c.id == identity).values(values))
+        withdraw_record(connection, identity, reason, decided_by)
+
+
+def withdraw_record(connection: Connection, identity: str, reason: str, decided_by: str) -> None:
+    """The part of `withdraw` that runs inside a transaction."""
+    values = {"withdrawn": said(reason), "withdrawn_by": decided_by, "withdrawn_at": now()}
+    if current_record(connection, identity) is None:
+        raise _no_record(connection, identity)
+    connection.execute(sa.update(records).where(records.c.id == identity).values(values))
 
 
 def restore(workspace: Workspace, identity: str) -> None:
@@ -66,7 +129,8 @@ def _no_record(connection: Connection, identity: str) -> InputError:
     return InputError(f"there is no record {identity}", "gatherset validate names the records it speaks of")
 
 
-def _said(reason: str) -> str:
+def said(reason: str, next_step: str = "Say why: --reason") -> str:
+    """`reason` without the space around it. Raises InputError where nothing is left."""
     if not (reason := reason.strip()):
-        raise InputError("this needs a reason, for those who come later", "Say why: --reason")
+        raise InputError("this needs a reason, for those who come later", next_step)
     return reason

@@ -91,10 +91,11 @@ def add_revision(
     """Write `record` as the newest revision of its id; returns the revision's number, 1 for a new record."""
     current = connection.execute(sa.select(records.c.revision).where(records.c.id == record["id"])).scalar()
     revision = (current or 0) + 1
+    now_current = {"revision": revision, "event_type": record["event"]["type"]}
     if current is None:
-        connection.execute(sa.insert(records).values(id=record["id"], revision=revision))
+        connection.execute(sa.insert(records).values(id=record["id"], **now_current))
     else:
-        connection.execute(sa.update(records).where(records.c.id == record["id"]).values(revision=revision))
+        connection.execute(sa.update(records).where(records.c.id == record["id"]).values(now_current))
     content = {key: value for key, value in record.items() if key != "split"}  # it may change without a revision
     connection.execute(
         sa.insert(revisions).values(
@@ -113,6 +114,11 @@ def add_revision(
 def current_records(connection: Connection) -> Iterator[Record]:
     """The current revision of every record that was not withdrawn, by id."""
     return (_record(row) for row in connection.execute(_CURRENT.order_by(records.c.id)))
+
+
+def some_records(connection: Connection, most: int) -> Iterator[Record]:
+    """The first `most` of them."""
+    return (_record(row) for row in connection.execute(_CURRENT.order_by(records.c.id).limit(most)))
 
 
 def count_records(connection: Connection) -> int:

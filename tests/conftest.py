@@ -77,6 +77,20 @@ def gatherings() -> Path:
     return folder
 
 
+def some_photographs(gatherings: Path, folder: Path, count: int) -> None:
+    """Make `folder` one of the first `count` real photographs, with their captions and both annotators' answers."""
+    (folder / "images").mkdir(parents=True)
+    lines = (gatherings / "captions.jsonl").read_text(encoding="utf-8").splitlines()[:count]
+    names = {json.loads(line)["image"] for line in lines}
+    (folder / "captions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for name in names:
+        (folder / "images" / name).symlink_to(gatherings.resolve() / "images" / name)
+    for annotator in ("annotator_a.csv", "annotator_b.csv"):
+        header, *rows = (gatherings / annotator).read_text(encoding="utf-8").splitlines()
+        kept = [row for row in rows if row.partition(",")[0] in names]
+        (folder / annotator).write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
+
+
 def hear_ctrl_c() -> None:
     """preexec_fn of a process that a test interrupts: one started by a background job would not hear SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

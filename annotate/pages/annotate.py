@@ -16,10 +16,11 @@ FOLDER = Path(__file__).parent / "desk"
 def main() -> None:
     workspace = open_workspace()
     settings, taxonomy = workspace.settings, workspace.taxonomy
-    html, css, picture, desk_js = (
-        (FOLDER / name).read_text(encoding="utf-8") for name in ("desk.html", "desk.css", "picture.js", "desk.js")
+    html, css, *scripts = (
+        (FOLDER / name).read_text(encoding="utf-8")
+        for name in ("desk.html", "desk.css", "browser.js", "picture.js", "desk.js")
     )
-    desk = st.components.v2.component("gatherset_desk", html=html, css=css, js=f"{picture}\n{desk_js}")
+    desk = st.components.v2.component("gatherset_desk", html=html, css=css, js="\n".join(scripts))
     done = desk(
         key="desk",
         data={

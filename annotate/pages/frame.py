@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from sqlalchemy.exc import DBAPIError
 
-from gatherset.annotate.access import visitor
+from gatherset.annotate.access import may, visitor
 from gatherset.annotate.server import open_workspace
 from gatherset.dataset.errors import GathersetError
 
@@ -29,7 +29,12 @@ def main() -> None:
             st.Page("annotate.py", title="Annotate", default=True),
             st.Page("own_work.py", title="Your work", url_path="your-work"),
             st.Page("guidelines.py", title="Guidelines", url_path="guidelines"),
+            st.Page("discussions.py", title="Discussions", url_path="discussions"),
         ]
+        if may(workspace, name, "review"):
+            pages.append(st.Page("review.py", title="Review", url_path="review"))
+        if may(workspace, name, "lead"):
+            pages.append(st.Page("lead.py", title="Team", url_path="team"))
         st.navigation(pages, position="top").run()
     except GathersetError as error:
         st.error(str(error))

@@ -46,13 +46,21 @@ tasks = Table(
     Column("overlap", Integer, nullable=False),
     Column("answers", Integer, nullable=False),  # annotators who have answered
     Column("note", Text, nullable=False),  # why it is here, for a reviewer
+    Column("priority", Integer, nullable=False, server_default="0"),  # 1: before all that have 0
     UniqueConstraint("image_id", "kind"),
 )
 # What the queue looks through: tasks that nobody has answered, and those that wait for one more answer. Being partial,
 # they stay as small as the queue is, and the next task is at their beginning.
 FRESH = "state = 'open' AND kind <> 'review' AND answers = 0"
 STARTED = "state = 'open' AND kind <> 'review' AND answers > 0"
-for _name, _where in (("ix_tasks_fresh", FRESH), ("ix_tasks_started", STARTED)):
+URGENT = "state = 'open' AND kind <> 'review' AND priority > 0"
+REVIEWS = "state = 'open' AND kind = 'review'"
+for _name, _where in (
+    ("ix_tasks_fresh", FRESH),
+    ("ix_tasks_started", STARTED),
+    ("ix_tasks_urgent", URGENT),
+    ("ix_tasks_reviews", REVIEWS),
+):
     Index(_name, tasks.c.id, sqlite_where=sql(_where), postgresql_where=sql(_where))
 
 annotators = Table(
@@ -63,6 +71,10 @@ annotators = Table(
     Column("pseudonym", Text, nullable=False, unique=True),
     Column("created_at", Text, nullable=False),
     Column("position", Integer),  # the started task up to which the queue has looked for them; null: from the first
+    Column("paused", Text),  # why the queue hands them nothing; null: it does
+    Column("retired", Text),  # why their answers count no more, though they are kept; null: they count
+    Column("changed_by", Text),  # who paused or retired them, or took that back
+    Column("changed_at", Text),
 )
 
 leases = Table(
@@ -145,6 +157,7 @@ records = Table(
     metadata,
     Column("id", Text, ForeignKey("images.id"), primary_key=True),
     Column("revision", Integer, nullable=False),  # the current one
+    Column("event_type", Text),  # of the current revision, which it repeats to be counted
     Column("split", Text),
     Column("split_at", Text),
     Column("withdrawn", Text),  # why it is kept out of the dataset
@@ -162,4 +175,69 @@ revisions = Table(
     Column("reason", Text, nullable=False),
     Column("decided_by", Text, nullable=False),  # "agreement", or the name of a reviewer
     Column("created_at", Text, nullable=False),
+)
+
+reasons = Table(
+    "reasons",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("image_id", Text, ForeignKey("images.id"), nullable=False),
+    Column("cause", Text, nullable=False),  # why it is before a reviewer: conflict, flag, suspect, …
+    Column("evidence", Text, nullable=False),  # what the cause points at: raised once, it is not raised again
+    Column("note", Text, nullable=False),  # in words, for the reviewer
+    Column("raised_at", Text, nullable=False),
+    Column("settled_at", Text),  # when a reviewer decided, or the annotators agreed; null while it is open
+    UniqueConstraint("image_id", "cause", "evidence"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("image_id", Text, ForeignKey("images.id"), nullable=False, index=True),
+    Column("key", Text, nullable=False, unique=True),  # chosen by the client: sending it twice decides once
+    Column("kind", Text, nullable=False),  # accepted, rejected, returned
+    Column("seen", JSON, nullable=False),  # ids of the submissions that lay before the reviewer
+    Column("revision", Integer),  # of the record, where it was accepted
+    Column("comment", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", Text, nullable=False),
+)
+
+returns = Table(
+    "returns",
+    metadata,
+    Column("decision_id", Integer, ForeignKey("decisions.id"), primary_key=True),
+    Column("task_id", Integer, ForeignKey("tasks.id"), primary_key=True),
+    Column("annotator_id", Integer, ForeignKey("annotators.id"), primary_key=True),
+    Column("answered_at", Text),  # null: it waits for the annotator
+)
+UNANSWERED = "answered_at IS NULL"
+Index(
+    "ix_returns_unanswered",
+    returns.c.annotator_id,
+    sqlite_where=sql(UNANSWERED),
+    postgresql_where=sql(UNANSWERED),
+)
+
+discussions = Table(
+    "discussions",
+    metadata,
+    Column("image_id", Text, ForeignKey("images.id"), primary_key=True),
+    Column("question", Text, nullable=False),
+    Column("raised_by", Text, nullable=False),
+    Column("raised_at", Text, nullable=False),
+    Column("decision", Text),  # what the guidelines say of it from then on; null while it is open
+    Column("decided_by", Text),
+    Column("decided_at", Text),
+)
+
+remarks = Table(
+    "remarks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("image_id", Text, ForeignKey("discussions.image_id"), nullable=False, index=True),
+    Column("author", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("said_at", Text, nullable=False),
 )

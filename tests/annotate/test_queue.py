@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
-from gatherset.annotate.consensus import send_to_review
 from gatherset.annotate.drafts import save_draft
 from gatherset.annotate.own_work import kept_drafts
 from gatherset.annotate.queue import next_task, skip, task_after
+from gatherset.annotate.reasons import send_to_review
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import submit
 from gatherset.dataset.catalog.tables import FRESH, STARTED, leases, tasks

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from gatherset.dataset.catalog.database import HEAD, MIGRATIONS, Catalog
-from gatherset.dataset.catalog.tables import annotators, metadata, properties, records, submissions
+from gatherset.dataset.catalog.tables import annotators, metadata, properties, reasons, records, submissions, tasks
 from gatherset.dataset.workspace import Workspace
 
 
@@ -85,14 +85,23 @@ def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp
             "added_at) VALUES ('gs-1', 'a', 'b', 1, 1, 'jpeg', 1, 'en', '[]', '{}', '[]', '2026-11-20T10:00:00Z')"
         )
         connection.exec_driver_sql("INSERT INTO tasks VALUES (1, 'gs-1', 'event', 'open', 2, 1, '')")
+        connection.exec_driver_sql("INSERT INTO tasks VALUES (2, 'gs-1', 'review', 'open', 1, 0, 'they disagree')")
         connection.exec_driver_sql("INSERT INTO annotators VALUES (1, 'anna', 'a-00000000', '2026-11-20T10:00:00Z')")
         connection.exec_driver_sql(
             "INSERT INTO submissions VALUES (1, 1, 1, 1, 'k', '{\"flags\": []}', NULL, '2026-11-20T10:00:00Z')"
+        )
+        connection.exec_driver_sql("INSERT INTO records (id, revision) VALUES ('gs-1', 1)")
+        connection.exec_driver_sql(
+            "INSERT INTO revisions "
+            "VALUES ('gs-1', 1, '{\"event\": {\"type\": \"protest\"}}', '[]', '', 'agreement', '')"
         )
     catalog.require_current()
     assert catalog.version() == HEAD
     with catalog.read() as connection:
         assert connection.execute(sa.select(submissions.c.answer)).scalar_one() == {"flags": []}
         assert connection.execute(sa.select(annotators.c.position)).scalar_one() is None
+        assert connection.execute(sa.select(records.c.event_type)).scalar_one() == "protest"
+        assert connection.execute(sa.select(tasks.c.priority)).scalars().all() == [0, 0]
+        assert connection.execute(sa.select(reasons.c.note, reasons.c.settled_at)).all() == [("they disagree", None)]
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     catalog.close()

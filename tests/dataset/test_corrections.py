@@ -1,10 +1,15 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
 
-from gatherset.dataset.corrections import restore, waive, withdraw
+from gatherset.cli import main
+from gatherset.dataset.catalog.tables import revisions
+from gatherset.dataset.corrections import BrokenRuleError, edit, restore, waive, withdraw
 from gatherset.dataset.errors import InputError, ReleaseError
-from gatherset.dataset.records import current_records
+from gatherset.dataset.records import add_revision, current_records
 from gatherset.dataset.release import build_release
 from gatherset.dataset.retractions import Retraction, keep_retractions
 from gatherset.dataset.targets import validate_target
@@ -108,3 +113,84 @@ def test_a_retracted_record_blocks_releases_until_it_is_withdrawn(workspace: Wor
     withdraw(workspace, identity, "takedown", "lea")
     with pytest.raises(InputError, match="holds no records"):
         validate_target(workspace.root, None)
+
+
+def history(workspace: Workspace) -> list[tuple[int, str, str]]:
+    with workspace.catalog.read() as connection:
+        rows = connection.execute(sa.select(revisions).order_by(revisions.c.revision))
+        return [(row.revision, row.reason, row.decided_by) for row in rows]
+
+
+def test_an_edit_is_a_new_revision_with_its_reason(workspace: Workspace, identity: str) -> None:
+    record = edit(workspace, identity, {3: " Two drummers lead the march. "}, None, "A slip", "lea")
+    assert record["captions"][2] == {
+        "text": "Two drummers lead the march.",
+        "origin": "human",
+        "author": None,
+        "verified": True,
+    }
+    assert record["captions"][1]["origin"] == "imported"
+    assert history(workspace)[1:] == [(2, "A slip", "lea")]
+
+
+def test_a_new_type_is_the_word_of_one_person(workspace: Workspace, identity: str) -> None:
+    record = edit(workspace, identity, {}, "sports_event", "A match", "lea")
+    assert record["event"] == {"type": "sports_event", "votes": {}}
+
+
+def test_an_edit_makes_the_next_release_a_major_one(workspace: Workspace, fill: Callable[..., None]) -> None:
+    fill(workspace, 12)
+    build_release(workspace)
+    edit(workspace, ids(workspace)[0], {1: "A drummer leads the long march."}, None, "A slip", "lea")
+    built = build_release(workspace).release
+    assert built is not None
+    assert built.version == "2.0.0"
+
+
+def test_an_edit_that_breaks_a_rule_changes_nothing(workspace: Workspace, identity: str) -> None:
+    with pytest.raises(BrokenRuleError, match="is empty"):
+        edit(workspace, identity, {3: " "}, None, "A slip", "lea")
+    with pytest.raises(BrokenRuleError, match="not in the taxonomy"):
+        edit(workspace, identity, {}, "picnic", "A slip", "lea")
+    assert len(history(workspace)) == 1
+
+
+def test_an_error_that_was_there_before_does_not_keep_another_from_being_mended(
+    workspace: Workspace, identity: str
+) -> None:
+    with workspace.catalog.write() as connection:
+        [record] = current_records(connection)
+        for number in (0, 1):
+            record["captions"][number]["text"] = ""
+        add_revision(connection, record, submissions=[], reason="a test", decided_by="test")
+    edit(workspace, identity, {1: "A drummer leads the long march."}, None, "A slip", "lea")
+    assert len(history(workspace)) == 3
+
+
+@pytest.mark.parametrize(
+    ("captions", "reason", "complaint"),
+    [
+        ({6: "x"}, "why", "has no caption 6"),
+        ({0: "x"}, "why", "has no caption 0"),
+        ({1: "A drummer leads."}, " ", "needs a reason"),
+        ({}, "why", "says so already"),
+    ],
+)
+def test_what_cannot_be_edited_is_refused(
+    workspace: Workspace, identity: str, captions: dict[int, str], reason: str, complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        edit(workspace, identity, captions, None, reason, "lea")
+
+
+def test_the_command_edits_and_says_what_it_refuses(workspace: Workspace, identity: str) -> None:
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(main, ["record", "edit", identity, *words, "-w", str(workspace.root), "--as", "lea"])
+
+    done = run("--caption", "3", "Two drummers lead the march.", "--reason", "A slip")
+    assert (done.exit_code, "corrected" in done.output) == (0, True)
+    refused = run("--caption", "3", "", "--reason", "A slip")
+    assert (refused.exit_code, "GS301" in refused.output) == (1, True)
+    assert run("--reason", "A slip").exit_code == 2
+    assert run("--caption", "1", "x", "--caption", "1", "y", "--reason", "A slip").exit_code == 2
+    assert [reason for _, reason, _ in history(workspace)] == ["a test", "A slip"]

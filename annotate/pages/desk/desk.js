@@ -4,7 +4,6 @@
 
 const SAVE_AFTER = 300; // ms without a keystroke
 const SAVE_AT_LEAST = 1500; // ms, however fast one types: the server holds the image as long as drafts come
-const RETRY_AFTER = 1500; // ms, while the server cannot be reached
 const HOLD_EVERY = 60000; // ms; somebody who looks and does not type keeps the image too
 const REASONS = [
   "I cannot tell what it shows", "The image is damaged or unreadable", "I would rather not look at it",
@@ -18,7 +17,6 @@ const KEYS = [
   ["Alt+B", "back to your last submission, to correct it"], ["Alt+C", "correct captions that came with the image"],
   ["Alt+G", "guidelines"], ["Z", "a closer look"], ["?", "these keys"],
 ];
-const WORD = /[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)*/gu;
 const mounted = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -39,36 +37,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
 }
 
-// ---- small things -------------------------------------------------------------------------------------------------
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children.filter((child) => child !== null));
-  return made;
-}
-
-function newKey() {
-  // crypto.randomUUID is not there on a plain http address other than localhost.
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, "0")).join("");
-}
-
-function words(text) {
-  return (text.match(WORD) || []).length;
-}
-
-function same(a, b) {
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
-// A browser's storage may be full or forbidden, and hold anything: the draft in the workspace is the one that counts.
-function quietly(act) {
-  try {
-    return act();
-  } catch {
-    return null;
-  }
-}
-
 // Three-way merge: what was changed here since both agreed (base) stays, the rest is taken from there.
 function merged(base, here, there) {
   const result = { ...there };
@@ -79,13 +47,6 @@ function merged(base, here, there) {
     } else result[field] = here[field];
   }
   return result;
-}
-
-class Refusal extends Error {
-  constructor(status, body) {
-    super(body.what);
-    Object.assign(this, body, { status });
-  }
 }
 
 // ---- the desk -----------------------------------------------------------------------------------------------------
@@ -186,14 +147,8 @@ class Desk {
 
   // ---- speaking with the server ----
 
-  async post(path, body, options = {}) {
-    const response = await fetch(`/work/${path}`, {
-      method: "POST", headers: { "content-type": "application/json" },
-      body: JSON.stringify({ annotator: this.data.annotator, ...body }), ...options,
-    });
-    const answer = await response.json().catch(() => ({ kind: "unavailable", what: "The server cannot answer now" }));
-    if (!response.ok) throw new Refusal(response.status, answer);
-    return answer;
+  post(path, body, options = {}) {
+    return ask(`/work/${path}`, { annotator: this.data.annotator, ...body }, options);
   }
 
   // Asks until there is an answer: a server that is being started again is not an error.
@@ -272,7 +227,9 @@ class Desk {
     if (!task) {
       this.now = null;
       this.$("empty").replaceChildren(
-        element("p", { textContent: "Nothing is left for you: thank you. Images that others still work on may come to you later." }),
+        element("p", { textContent: work.rest
+          ? `The team lead has paused your queue: ${work.rest}. What you have done is kept.`
+          : "Nothing is left for you: thank you. Images that others still work on may come to you later." }),
         this.button("Look again", "", () => this.begin()),
       );
       return;
@@ -280,7 +237,10 @@ class Desk {
     this.restore();
     this.draw();
     this.picture.show(work);
-    if (work.correcting) {
+    if (work.returned) {
+      const { by, comment } = work.returned;
+      this.notice(`${by} has reviewed your answer and sends it back: “${comment}” Correct it, or submit it as it is to stand by it.`, "back");
+    } else if (work.correcting) {
       const said = work.answer.is_gathering === false ? "You said: not a gathering. " : "";
       this.notice(`You are correcting an answer that you gave earlier. ${said}Submitting replaces it.`, "", "Back to the queue", () => this.leave());
     }

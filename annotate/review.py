@@ -1,0 +1,264 @@
+"""Review: what a person decides where agreement cannot: a record, a rejection, or the question back to its writers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, RowMapping
+
+from gatherset.annotate.annotators import annotator_id
+from gatherset.annotate.answer import MAX_CAPTIONS, read_text
+from gatherset.annotate.consensus import current_answers, type_votes, written_captions
+from gatherset.annotate.drafts import drop_draft
+from gatherset.annotate.reasons import review_task, settle
+from gatherset.annotate.returns import drop_returns
+from gatherset.annotate.submissions import RefusedError
+from gatherset.dataset.catalog.tables import annotators, decisions, images, leases, records, returns, tasks
+from gatherset.dataset.corrections import new_errors, said, withdraw_record
+from gatherset.dataset.errors import InputError, SubmissionError
+from gatherset.dataset.records import Record, add_revision, caption, current_record, make_record
+from gatherset.dataset.timestamps import now
+from gatherset.dataset.workspace import Workspace
+
+ACCEPTED, REJECTED, RETURNED = "accepted", "rejected", "returned"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reviewer decides of an image; incomplete while it is a draft."""
+
+    is_gathering: bool = True
+    event_type: str | None = None
+    captions: tuple[str, ...] = ()
+    reason: str = ""  # for those who come later; needed where a record changes
+
+    def document(self) -> dict[str, Any]:
+        return {**asdict(self), "captions": list(self.captions)}
+
+
+@dataclass(frozen=True)
+class Decided:
+    id: int
+    new: bool  # False: this very decision was stored before
+
+
+class ChangedError(SubmissionError):
+    """Another reviewer has decided, or an annotator has answered, since the image was looked at."""
+
+
+def read_verdict(given: Any) -> Verdict:
+    """The verdict, or the draft of one, that a browser sent. Raises InputError for anything that is none."""
+    try:
+        verdict = Verdict(
+            given["is_gathering"],
+            given["event_type"],
+            tuple(map(read_text, given["captions"])),
+            read_text(given["reason"]),
+        )
+        if type(verdict.is_gathering) is not bool or len(verdict.captions) > MAX_CAPTIONS:
+            raise TypeError("not a decision")
+        if verdict.event_type is not None:
+            read_text(verdict.event_type)
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError("what the page sent is no decision", "Reload the page") from error
+    return verdict
+
+
+def seen_version(connection: Connection, image_id: str) -> str:
+    """What changes whenever somebody decides about the image, answers about it, or edits its record."""
+    last = connection.execute(sa.select(sa.func.max(decisions.c.id)).where(decisions.c.image_id == image_id)).scalar()
+    revision = connection.execute(sa.select(records.c.revision).where(records.c.id == image_id)).scalar()
+    answers = [row["id"] for row in current_answers(connection, image_id)]
+    return f"{last or 0}.{max(answers, default=0)}.{revision or 0}"
+
+
+def decide_review(
+    workspace: Workspace, image_id: str, reviewer: str, verdict: Verdict, *, key: str, version: str
+) -> Decided:
+    """Store what the reviewer decides, in one move: the record or the rejection, who, when, and from which answers.
+
+    `version` is what `seen_version` gave when the reviewer looked; `key` is chosen by the sender, sending it again
+    changes nothing. Raises RefusedError where the record would break a rule, ChangedError where it is not the same
+    any more, InputError where a record would change without a reason.
+    """
+    with workspace.catalog.write() as connection:
+        if (known := _decided(connection, key)) is not None:
+            return known
+        _require_version(connection, image_id, version)
+        answers = current_answers(connection, image_id)
+        before = current_record(connection, image_id)
+        revision = None
+        if verdict.is_gathering:
+            revision = _accept(connection, workspace, image_id, reviewer, verdict, answers, before)
+        elif before is not None:
+            withdraw_record(connection, image_id, verdict.reason, reviewer)
+        kind, rejected = (ACCEPTED, None) if verdict.is_gathering else (REJECTED, now())
+        connection.execute(sa.update(images).where(images.c.id == image_id).values(rejected=rejected))
+        of_image = (tasks.c.image_id == image_id, tasks.c.state != "gold")
+        connection.execute(sa.update(tasks).where(*of_image).values(state="done"))
+        settle(connection, image_id)
+        drop_returns(connection, image_id)
+        _let_go(connection, image_id, annotator_id(connection, reviewer))
+        return _store(connection, image_id, key, kind, answers, verdict.reason, reviewer, revision)
+
+
+def send_back(
+    workspace: Workspace, image_id: str, reviewer: str, names: Sequence[str], comment: str, *, key: str, version: str
+) -> Decided:
+    """Give the image back to the annotators `names` with a comment; the review waits until all have answered again.
+
+    Raises InputError without a comment or for somebody who has not answered, ChangedError as `decide_review` does.
+    """
+    comment = said(comment, "Say what they should look at")
+    with workspace.catalog.write() as connection:
+        if (known := _decided(connection, key)) is not None:
+            return known
+        _require_version(connection, image_id, version)
+        answers = current_answers(connection, image_id)
+        asked = [row for row in answers if row["name"] in names]
+        if not asked or {row["name"] for row in asked} != set(names):
+            raise InputError("nobody of that name has answered about this image", "Choose among those who have")
+        decided = _store(connection, image_id, key, RETURNED, answers, comment, reviewer, None)
+        for row in _in_dispute(answers, asked):
+            again = {"decision_id": decided.id, "task_id": row["task_id"], "annotator_id": row["person"]}
+            connection.execute(sa.insert(returns).values(again))
+        person = annotator_id(connection, reviewer)
+        review = review_task(connection, image_id)
+        connection.execute(sa.update(tasks).where(tasks.c.id == review).values(state="waiting"))
+        _let_go(connection, image_id, person)
+        return decided
+
+
+def _in_dispute(answers: Sequence[RowMapping], asked: Sequence[RowMapping]) -> list[RowMapping]:
+    """Those of `asked` to whose task the annotators said different things; of who has none such, the last answer."""
+    said_to: defaultdict[int, set[tuple[Any, ...]]] = defaultdict(set)
+    for row in answers:
+        answer = row["answer"]
+        said_to[row["task_id"]].add((answer["is_gathering"], answer["event_type"], tuple(answer["captions"])))
+    disputed = [row for row in asked if len(said_to[row["task_id"]]) > 1]
+    people = {row["person"] for row in disputed}
+    return disputed + [row for person, row in {r["person"]: r for r in asked}.items() if person not in people]
+
+
+def _accept(
+    connection: Connection,
+    workspace: Workspace,
+    image_id: str,
+    reviewer: str,
+    verdict: Verdict,
+    answers: Sequence[RowMapping],
+    before: Record | None,
+) -> int:
+    """Write the record that the verdict makes; returns the number of its revision, the old one if nothing changed."""
+    image = connection.execute(sa.select(images).where(images.c.id == image_id)).mappings().one()
+    texts = [text.strip() for text in verdict.captions]
+    kind = verdict.event_type
+    if kind is None:
+        raise InputError("no event type is chosen", "Choose one, or say that it is not a gathering")
+    known = _known_captions(image, answers, before)
+    own = caption("", origin="human", author=_pseudonym(connection, reviewer), verified=True)
+    entries = [{**known.get(text, {**own, "text": text}), "verified": True} for text in texts]
+    votes = _supporting(type_votes(answers), kind, workspace)
+    if before is None:
+        record = make_record(image, kind, votes, entries)
+        record["flags"] = sorted(image["flags"])
+    else:
+        if kind == before["event"]["type"]:
+            votes = before["event"]["votes"]
+        record = {**before, "event": {"type": kind, "votes": votes}, "captions": entries}
+        if record == before:
+            return int(connection.execute(sa.select(records.c.revision).where(records.c.id == image_id)).scalar_one())
+    if refused := new_errors(workspace, before, record):
+        raise RefusedError(refused)
+    reason = said(verdict.reason, "Say why the record changes") if before else verdict.reason.strip()
+    used = [row["id"] for row in answers if _contributes(row, kind, texts)]
+    return add_revision(
+        connection, record, submissions=used, reason=reason or "a reviewer decided", decided_by=reviewer
+    )
+
+
+def _supporting(votes: Mapping[str, int], kind: str, workspace: Workspace) -> dict[str, int]:
+    """The votes where they carry the type; none where a person has decided against or without them (GS402)."""
+    known = {name: count for name, count in votes.items() if name in workspace.taxonomy.names}
+    own = known.get(kind, 0)
+    return known if all(count < own for name, count in known.items() if name != kind) else {}
+
+
+def _contributes(row: RowMapping, kind: str, texts: Sequence[str]) -> bool:
+    answer = row["answer"]
+    wrote = any(text.strip() in texts for text in answer["captions"])
+    return wrote or answer["event_type"] == kind or (answer["is_gathering"] is True and not answer["event_type"])
+
+
+def _known_captions(
+    image: RowMapping, answers: Sequence[RowMapping], before: Record | None
+) -> dict[str, dict[str, Any]]:
+    """{text: the caption as it is known}: whose it is, and whether a machine wrote it."""
+    known = {entry["text"].strip(): dict(entry) for entry in image["captions"]}
+    for row in answers:
+        for entry in written_captions(row, image):
+            known.setdefault(entry["text"].strip(), entry)
+    for entry in before["captions"] if before else ():
+        known[entry["text"].strip()] = dict(entry)
+    return {text: {**entry, "text": text} for text, entry in known.items()}
+
+
+def _pseudonym(connection: Connection, name: str) -> str:
+    person = annotator_id(connection, name)
+    return str(connection.execute(sa.select(annotators.c.pseudonym).where(annotators.c.id == person)).scalar_one())
+
+
+def _decided(connection: Connection, key: str) -> Decided | None:
+    known = connection.execute(sa.select(decisions.c.id).where(decisions.c.key == key)).scalar()
+    return None if known is None else Decided(known, new=False)
+
+
+def _require_version(connection: Connection, image_id: str, version: str) -> None:
+    if connection.execute(sa.select(images.c.id).where(images.c.id == image_id)).scalar() is None:
+        raise InputError(f"there is no image {image_id}", "Take the next one")
+    if seen_version(connection, image_id) == version:
+        return
+    query = sa.select(decisions).where(decisions.c.image_id == image_id).order_by(decisions.c.id.desc()).limit(1)
+    last = connection.execute(query).one_or_none()
+    if last is not None and int(version.partition(".")[0] or 0) != last.id:
+        what = {ACCEPTED: "has decided about this image", REJECTED: "has rejected this image"}
+        what[RETURNED] = "has sent this image back to its annotators"
+        raise ChangedError(f"{last.decided_by} {what[last.kind]} meanwhile", "Look at it again before you decide")
+    raise ChangedError(
+        "an annotator has answered, or the record was edited, since you looked", "Look at it again before you decide"
+    )
+
+
+def _store(
+    connection: Connection,
+    image_id: str,
+    key: str,
+    kind: str,
+    answers: Sequence[RowMapping],
+    comment: str,
+    reviewer: str,
+    revision: int | None,
+) -> Decided:
+    row = sa.insert(decisions).values(
+        image_id=image_id,
+        key=key,
+        kind=kind,
+        seen=[answer["id"] for answer in answers],
+        revision=revision,
+        comment=comment.strip(),
+        decided_by=reviewer,
+        decided_at=now(),
+    )
+    made = connection.execute(row.returning(decisions.c.id)).scalar_one()
+    return Decided(made, new=True)
+
+
+def _let_go(connection: Connection, image_id: str, person: int) -> None:
+    """Forget the reviewer's draft and their hold on the image."""
+    review = review_task(connection, image_id)
+    drop_draft(connection, review, person)
+    connection.execute(sa.delete(leases).where(leases.c.task_id == review))

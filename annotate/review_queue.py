@@ -1,0 +1,107 @@
+"""The review queue: which image a reviewer gets next, held for them by a lease, and where further images come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gatherset.annotate.annotators import annotator_id
+from gatherset.annotate.queue import lease
+from gatherset.annotate.reasons import CAUSES, raise_once
+from gatherset.dataset.catalog.tables import REVIEWS, STARTED, annotators, leases, reasons, skips, submissions, tasks
+from gatherset.dataset.timestamps import now
+from gatherset.dataset.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image that a source wants to be reviewed."""
+
+    image_id: str
+    evidence: str  # the same at every look; an image is not raised twice for it
+    note: str
+
+
+def unresolved(connection: Connection, workspace: Workspace) -> Iterable[Found]:
+    """Images that wait for one more opinion which nobody is left to give: the whole team has answered or skipped."""
+    active = annotators.alias()
+    resting = active.c.paused.is_not(None) | active.c.retired.is_not(None)
+    worked = sa.exists().where(submissions.c.annotator_id == active.c.id)
+
+    def said(table: sa.Table) -> sa.Exists:
+        own = sa.exists().where(table.c.task_id == tasks.c.id, table.c.annotator_id == active.c.id)
+        return own.correlate(tasks, active)
+
+    last = sa.select(sa.func.max(submissions.c.id)).where(submissions.c.task_id == tasks.c.id).scalar_subquery()
+    raised = sa.exists().where(
+        reasons.c.image_id == tasks.c.image_id, reasons.c.cause == "conflict", reasons.c.settled_at.is_(None)
+    )
+    somebody = sa.exists().where(~resting, worked, ~said(submissions), ~said(skips))
+    stuck = sa.select(tasks.c.image_id, tasks.c.kind, tasks.c.answers, last.label("last")).where(
+        sa.text(STARTED), tasks.c.answers >= workspace.settings.queue.overlap, ~raised, ~somebody
+    )
+    for row in connection.execute(stuck.order_by(tasks.c.id)):
+        note = f"{row.answers} annotators disagree on the {row.kind} task, and no other is left to ask"
+        yield Found(row.image_id, f"{row.kind} {row.last}", note)
+
+
+# Asked whenever a reviewer begins: (cause, what finds the images). A further source, such as what a trained model
+# finds implausible, joins here with its cause from `reasons.CAUSES`.
+SOURCES: tuple[tuple[str, Callable[[Connection, Workspace], Iterable[Found]]], ...] = (("conflict", unresolved),)
+
+
+def gather(workspace: Workspace) -> int:
+    """Put before the reviewers what the sources have found since the last time; how many images that are."""
+    with workspace.catalog.write() as connection:
+        found = [(cause, one) for cause, source in SOURCES for one in source(connection, workspace)]
+        return sum(
+            raise_once(connection, one.image_id, one.note, cause=cause, evidence=one.evidence) for cause, one in found
+        )
+
+
+def next_review(workspace: Workspace, reviewer: str, *, later: Sequence[int] = ()) -> str | None:
+    """The image that `reviewer` holds, else the next one, leased; None where nothing is left for them.
+
+    The weightiest reason first; an image that another reviewer holds is left to them. The tasks `later` come last.
+    """
+    with workspace.catalog.write() as connection:
+        person = annotator_id(connection, reviewer)
+        connection.execute(sa.delete(leases).where(leases.c.expires_at < now()))
+        row = connection.execute(_next(person, later)).first()
+        if row is None:
+            return None
+        lease(connection, workspace, row.id, person)
+        return str(row.image_id)
+
+
+def waiting_reviews(connection: Connection) -> dict[str, int]:
+    """{cause: images that wait for a reviewer, each by its weightiest reason}."""
+    rank = _weightiest()
+    counts = sa.select(rank.c.rank, sa.func.count()).group_by(rank.c.rank)
+    found = {number: count for number, count in connection.execute(counts)}
+    return {cause: found[number] for number, cause in enumerate(CAUSES) if number in found}
+
+
+def _weightiest() -> sa.Subquery:
+    """(task, image, priority, the rank of its weightiest open reason) of every open review."""
+    order = sa.case(*((reasons.c.cause == cause, number) for number, cause in enumerate(CAUSES)), else_=len(CAUSES))
+    return (
+        sa.select(tasks.c.id, tasks.c.image_id, tasks.c.priority, sa.func.min(order).label("rank"))
+        .join(reasons, reasons.c.image_id == tasks.c.image_id)
+        .where(sa.text(REVIEWS), reasons.c.settled_at.is_(None))
+        .group_by(tasks.c.id, tasks.c.image_id, tasks.c.priority)
+        .subquery()
+    )
+
+
+def _next(person: int, later: Sequence[int]) -> sa.Select[tuple[int, str]]:
+    review = _weightiest()
+    of_review = leases.c.task_id == review.c.id
+    by_others = sa.exists().where(of_review, leases.c.annotator_id != person)
+    own = sa.exists().where(of_review, leases.c.annotator_id == person)
+    put_off = sa.case((review.c.id.in_(later), 1), else_=0)
+    order = (put_off, sa.case((own, 0), else_=1), review.c.priority.desc(), review.c.rank, review.c.id)
+    return sa.select(review.c.id, review.c.image_id).where(~by_others).order_by(*order).limit(1)

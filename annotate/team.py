@@ -1,0 +1,259 @@
+"""The team: what its lead can change: who works, whose work counts, what comes first, how many are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from gatherset.annotate.annotators import annotator_id
+from gatherset.annotate.consensus import AGREEMENT, agreed_captions, current_answers, decide, majority, type_votes
+from gatherset.annotate.queue import ANNOTATED
+from gatherset.annotate.reasons import send_to_review
+from gatherset.dataset.catalog.tables import (
+    annotators,
+    gold,
+    images,
+    leases,
+    records,
+    returns,
+    revisions,
+    skips,
+    submissions,
+    tasks,
+)
+from gatherset.dataset.corrections import said
+from gatherset.dataset.errors import InputError
+from gatherset.dataset.records import current_record
+from gatherset.dataset.settings import read_settings
+from gatherset.dataset.timestamps import now
+from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
+
+BATCH = 100  # images a transaction: others write in between
+
+
+@dataclass(frozen=True)
+class Group:
+    """Images that came together, which the lead can put first."""
+
+    part: str
+    dataset: str
+    waiting: int  # images with an open task
+    first: bool  # whether they are put first
+
+
+def pause(workspace: Workspace, name: str, reason: str, by: str) -> None:
+    """Hand nothing more to the annotator until `resume`; what they hold is free for others, what they did stays."""
+    reason = said(reason, "Say why: the annotator reads it")
+    with workspace.catalog.write() as connection:
+        person = _person(connection, name)
+        _mark(connection, person, by, paused=reason)
+        connection.execute(sa.delete(leases).where(leases.c.annotator_id == person))
+
+
+def resume(workspace: Workspace, name: str, by: str) -> None:
+    with workspace.catalog.write() as connection:
+        _mark(connection, _person(connection, name), by, paused=None)
+
+
+def retire(workspace: Workspace, name: str, reason: str, by: str) -> int:
+    """Let the annotator's answers count no more. They are kept and marked; how many images that changes.
+
+    Images without a record are decided anew and go to others; a record that would not be the same without them goes to
+    review. Done in parts: after a crash, retiring again goes on.
+    """
+    reason = said(reason, "Say why, for those who come later")
+    with workspace.catalog.write() as connection:
+        person = _person(connection, name)
+        _mark(connection, person, by, retired=reason)
+        connection.execute(sa.delete(leases).where(leases.c.annotator_id == person))
+        waiting = (returns.c.annotator_id == person, returns.c.answered_at.is_(None))
+        connection.execute(sa.update(returns).where(*waiting).values(answered_at=now()))
+    return _count_anew(workspace, person, f"rests on the work of {name}, which was retired: {reason}")
+
+
+def reinstate(workspace: Workspace, name: str, by: str) -> int:
+    """Let the answers of a retired annotator count again. Records that were made meanwhile stay as they are."""
+    with workspace.catalog.write() as connection:
+        person = _person(connection, name)
+        _mark(connection, person, by, retired=None)
+    return _count_anew(workspace, person, f"{name} was reinstated")
+
+
+def hand_over(workspace: Workspace, name: str, to: str) -> int:
+    """Give what the annotator holds, or was sent back, to the annotator `to`; how many tasks that is.
+
+    What `to` has answered or skipped already is free for anybody instead. A text that was begun stays its writer's.
+    """
+    with workspace.catalog.write() as connection:
+        person, other = _person(connection, name), _person(connection, to)
+        if person == other:
+            raise InputError(f"{name} cannot hand over to {name}", "Choose somebody else")
+        held = sa.select(leases.c.task_id).join(tasks).where(leases.c.annotator_id == person, tasks.c.kind != "review")
+        back = sa.select(returns.c.task_id).where(returns.c.annotator_id == person, returns.c.answered_at.is_(None))
+        given = 0
+        for task in {*connection.execute(held).scalars(), *connection.execute(back).scalars()}:
+            given += _move(connection, workspace, task, person, other)
+        return given
+
+
+def _move(connection: Connection, workspace: Workspace, task: int, person: int, other: int) -> bool:
+    was_back = sa.update(returns).where(
+        returns.c.task_id == task, returns.c.annotator_id == person, returns.c.answered_at.is_(None)
+    )
+    if connection.execute(was_back.values(answered_at=now())).rowcount:
+        # Who takes over answers beside them: there is a place more.
+        more = sa.update(tasks).where(tasks.c.id == task)
+        connection.execute(more.values(state="open", overlap=tasks.c.answers + 1))
+    connection.execute(sa.delete(leases).where(leases.c.task_id == task, leases.c.annotator_id.in_([person, other])))
+    for table in (submissions, skips):
+        known = sa.select(table.c.task_id).where(table.c.task_id == task, table.c.annotator_id == other).limit(1)
+        if connection.execute(known).scalar() is not None:
+            return False
+    until = now(plus_minutes=workspace.settings.queue.lease_minutes)
+    connection.execute(sa.insert(leases).values(task_id=task, annotator_id=other, expires_at=until))
+    return True
+
+
+def groups(workspace: Workspace) -> list[Group]:
+    """The images that wait, by where they came from."""
+    part, dataset = (sa.func.coalesce(images.c.source[name].as_string(), "") for name in ("part", "dataset"))
+    query = (
+        sa.select(part.label("part"), dataset.label("dataset"), sa.func.count(images.c.id.distinct()).label("waiting"))
+        .add_columns(sa.func.max(tasks.c.priority).label("priority"))
+        .join(tasks, tasks.c.image_id == images.c.id)
+        .where(tasks.c.state.in_(["open", "waiting"]), tasks.c.kind.in_(ANNOTATED))
+        .group_by(part, dataset)
+        .order_by(part, dataset)
+    )
+    with workspace.catalog.read() as connection:
+        return [Group(row.part, row.dataset, row.waiting, row.priority > 0) for row in connection.execute(query)]
+
+
+def put_first(workspace: Workspace, part: str, dataset: str, *, first: bool) -> None:
+    """Hand the images of a group out before all others; or in turn again."""
+    of_group = sa.select(images.c.id).where(
+        sa.func.coalesce(images.c.source["part"].as_string(), "") == part,
+        sa.func.coalesce(images.c.source["dataset"].as_string(), "") == dataset,
+    )
+    with workspace.catalog.write() as connection:
+        connection.execute(sa.update(tasks).where(tasks.c.image_id.in_(of_group)).values(priority=int(first)))
+
+
+def change_queue(workspace: Workspace, *, overlap: int, max_overlap: int, gold_rate: float) -> None:
+    """Change these settings in gatherset.toml, whose comments stay, and in the tasks that are not done.
+
+    Raises WorkspaceError for values that cannot be, and writes nothing then.
+    """
+    import tomlkit
+
+    path = workspace.root / SETTINGS_FILE
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    table = document.setdefault("queue", tomlkit.table())
+    before = workspace.settings.queue.overlap
+    for key, value in (("overlap", overlap), ("max_overlap", max_overlap), ("gold_rate", gold_rate)):
+        if getattr(workspace.settings.queue, key) != value:
+            table[key] = value
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(tomlkit.dumps(document), encoding="utf-8")
+    try:
+        settings = read_settings(partial)
+    except BaseException:
+        partial.unlink()
+        raise
+    partial.replace(path)
+    workspace.settings = settings
+    _ask_as_many(workspace, before)
+
+
+def _ask_as_many(workspace: Workspace, before: int) -> None:
+    """Bring the tasks that are not done to the settings: as many annotators, and what follows from their answers."""
+    queue = workspace.settings.queue
+    unfinished = (tasks.c.state.in_(["open", "waiting"]), tasks.c.kind.in_(ANNOTATED))
+    with workspace.catalog.write() as connection:
+        change = sa.update(tasks).where(*unfinished)
+        usual = tasks.c.overlap == before, tasks.c.answers <= queue.overlap
+        connection.execute(change.where(*usual).values(overlap=queue.overlap))
+        connection.execute(change.where(tasks.c.overlap < queue.overlap).values(overlap=queue.overlap))
+        connection.execute(change.where(tasks.c.overlap > queue.max_overlap).values(overlap=queue.max_overlap))
+        answered = sa.select(tasks.c.image_id).where(*unfinished, tasks.c.answers >= queue.overlap).distinct()
+        touched = connection.execute(answered).scalars().all()
+    for part in _parts(touched):
+        with workspace.catalog.write() as connection:
+            for image_id in part:
+                decide(connection, workspace, image_id)
+
+
+def _count_anew(workspace: Workspace, person: int, note: str) -> int:
+    """Take stock of every image that the person has answered about: how many answers count, and what follows."""
+    answered = (
+        sa.select(tasks.c.image_id)
+        .join(submissions, submissions.c.task_id == tasks.c.id)
+        .where(submissions.c.annotator_id == person)
+        .distinct()
+    )
+    with workspace.catalog.read() as connection:
+        touched = connection.execute(answered).scalars().all()
+    for part in _parts(touched):
+        with workspace.catalog.write() as connection:
+            for image_id in part:
+                _recount(connection, image_id)
+                _decide_anew(connection, workspace, image_id, note)
+    return len(touched)
+
+
+def _recount(connection: Connection, image_id: str) -> None:
+    counted = (
+        sa.select(sa.func.count(submissions.c.annotator_id.distinct()))
+        .join(annotators, annotators.c.id == submissions.c.annotator_id)
+        .where(submissions.c.task_id == tasks.c.id, annotators.c.retired.is_(None))
+        .scalar_subquery()
+    )
+    known = sa.exists().where(gold.c.task_id == tasks.c.id)
+    of_image = (tasks.c.image_id == image_id, tasks.c.kind.in_(ANNOTATED), ~known)
+    connection.execute(sa.update(tasks).where(*of_image).values(answers=counted))
+
+
+def _decide_anew(connection: Connection, workspace: Workspace, image_id: str, note: str) -> None:
+    state = sa.select(tasks.c.state).where(tasks.c.image_id == image_id, tasks.c.state == "gold").limit(1)
+    if connection.execute(state).scalar() is not None:
+        return
+    if current_record(connection, image_id) is None:
+        decide(connection, workspace, image_id)
+    elif not _stands(connection, workspace, image_id):
+        send_to_review(connection, image_id, note, cause="retired")
+
+
+def _stands(connection: Connection, workspace: Workspace, image_id: str) -> bool:
+    """Whether those whose answers count would make the same record, or a reviewer has made it."""
+    query = (
+        sa.select(revisions.c.decided_by, revisions.c.content)
+        .join(records, (records.c.id == revisions.c.record_id) & (records.c.revision == revisions.c.revision))
+        .where(records.c.id == image_id)
+    )
+    row = connection.execute(query).one()
+    if row.decided_by != AGREEMENT:
+        return True
+    answers = current_answers(connection, image_id)
+    kind = majority(type_votes(answers), workspace.settings.queue.overlap)
+    image = connection.execute(sa.select(images).where(images.c.id == image_id)).mappings().one()
+    texts = [entry["text"] for entry in agreed_captions(workspace, image, kind, answers)]
+    return kind == row.content["event"]["type"] and texts == [entry["text"] for entry in row.content["captions"]]
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+
+
+def _person(connection: Connection, name: str) -> int:
+    known = connection.execute(sa.select(annotators.c.id).where(annotators.c.name == name)).scalar()
+    if known is None:
+        raise InputError(f"there is no annotator '{name}'", "Choose one of the team")
+    return annotator_id(connection, name)
+
+
+def _mark(connection: Connection, person: int, by: str, **values: str | None) -> None:
+    change = sa.update(annotators).where(annotators.c.id == person)
+    connection.execute(change.values(**values, changed_by=by, changed_at=now()))
