@@ -20,6 +20,7 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "ingest": ("gatherset.dataset.commands:ingest", "Bring a folder of images and captions in."),
     "app": ("gatherset.annotate.commands:app", "Annotate in the browser."),
     "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),
+    "labelstudio": ("gatherset.annotate.labelstudio.commands:labelstudio", "Annotate in Label Studio."),
     "gold": ("gatherset.annotate.commands:gold", "Images of known answer: practice, and a measure."),
     "validate": ("gatherset.dataset.commands:validate", "Check a workspace, a release, a file of records."),
     "record": ("gatherset.dataset.commands:record", "Excuse a record from a rule, or withdraw it."),
@@ -40,6 +41,7 @@ EXTRAS = {
     "gensim": "baselines",
     "safetensors": "baselines",
     "cv2": "faces",
+    "httpx": "labelstudio",
 }
 
 
