@@ -42,6 +42,7 @@ EXTRAS = {
     "safetensors": "baselines",
     "cv2": "faces",
     "httpx": "labelstudio",
+    "markdown_it": "labelstudio",
 }
 
 

@@ -79,8 +79,9 @@ class Client:
         raise self._refusal(answer, method, path)
 
     def _send(self, method: str, path: str, body: Any, query: Mapping[str, Any]) -> httpx.Response:
+        given = {name: value for name, value in query.items() if value is not None}
         try:
-            return self._http.request(method, path, json=body, params={k: v for k, v in query.items() if v is not None})
+            return self._http.request(method, path, json=body, params=given or None)
         except httpx.TimeoutException as error:
             raise ServerError(
                 f"{self.url} did not answer within {SECONDS:.0f} s", "See how the server is, then run it again"

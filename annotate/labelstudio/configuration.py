@@ -45,36 +45,39 @@ def caption_name(number: int) -> str:
 
 def configuration(workspace: Workspace, kind: str) -> str:
     """The labelling configuration for tasks of `kind`: the names are those that `read_results` knows."""
-    view = ET.Element("View")
-    ET.SubElement(view, "Style").text = ".htx-text { white-space: pre-wrap; }"
+    root = ET.Element("View", style="display: flex; gap: 16px; align-items: flex-start")
+    ET.SubElement(root, "Style").text = ".htx-text { white-space: pre-wrap; }"
+    left, view = _add(root, "View", style="flex: 55 0 0"), _add(root, "View", style="flex: 45 0 0")
     # What was sent back, with the reason: Label Studio's community edition has no comments.
-    ET.SubElement(view, "Text", name=REMARKS, value=f"${REMARKS}")
-    _add(view, "Image", name=IMAGE, value=f"${IMAGE}", zoom="true", zoomControl="true", rotateControl="true")
+    _add(left, "Text", name=REMARKS, value=f"${REMARKS}")
+    zoom = {"zoom": "true", "zoomControl": "true", "rotateControl": "true"}
+    _add(left, "Image", name=IMAGE, value=f"${IMAGE}", maxHeight="75vh", **zoom)
     if kind == "screen":
-        ET.SubElement(view, "Text", name="captions", value="$captions")
+        _add(left, "Text", name="captions", value="$captions")
         asked = _choices(view, GATHERING, required=True, message="Say whether this is a gathering")
         _choice(asked, "A gathering", YES, "y")
         _choice(asked, "Not a gathering", NO, "n")
-        shown = view
     else:
         _choice(_choices(view, GATHERING), "Not a gathering", NO, "n")
         # Who says that it is none is asked for nothing else.
-        shown = _add(
-            view, "View", visibleWhen="choice-unselected", whenTagName=GATHERING, whenChoiceValue="Not a gathering"
-        )
-        asked = _choices(shown, EVENT_TYPE, required=True, message="Choose the event type")
-        for number, event in enumerate(workspace.taxonomy.types):
-            hotkey = HOTKEYS[number] if number < len(HOTKEYS) else ""
-            _choice(asked, event.title, event.name, hotkey, hint=event.definition)
-        for number in range(1, captions_wanted(workspace.settings, kind) + 1):
-            needed = {"required": "true", "requiredMessage": f"Write caption {number}"} if kind == "caption" else {}
-            _text(shown, caption_name(number), f"Caption {number}", rows="2", **needed)
+        only = {"visibleWhen": "choice-unselected", "whenTagName": GATHERING, "whenChoiceValue": "Not a gathering"}
+        _ask_type_and_captions(_add(view, "View", **only), workspace, kind)
     flags = _choices(view, FLAGS, choice="multiple")
     for name in KNOWN_FLAGS:
         _choice(flags, _FLAG_TITLES[name], name, _FLAG_KEYS[name])
     _text(view, NOTE, "Note", rows="1")
-    ET.indent(view)
-    return ET.tostring(view, encoding="unicode")
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _ask_type_and_captions(view: ET.Element, workspace: Workspace, kind: str) -> None:
+    asked = _choices(view, EVENT_TYPE, required=True, message="Choose the event type")
+    for number, event in enumerate(workspace.taxonomy.types):
+        hotkey = HOTKEYS[number] if number < len(HOTKEYS) else ""
+        _choice(asked, event.title, event.name, hotkey, hint=event.definition)
+    for number in range(1, captions_wanted(workspace.settings, kind) + 1):
+        needed = {"required": "true", "requiredMessage": f"Write caption {number}"} if kind == "caption" else {}
+        _text(view, caption_name(number), f"Caption {number}", rows="2", **needed)
 
 
 def _add(parent: ET.Element, tag: str, **attributes: str) -> ET.Element:

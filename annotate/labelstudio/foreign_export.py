@@ -244,6 +244,9 @@ def _answers(
         complain("GS401", f"{len(chosen)} event types are chosen: {', '.join(chosen)}", "Choose one there")
         return
     event_type = _event_type(workspace, chosen[0], names) if chosen and gathering is not False else None
+    if chosen and gathering is not False and event_type is None:
+        complain("GS401", f"there is no event type '{chosen[0]}'", f"Say which it is: --value '{chosen[0]}=protest'")
+        return
     document = {"is_gathering": gathering, "event_type": event_type, "note": "\n".join(_of(annotation, names, "note"))}
     captions = [text for text in _of(annotation, names, "captions") if text.strip()]
     kinds: list[tuple[str, dict[str, Any]]] = []
@@ -268,10 +271,10 @@ def _of(annotation: _Annotation, names: Names, ours: str) -> list[str]:
     return [value for theirs in names.fields.get(ours, ()) for value in annotation.values.get(theirs, ())]
 
 
-def _event_type(workspace: Workspace, chosen: str, names: Names) -> str:
-    """The event type that they call `chosen`, by the mapping, its name, or its title; as it is where there is none."""
+def _event_type(workspace: Workspace, chosen: str, names: Names) -> str | None:
+    """The event type that they call `chosen`, by the mapping, its name, or its title; None where there is none."""
     mapped = names.values.get(chosen, chosen)
     for kind in workspace.taxonomy.types:
         if mapped.casefold() in (kind.name.casefold(), kind.title.casefold()):
             return kind.name
-    return mapped
+    return None

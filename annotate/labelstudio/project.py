@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import httpx
 import sqlalchemy as sa
+from markdown_it import MarkdownIt
 
 from gatherset.annotate.guidelines import guidelines
 from gatherset.annotate.labelstudio.client import Client, Json, MissingError, RefusesError
@@ -169,10 +169,10 @@ def results_there(client: Client, project: int) -> Iterator[Sequence[Mapping[str
 
 
 def _fields(workspace: Workspace, config: str) -> dict[str, Any]:
-    text = html.escape(guidelines(workspace))
+    instructions = MarkdownIt("commonmark", {"html": False}).render(guidelines(workspace))
     return {
         "label_config": config,
-        "expert_instruction": f'<div style="white-space: pre-wrap">{text}</div>',
+        "expert_instruction": instructions,
         "show_instruction": True,
         "maximum_annotations": workspace.settings.queue.overlap,
         # What is sent back must come before its annotator again; Label Studio does that with skipped tasks alone.

@@ -4,12 +4,13 @@ import pytest
 import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
+from gatherset.annotate.labelstudio.client import MissingError
 from gatherset.annotate.labelstudio.configuration import caption_name
 from gatherset.annotate.labelstudio.push import VERSION
 from gatherset.annotate.labelstudio.tasks_there import TASK
 from gatherset.annotate.submissions import submit
-from gatherset.dataset.catalog.tables import labelstudio_tasks, suggestions, tasks
-from tests.labelstudio_workspace import SENTENCES, Over
+from gatherset.dataset.catalog.tables import labelstudio_tasks, submissions, suggestions, tasks
+from tests.labelstudio_workspace import SENTENCES, Over, results
 
 pytestmark = pytest.mark.labelstudio
 Make = Callable[..., Over]
@@ -128,16 +129,12 @@ def test_an_accepted_suggestion_is_known_again(over: Make) -> None:
 
 
 def answers(over: Over) -> list[dict[str, object]]:
-    from gatherset.dataset.catalog.tables import submissions
-
     with over.workspace.catalog.read() as connection:
         return [dict(row) for row in connection.execute(sa.select(submissions.c.answer)).scalars()]
 
 
-def next_task(over: Over, person: int) -> int | None:
+def next_task(over: Over) -> int | None:
     """The task that Label Studio hands out next, to the lead, whose token this is; None where there is none."""
-    from gatherset.annotate.labelstudio.client import MissingError
-
     try:
         return int(over.client.call("GET", f"/api/projects/{over.link.project}/next")["data"][TASK])
     except MissingError:
@@ -150,19 +147,17 @@ def test_an_answer_given_in_the_app_is_wanted_there_no_more(over: Make) -> None:
         submit(there.workspace, 1, name, Answer("caption", True, "protest", TEXTS), key=name)
     assert there.push().changed == 1
     assert there.push().changed == 0
-    assert next_task(there, 0) is None
+    assert next_task(there) is None
 
 
 def test_people_who_disagree_make_the_server_ask_one_more(over: Make) -> None:
     there = over(1)
-    from tests.labelstudio_workspace import results
-
     there.annotate(1, 0, results(1, "protest"))
     there.annotate(1, 1, results(1, "sports_event"))
-    assert next_task(there, 2) is None
+    assert next_task(there) is None
     there.pull()
     assert there.push().changed == 1
-    assert next_task(there, 2) == 1
+    assert next_task(there) == 1
 
 
 def test_maximum_annotations_follows_the_workspace(over: Make) -> None:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -5,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from gatherset import schemas
 from gatherset.annotate.labelstudio.client import Client
 from gatherset.annotate.labelstudio.configuration import configuration, controls
 from gatherset.annotate.labelstudio.links import current_links
@@ -78,12 +80,8 @@ def test_a_project_of_another_shape_is_left_alone(workspace: Workspace, client: 
 
 def taxonomy_without(workspace: Workspace, *names: str) -> Workspace:
     """The workspace opened anew, with fewer event types."""
-    import json
-
-    from gatherset import schemas
-
     document = schemas.read("event_types.json")
-    document["types"] = [kind for kind in document["types"] if kind["name"] not in names]
+    document = {**document, "types": [kind for kind in document["types"] if kind["name"] not in names]}
     (workspace.root / "event_types.json").write_text(json.dumps(document))
     return Workspace(workspace.root)
 
@@ -141,7 +139,7 @@ def test_a_configuration_changed_there_stops_push_and_pull(over: Make) -> None:
 def test_more_than_ours_in_a_configuration_does_no_harm(over: Make) -> None:
     there = over(1)
     config = configuration(there.workspace, "caption").replace(
-        "</View>", "<TextArea name=\"extra\" toName=\"image\"/></View>"
+        "</View>", '<TextArea name="extra" toName="image"/></View>'
     )
     there.client.change_project(there.link.project, label_config=config)
     assert require_unchanged(there.client, there.link)["id"] == there.link.project
