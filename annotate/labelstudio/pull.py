@@ -247,18 +247,18 @@ def _is_news(known: Any, returned: _Returned) -> bool:
 
 def _checked(workspace: Workspace, returned: _Returned, task: Any, link: Link) -> tuple[Answer | None, list[Finding]]:
     """The answer, None where it cannot be stored, and what is wrong with it."""
+    where = f"annotation {returned.remote} of task {task.remote} in Label Studio ({task.image_id}, {returned.author})"
+    try:
+        checked_name(returned.author)
+    except SubmissionError as error:
+        return None, [Finding("GS101", "error", where, error.what, error.next_step)]
     if returned.cancelled:
         return None, []
-    where = f"annotation {returned.remote} of task {task.remote} in Label Studio ({task.image_id}, {returned.author})"
     given = [entry["text"] for entry in task.captions]
     read = read_results(returned.results, link.kind, given, where)
     if isinstance(read, list):
         return None, read
     found = [replace(finding, where=where) for finding in check_answer(workspace, read)]
-    try:
-        checked_name(returned.author)
-    except SubmissionError as error:
-        found.append(Finding("GS101", "error", where, error.what, error.next_step))
     wrong = [finding for finding in found if finding.level == "error"]
     return (None if wrong else read), wrong
 
@@ -275,7 +275,7 @@ def _take(
     """Store the answer, or keep what was returned and why it is not stored."""
     counts.read += 1
     submission = None
-    if returned.cancelled:
+    if returned.cancelled and not findings:
         state = SKIPPED
         counts.skipped += 1
         skip_for(connection, workspace, returned.task, annotator_id(connection, returned.author), SKIP_REASON)

@@ -85,7 +85,7 @@ def test_of_two_equal_tasks_the_annotated_one_stays(over: Make) -> None:
 
 def test_tasks_of_others_in_the_project_are_left_alone(over: Make) -> None:
     there = over(2)
-    there.client.add_tasks(there.link.project, [{"data": {"image": "http://127.0.0.1/x.jpg"}}])
+    there.client.add_tasks(there.link.project, [{"data": {"image": "http://127.0.0.1/x.jpg", "remarks": ""}}])
     pushed = there.push()
     assert (pushed.sent, pushed.doubles) == (0, 0)
     assert there.client.project(there.link.project)["task_number"] == 3

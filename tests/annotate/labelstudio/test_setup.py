@@ -138,9 +138,8 @@ def test_a_configuration_changed_there_stops_push_and_pull(over: Make) -> None:
 
 def test_more_than_ours_in_a_configuration_does_no_harm(over: Make) -> None:
     there = over(1)
-    config = configuration(there.workspace, "caption").replace(
-        "</View>", '<TextArea name="extra" toName="image"/></View>'
-    )
+    config = configuration(there.workspace, "caption").removesuffix("</View>")
+    config += '<TextArea name="extra" toName="image"/></View>'
     there.client.change_project(there.link.project, label_config=config)
     assert require_unchanged(there.client, there.link)["id"] == there.link.project
 
