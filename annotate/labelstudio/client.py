@@ -207,13 +207,6 @@ class Client:
         )
         return _rows(answer, "tasks")
 
-    def task_is_gone(self, task: int) -> bool:
-        try:
-            self.call("GET", f"/api/tasks/{task}/")
-        except MissingError:
-            return True
-        return False
-
     def change_task(self, task: int, **fields: Any) -> None:
         self.call("PATCH", f"/api/tasks/{task}/", fields)
 

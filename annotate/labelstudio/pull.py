@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,7 +31,8 @@ from gatherset.dataset.timestamps import FORMAT, now
 from gatherset.dataset.workspace import Workspace
 
 BATCH = 100  # tasks with their annotations a request, and a transaction
-STORED, REFUSED, SURPLUS, SKIPPED = "stored", "refused", "surplus", "skipped"  # what became of an annotation
+# What became of an annotation. A refused one is mended when its author's next one for the task is stored.
+STORED, REFUSED, SURPLUS, SKIPPED, MENDED = "stored", "refused", "surplus", "skipped", "mended"
 SKIP_REASON = "skipped in Label Studio"
 
 
@@ -81,8 +83,8 @@ def pull(workspace: Workspace, client: Client, link: Link) -> Pulled:
     listed = pages(client, link, "id,updated_at,total_annotations,cancelled_annotations")
     for page in progress(listed, total=1 + total // 1000, label="pull"):
         changed = _changed(workspace, link, page)
-        for start in range(0, len(changed), BATCH):
-            _pull_tasks(workspace, client, link, changed[start : start + BATCH], people, pulled)
+        for documents in _fetched(client, link, changed):
+            _pull_tasks(workspace, client, link, documents, people, pulled)
         pulled.gone += mark_gone(workspace, client, link, page)
     pulled.sent_back += send_back(workspace, client, link)
     return pulled
@@ -92,7 +94,8 @@ def pull_some(workspace: Workspace, client: Client, link: Link, remote: Sequence
     """Take over what was annotated in these tasks there: those that a webhook spoke of."""
     require_unchanged(client, link)
     pulled, people = Pulled(), client.people()
-    _pull_tasks(workspace, client, link, list(remote), people, pulled)
+    for documents in _fetched(client, link, remote):
+        _pull_tasks(workspace, client, link, documents, people, pulled)
     pulled.sent_back += send_back(workspace, client, link)
     return pulled
 
@@ -139,29 +142,38 @@ def _changed(workspace: Workspace, link: Link, page: Page) -> list[int]:
     return found
 
 
+def _fetched(client: Client, link: Link, remote: Sequence[int]) -> Iterator[Sequence[Json]]:
+    """These tasks with their annotations, a batch at a time; the next one is fetched while a batch is worked on."""
+    batches = [remote[start : start + BATCH] for start in range(0, len(remote), BATCH)]
+    with ThreadPoolExecutor(1) as ahead:
+        coming = [ahead.submit(client.whole_tasks, link.project, batch) for batch in batches[:1]]
+        for number in range(len(batches)):
+            documents = coming.pop().result()
+            coming += [
+                ahead.submit(client.whole_tasks, link.project, batch) for batch in batches[number + 1 : number + 2]
+            ]
+            yield documents
+
+
 def _pull_tasks(
     workspace: Workspace,
     client: Client,
     link: Link,
-    remote: Sequence[int],
+    documents: Sequence[Json],
     people: Mapping[int, str],
     pulled: Pulled,
 ) -> None:
     """Take over the annotations of these tasks in one transaction: all of them, or none."""
-    if not remote:
-        return
-    documents = client.whole_tasks(link.project, remote)
+    remote = [document["id"] for document in documents]
     with workspace.catalog.read() as connection:
         ours = _ours(connection, link, remote)
         known = _known(connection, link, [task.id for task in ours.values()])
     checked = []
     for document in documents:
         if (task := ours.get(document["id"])) is not None:
-            checked += [
-                (returned, *_checked(workspace, returned, task, link))
-                for returned in _annotations(document, task, people, link)
-                if _is_news(known.get(returned.remote), returned)
-            ]
+            for returned in _annotations(document, task, people, link):
+                if _is_news(known.get(returned.remote), returned):
+                    checked.append(_checked(workspace, client, link, task, known.get(returned.remote), returned))
     counts = Pulled()
     with workspace.catalog.write() as connection:
         for returned, answer, findings in checked:
@@ -240,27 +252,32 @@ def _is_news(known: Any, returned: _Returned) -> bool:
         return True
     if known.state == SURPLUS:
         return not returned.cancelled
-    if known.state == REFUSED:
+    if known.state in (REFUSED, MENDED):
         return not returned.cancelled and known.sent_back_at is not None  # sent back, and given again as it was
     return bool((known.state == SKIPPED) != returned.cancelled)
 
 
-def _checked(workspace: Workspace, returned: _Returned, task: Any, link: Link) -> tuple[Answer | None, list[Finding]]:
-    """The answer, None where it cannot be stored, and what is wrong with it."""
+def _checked(
+    workspace: Workspace, client: Client, link: Link, task: Any, known: Any, returned: _Returned
+) -> tuple[_Returned, Answer | None, list[Finding]]:
+    """What was returned, the answer that it is, None where it cannot be stored, and what is wrong with it."""
     where = f"annotation {returned.remote} of task {task.remote} in Label Studio ({task.image_id}, {returned.author})"
     try:
         checked_name(returned.author)
     except SubmissionError as error:
-        return None, [Finding("GS101", "error", where, error.what, error.next_step)]
-    if returned.cancelled:
-        return None, []
-    given = [entry["text"] for entry in task.captions]
-    read = read_results(returned.results, link.kind, given, where)
+        return replace(returned, cancelled=False), None, [Finding("GS101", "error", where, error.what, error.next_step)]
+    # What was sent back counts as skipped there. Changed since, it is an answer again, whatever it counts as.
+    mended = known is not None and known.state == REFUSED and known.digest != returned.digest
+    if returned.cancelled and not mended:
+        return returned, None, []
+    read = read_results(returned.results, link.kind, [entry["text"] for entry in task.captions], where)
     if isinstance(read, list):
-        return None, read
+        return replace(returned, cancelled=False), None, read
     found = [replace(finding, where=where) for finding in check_answer(workspace, read)]
     wrong = [finding for finding in found if finding.level == "error"]
-    return (None if wrong else read), wrong
+    if returned.cancelled and not wrong:
+        client.change_annotation(returned.remote, was_cancelled=False)  # before it is stored: cut off, it comes again
+    return replace(returned, cancelled=False), None if wrong else read, wrong
 
 
 def _take(
@@ -275,7 +292,7 @@ def _take(
     """Store the answer, or keep what was returned and why it is not stored."""
     counts.read += 1
     submission = None
-    if returned.cancelled and not findings:
+    if returned.cancelled:
         state = SKIPPED
         counts.skipped += 1
         skip_for(connection, workspace, returned.task, annotator_id(connection, returned.author), SKIP_REASON)
@@ -287,6 +304,8 @@ def _take(
         submission, late = _store(connection, workspace, link, returned, answer, counts)
         state = SURPLUS if submission is None else STORED
         counts.surplus += submission is None
+        if state == STORED:
+            _mend(connection, link, returned)
         if late:
             message = (
                 f"{returned.author} contradicts the record of task {returned.task}; it is kept, but changes nothing"
@@ -311,6 +330,13 @@ def _take(
         connection.execute(
             sa.insert(labelstudio_annotations).values(project_id=link.id, remote=returned.remote, **values)
         )
+
+
+def _mend(connection: Connection, link: Link, returned: _Returned) -> None:
+    """What the author was sent back of this task is settled: they have answered it anew."""
+    there = labelstudio_annotations
+    own = (there.c.project_id == link.id, there.c.task_id == returned.task, there.c.author == returned.author)
+    connection.execute(sa.update(there).where(*own, there.c.state == REFUSED).values(state=MENDED))
 
 
 def _store(

@@ -22,6 +22,7 @@ from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 MAX_REMARKS = 2000  # characters that the annotators of a task are told
+HINT = "Please answer it anew; what you wrote is there when you open this task from the project's list."
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def returned_annotations(workspace: Workspace) -> list[Returned]:
 def send_back(workspace: Workspace, client: Client, link: Link) -> int:
     """Put what was refused before its annotators again, with the reason on the task; how many annotations that were.
 
-    Label Studio's community edition knows neither comments nor another's drafts. What it does know: an annotation
-    that counts as skipped comes before its annotator again, with all that they wrote. May be repeated.
+    Label Studio's community edition knows neither comments nor another's drafts. What it does know: a task that counts
+    as skipped comes before its annotator again. What they wrote stays in their annotation. May be repeated.
     """
     there = labelstudio_annotations
     query = sa.select(there.c.remote, there.c.task_id).where(
@@ -139,8 +140,8 @@ def _remarks(workspace: Workspace, link: Link) -> list[tuple[Any, str]]:
     told: dict[int, list[str]] = {}
     with workspace.catalog.read() as connection:
         for row in connection.execute(reasons.order_by(there.c.remote)):
-            said = "; ".join(f"{one['message']}. {one['next_step']}" for one in row.findings)
-            told.setdefault(row.task_id, []).append(f"{row.author}: {said}")
+            said = "; ".join(one["message"] for one in row.findings)
+            told.setdefault(row.task_id, []).append(f"{row.author}: {said}. {HINT}")
         rows = connection.execute(query).all()
     wanted = ((row, "\n".join(told.get(row.id, []))[:MAX_REMARKS]) for row in rows)
     return [(row, remarks) for row, remarks in wanted if remarks != row.remarks]

@@ -15,6 +15,7 @@ from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 LISTED = 1000  # tasks without their annotations a request
+CHECKED = 100  # tasks a request that asks whether they are gone
 TASK, IMAGE_ID = "gatherset_task", "gatherset_id"  # the fields of a task there that say which one it is here
 
 
@@ -66,9 +67,9 @@ def reconcile(workspace: Workspace, client: Client, link: Link) -> Reconciled:
     """
     done, foreign = Reconciled(), 0
     for page in pages(client, link, "id,data,total_annotations,cancelled_annotations"):
+        done.gone += mark_gone(workspace, client, link, page)
         for row in page.rows:
             foreign += not _take(workspace, client, link, row, done)
-        done.gone += mark_gone(workspace, client, link, page)
     with workspace.catalog.write() as connection:
         never_arrived = (labelstudio_tasks.c.project_id == link.id, labelstudio_tasks.c.remote.is_(None))
         alive = labelstudio_tasks.c.deleted_at.is_(None)
@@ -137,11 +138,16 @@ def mark_gone(workspace: Workspace, client: Client, link: Link, page: Page) -> i
         query = query.where(labelstudio_tasks.c.remote <= page.end)
     with workspace.catalog.read() as connection:
         missing = [(row.task_id, row.remote) for row in connection.execute(query) if row.remote not in listed]
-    gone = [task for task, remote in missing if client.task_is_gone(remote)]
-    with workspace.catalog.write() as connection:
-        for start in range(0, len(gone), 500):
-            _mark(connection, link, gone[start : start + 500])
-    return len(gone)
+    gone = 0
+    for start in range(0, len(missing), CHECKED):
+        some = missing[start : start + CHECKED]
+        present = {row["id"] for row in client.whole_tasks(link.project, [remote for _, remote in some])}
+        lost = [task for task, remote in some if remote not in present]
+        if lost:
+            with workspace.catalog.write() as connection:
+                _mark(connection, link, lost)
+        gone += len(lost)
+    return gone
 
 
 def _mark(connection: Connection, link: Link, gone: Sequence[int]) -> None:

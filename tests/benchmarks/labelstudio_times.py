@@ -6,29 +6,30 @@ It starts a Label Studio of its own (`make labelstudio` installs it) and takes m
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
 import statistics
 import sys
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from label_studio_sdk import LabelStudio
 
 from gatherset.annotate.answer import Answer
+from gatherset.annotate.labelstudio.client import Client
 from gatherset.annotate.labelstudio.configuration import configuration
-from gatherset.annotate.labelstudio.links import Link
 from gatherset.annotate.labelstudio.project import Wanted, set_up
-from gatherset.annotate.labelstudio.pull import pull
-from gatherset.annotate.labelstudio.push import BATCH, push
+from gatherset.annotate.labelstudio.push import BATCH
 from gatherset.annotate.submissions import submit
 from gatherset.dataset.workspace import Workspace
-from tests.labelstudio_server import TOKEN, VENV, LabelStudioServer
-from tests.labelstudio_workspace import SENTENCES, fill, results
+from tests.labelstudio_server import TOKEN, VENV, LabelStudioServer, make_person
+from tests.labelstudio_workspace import PEOPLE, SENTENCES, Over, fill, results
 
 TASKS = 10_000
 LOOP = 100  # submissions of a closed loop
@@ -54,14 +55,6 @@ def bare_push(sdk: LabelStudio, project: int, documents: list[dict[str, Any]]) -
 def bare_pull(sdk: LabelStudio, project: int) -> int:
     """Every annotation of the project, by the SDK's own pages."""
     return sum(len(task.annotations or ()) for task in sdk.tasks.list(project=project, fields="all", page_size=PAGE))
-
-
-def annotated(server: LabelStudioServer, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The tasks with an annotation each: created one at a time, they would take a quarter of an hour."""
-    return [
-        {**document, "annotations": [{"result": results(number), "lead_time": 20.0}]}
-        for number, document in enumerate(documents)
-    ]
 
 
 def loop(sdk: LabelStudio, tasks: list[int], taken: list[float]) -> None:
@@ -107,62 +100,58 @@ def closed_loops(server: LabelStudioServer, workspace: Workspace, first_there: i
         say_loop(f"submit, {writers} at once", ours)
 
 
+def transfers(client: Client, sdk: LabelStudio, workspace: Workspace, count: int) -> list[dict[str, Any]]:
+    """Push and pull `count` objects, ours and theirs; the tasks as they are there."""
+    link, _ = set_up(workspace, client, Wanted(images_url="http://127.0.0.1:8501"))
+    there = Over(workspace, client, link, {PEOPLE[0]: make_person(client, PEOPLE[0])})
+    ours = timed(there.push)
+    documents = [{"data": row["data"]} for row in all_tasks(client, link.project)]
+    other = client.make_project(title="the same by the SDK", label_config=link.config)["id"]
+    say(f"push {count} tasks", ours, timed(lambda: bare_push(sdk, other, documents)))
+    there.annotate_all()
+    before = peak()
+    ours = timed(lambda: print(there.pull()))
+    added = peak() - before
+    say(f"pull {count} annotations", ours, timed(lambda: print(bare_pull(sdk, link.project), "annotations")))
+    print(f"memory that the pull added at its peak: {added:.0f} MB")
+    print(f"push and pull once more, nothing new: {timed(there.push):.1f} s and {timed(there.pull):.1f} s", flush=True)
+    return documents
+
+
+def all_tasks(client: Client, project: int) -> Iterator[dict[str, Any]]:
+    last = 0
+    while rows := client.tasks_after(project, last, 1000):
+        yield from rows
+        last = rows[-1]["id"]
+
+
+def peak() -> float:
+    """The most memory that this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def run(folder: Path, count: int) -> None:
     server = LabelStudioServer(folder / "data", folder)
-    if (VENV / "empty").is_dir():
-        import shutil
-
-        shutil.copytree(VENV / "empty", folder / "data")
+    shutil.copytree(VENV / "empty", folder / "data")
     server.start()
     sdk = LabelStudio(base_url=server.url, api_key=TOKEN)
+    workspace = Workspace.create(folder / "mg", overlap=1)
+    looped = Workspace.create(folder / "loop", overlap=1)
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     try:
-        workspace = Workspace.create(folder / "mg", overlap=1)
         fill(workspace, count)
+        fill(looped, LOOP * len(WRITERS))
         with server.client() as client:
-            link, _ = set_up(workspace, client, Wanted(images_url="http://127.0.0.1:8501"))
-            ours = timed(lambda: push(workspace, client, link))
-            documents = [{"data": row["data"]} for page in _pages(client, link) for row in page]
-            config = configuration(workspace, "caption")
-            other = client.make_project(title="the same by the SDK", label_config=config)["id"]
-            say(f"push {count} tasks", ours, timed(lambda: bare_push(sdk, other, documents)))
-            # Both projects get the same tasks anew, with an annotation each.
-            for project in (link.project, other):
-                client.call(
-                    "POST",
-                    "/api/dm/actions",
-                    {"selectedItems": {"all": True, "excluded": []}},
-                    id="delete_tasks",
-                    project=project,
-                )
-            whole = annotated(server, documents)
-            for project in (link.project, other):
-                for start in range(0, count, BATCH):
-                    client.add_tasks(project, whole[start : start + BATCH])
-            push(workspace, client, link)  # finds them
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            ours = timed(lambda: print(pull(workspace, client, link)))
-            memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-            say(f"pull {count} annotations", ours, timed(lambda: print(bare_pull(sdk, other), "annotations")))
-            print(f"memory that the pull added at its peak: {memory:.0f} MB")
-            again = timed(lambda: pull(workspace, client, link))
-            print(f"pull once more, nothing new: {again:.1f} s")
+            documents = transfers(client, sdk, workspace, count)
             config = configuration(workspace, "caption")
             third = client.make_project(title="for the closed loop", label_config=config)["id"]
-            numbers = client.add_tasks(third, documents[: LOOP * len(WRITERS)])
-            looped = Workspace.create(folder / "loop", overlap=1)
-            fill(looped, LOOP * len(WRITERS))
-            closed_loops(server, looped, numbers[0])
-            looped.catalog.close()
-        workspace.catalog.close()
+            first = client.add_tasks(third, documents[: LOOP * len(WRITERS)])[0]
+            closed_loops(server, looped, first)
     finally:
+        workspace.catalog.close()
+        looped.catalog.close()
         server.kill()
-
-
-def _pages(client: Any, link: Link) -> Any:
-    last = 0
-    while rows := client.tasks_after(link.project, last, 1000):
-        yield rows
-        last = rows[-1]["id"]
+    print(f"load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -46,19 +46,16 @@ def everything(over: Over) -> list[Any]:
         return [connection.execute(sa.select(table)).all() for table in (submissions, tasks, labelstudio_annotations)]
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(100, marks=pytest.mark.slow)])
-def test_annotations_by_three_people_are_taken_over_once(over: Make, count: int) -> None:
-    there = over(count, overlap=3)
-    for task in range(1, count + 1):
-        for person in range(3):
-            there.annotate(task, person)
+def test_300_annotations_by_three_people_are_taken_over_once(over: Make) -> None:
+    there = over(100, overlap=3)
+    there.annotate_all(people=3)
     first = there.pull()
     before = everything(there)
     second = there.pull()
-    assert (first.read, first.stored, first.refused) == (3 * count, 3 * count, 0)
+    assert (first.read, first.stored, first.refused) == (300, 300, 0)
     assert (second.read, second.stored) == (0, 0)
     assert everything(there) == before
-    assert standing(there.workspace)["records"] == count
+    assert standing(there.workspace)["records"] == 100
 
 
 def test_an_answer_from_there_makes_a_record_with_a_pseudonym(over: Make) -> None:
@@ -127,6 +124,29 @@ def test_what_was_sent_back_and_mended_is_taken_over(over: Make) -> None:
     assert returned_annotations(there.workspace) == []
     [task] = there.client.tasks_after(there.link.project, 0, 1)
     assert task["data"][REMARKS] == ""
+
+
+def test_what_was_sent_back_and_answered_anew_is_settled(over: Make) -> None:
+    there = over(1)
+    there.annotate(1, said=results(1)[:5])
+    there.pull()
+    there.annotate(1)  # as the page does it: the same person, another annotation
+    assert there.pull().stored == 1
+    assert states(there) == [("mended", False), ("stored", False)]
+    assert returned_annotations(there.workspace) == []
+    [task] = there.client.tasks_after(there.link.project, 0, 1)
+    assert task["data"][REMARKS] == ""
+    assert there.pull().read == 0
+
+
+def test_what_was_sent_back_and_mended_while_it_counts_as_skipped_is_taken_over(over: Make) -> None:
+    there = over(1)
+    number = there.annotate(1, said=results(1)[:5])
+    there.pull()
+    there.client.change_annotation(number, result=results(1))
+    assert there.pull().stored == 1
+    assert there.annotation(number)["was_cancelled"] is False
+    assert there.pull().read == 0
 
 
 def test_what_was_sent_back_and_given_again_as_it_was_is_sent_back_again(over: Make) -> None:
