@@ -60,7 +60,8 @@ def set_up(workspace: Workspace, client: Client, wanted: Wanted) -> tuple[Link, 
     fields = _fields(workspace, config)
     try:
         if there is None:
-            there, done = client.make_project(title=title, **fields), "made"
+            asked = people_asked(workspace, wanted.kind)
+            there, done = client.make_project(title=title, maximum_annotations=asked, **fields), "made"
         else:
             client.change_project(there["id"], **fields)
     except RefusesError as error:
@@ -168,13 +169,19 @@ def results_there(client: Client, project: int) -> Iterator[Sequence[Mapping[str
             yield from (annotation.get("result") or [] for annotation in task.get("annotations", ()))
 
 
+def people_asked(workspace: Workspace, kind: str) -> int:
+    """How many annotators a task of `kind` is given to at first."""
+    settings = workspace.settings
+    each_writes_one = kind == "caption" and settings.captions_per_submission == 1
+    return max(settings.queue.overlap, settings.captions_per_image if each_writes_one else 1)
+
+
 def _fields(workspace: Workspace, config: str) -> dict[str, Any]:
     instructions = MarkdownIt("commonmark", {"html": False}).render(guidelines(workspace))
     return {
         "label_config": config,
         "expert_instruction": instructions,
         "show_instruction": True,
-        "maximum_annotations": workspace.settings.queue.overlap,
         # What is sent back must come before its annotator again; Label Studio does that with skipped tasks alone.
         "skip_queue": "REQUEUE_FOR_ME",
         "show_skip_button": True,

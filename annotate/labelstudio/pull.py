@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -26,7 +27,6 @@ from gatherset.dataset.catalog.tables import images, labelstudio_annotations, la
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.progress import progress
-from gatherset.dataset.records import canonical
 from gatherset.dataset.timestamps import FORMAT, now
 from gatherset.dataset.workspace import Workspace
 
@@ -177,7 +177,8 @@ def _pull_tasks(
     counts = Pulled()
     with workspace.catalog.write() as connection:
         for returned, answer, findings in checked:
-            _take(connection, workspace, link, returned, answer, findings, counts)
+            before = known.get(returned.remote)
+            _take(connection, workspace, link, returned, answer, findings, before, counts)
         for document in documents:
             if (task := ours.get(document["id"])) is not None:
                 _finish(connection, link, document, task, known, counts)
@@ -209,7 +210,9 @@ def _known(connection: Connection, link: Link, ids: Sequence[int]) -> dict[int, 
 
 
 def _annotations(document: Json, task: Any, people: Mapping[int, str], link: Link) -> Iterator[_Returned]:
-    for annotation in document.get("annotations") or ():
+    """The annotations of a task, the oldest first: where one person gave two, the later one holds."""
+    given = document.get("annotations") or ()
+    for annotation in sorted(given, key=lambda one: (str(one.get("updated_at")), one["id"])):
         results = annotation.get("result")
         moment = str(annotation.get("updated_at") or annotation.get("created_at") or "")
         submitted = _time(moment)
@@ -226,7 +229,7 @@ def _annotations(document: Json, task: Any, people: Mapping[int, str], link: Lin
             started_at=started,
             submitted_at=submitted.strftime(FORMAT),
             changed_at=moment,
-            digest=hashlib.sha256(canonical(results).encode("utf-8", "backslashreplace")).hexdigest()[:32],
+            digest=hashlib.sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()[:32],
         )
 
 
@@ -287,10 +290,10 @@ def _take(
     returned: _Returned,
     answer: Answer | None,
     findings: list[Finding],
+    before: Any,
     counts: Pulled,
 ) -> None:
-    """Store the answer, or keep what was returned and why it is not stored."""
-    counts.read += 1
+    """Store the answer, or keep what was returned and why it is not stored; `before`: what was known of it."""
     submission = None
     if returned.cancelled:
         state = SKIPPED
@@ -303,6 +306,8 @@ def _take(
     else:
         submission, late = _store(connection, workspace, link, returned, answer, counts)
         state = SURPLUS if submission is None else STORED
+        if state == SURPLUS and before is not None and before.state == SURPLUS and before.digest == returned.digest:
+            return  # there is still no place for it
         counts.surplus += submission is None
         if state == STORED:
             _mend(connection, link, returned)
@@ -312,6 +317,7 @@ def _take(
             )
             where = f"annotation {returned.remote} in Label Studio"
             counts.findings.append(Finding("GS402", "warning", where, message, "A review can change the record"))
+    counts.read += 1
     values: dict[str, Any] = {
         "task_id": returned.task,
         "author": returned.author,

@@ -15,9 +15,9 @@ from gatherset.annotate.desk import original_url
 from gatherset.annotate.labelstudio.client import Client, Json, MissingError
 from gatherset.annotate.labelstudio.configuration import EVENT_TYPE, IMAGE, REMARKS, caption_name
 from gatherset.annotate.labelstudio.links import Link
-from gatherset.annotate.labelstudio.project import LOCAL, require_unchanged
+from gatherset.annotate.labelstudio.project import LOCAL, people_asked, require_unchanged
 from gatherset.annotate.labelstudio.results import choices, text
-from gatherset.annotate.labelstudio.tasks_there import IMAGE_ID, TASK, is_unsure, reconcile
+from gatherset.annotate.labelstudio.tasks_there import IMAGE_ID, TASK, is_unsure, pages, reconcile
 from gatherset.annotate.suggestions import suggestions_for
 from gatherset.dataset.catalog.tables import images, labelstudio_annotations, labelstudio_tasks, tasks
 from gatherset.dataset.progress import progress
@@ -46,10 +46,11 @@ def push(workspace: Workspace, client: Client, link: Link) -> Pushed:
     ServerError where the project is not what was set up.
     """
     there = require_unchanged(client, link)
-    if there.get("maximum_annotations") != workspace.settings.queue.overlap:
-        client.change_project(link.project, maximum_annotations=workspace.settings.queue.overlap)
     pushed = Pushed()
     _make_sure(workspace, client, link, there, pushed)
+    if there.get("maximum_annotations") != (asked := people_asked(workspace, link.kind)):
+        client.change_project(link.project, maximum_annotations=asked)
+        _read_overlaps(workspace, client, link)
     pushed.there, waiting = _counts(workspace, link)
     for batch in progress(_waiting(workspace, link), total=-(-waiting // BATCH), label="push"):
         _send(workspace, client, link, batch, pushed)
@@ -64,6 +65,16 @@ def _make_sure(workspace: Workspace, client: Client, link: Link, there: Json, pu
         found = reconcile(workspace, client, link)
         pushed.recovered += found.recovered
         pushed.doubles += found.doubles
+
+
+def _read_overlaps(workspace: Workspace, client: Client, link: Link) -> None:
+    """Learn how many annotations each task asks for there: changing the project has changed some of them."""
+    own = (labelstudio_tasks.c.project_id == link.id, labelstudio_tasks.c.remote == sa.bindparam("number"))
+    update = sa.update(labelstudio_tasks).where(*own).values(overlap=sa.bindparam("asked"))
+    for page in pages(client, link, "id,overlap"):
+        if page.rows:
+            with workspace.catalog.write() as connection:
+                connection.execute(update, [{"number": row["id"], "asked": row["overlap"]} for row in page.rows])
 
 
 def _linked(link: Link) -> sa.ColumnElement[bool]:
@@ -139,7 +150,7 @@ def _announce(connection: Connection, workspace: Workspace, link: Link, row: Any
     if known is not None and known.deleted_at is None:
         return False
     image, until = _address(workspace, link, row)
-    values = {"image": image, "until": until, "overlap": workspace.settings.queue.overlap, "remarks": ""}
+    values = {"image": image, "until": until, "overlap": people_asked(workspace, link.kind), "remarks": ""}
     if known is None:
         connection.execute(sa.insert(labelstudio_tasks).values(project_id=link.id, task_id=row.id, **values))
     else:

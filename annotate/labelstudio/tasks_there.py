@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from gatherset.annotate.labelstudio.client import Client, Json
 from gatherset.annotate.labelstudio.links import Link
+from gatherset.annotate.labelstudio.project import people_asked
 from gatherset.dataset.catalog.tables import labelstudio_annotations, labelstudio_projects, labelstudio_tasks, tasks
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
@@ -37,13 +38,9 @@ class Reconciled:
 
 def pages(client: Client, link: Link, fields: str) -> Iterator[Page]:
     """All tasks of the project, without annotations, a page at a time."""
-    last = 0
+    last = 0  # until there are none: a server may give fewer at once than it is asked for
     while rows := client.tasks_after(link.project, last, LISTED, fields=fields):
-        full = len(rows) == LISTED
-        end = rows[-1]["id"] if full else None
-        yield Page(last, end, rows)
-        if not full:
-            return
+        yield Page(last, rows[-1]["id"], rows)
         last = rows[-1]["id"]
     yield Page(last, None, [])
 
@@ -106,7 +103,7 @@ def _take(workspace: Workspace, client: Client, link: Link, row: Json, done: Rec
     values = {"remote": row["id"], "image": str(data.get("image", "")), "remarks": str(data.get("remarks", ""))}
     with workspace.catalog.write() as connection:
         if known is None:
-            fresh = {"overlap": workspace.settings.queue.overlap}
+            fresh = {"overlap": people_asked(workspace, link.kind)}
             connection.execute(
                 sa.insert(labelstudio_tasks).values(project_id=link.id, task_id=number, **values, **fresh)
             )

@@ -161,8 +161,12 @@ def test_people_who_disagree_make_the_server_ask_one_more(over: Make) -> None:
 
 
 def test_maximum_annotations_follows_the_workspace(over: Make) -> None:
-    there = over(1, overlap=3)
-    assert there.client.project(there.link.project)["maximum_annotations"] == 3
-    there.client.change_project(there.link.project, maximum_annotations=1)
+    there = over(2, overlap=3)
+    submit(there.workspace, 2, "dora", Answer("caption", True, "protest", TEXTS), key="dora")
     there.push()
-    assert there.client.project(there.link.project)["maximum_annotations"] == 3
+    for other in (1, 5):
+        there.client.change_project(there.link.project, maximum_annotations=other)
+        there.push()
+        assert there.client.project(there.link.project)["maximum_annotations"] == 3
+        rows = there.client.tasks_after(there.link.project, 0, 10, fields="id,overlap")
+        assert [row["overlap"] for row in rows] == [3, 2]
