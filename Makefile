@@ -5,15 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test test-slow test-nightly check clean chromium
+.PHONY: demo test test-slow test-nightly check clean chromium labelstudio
 
 demo: $(VENV)/installed-demo
 	$(BIN)/gatherset demo $(ARGS)
 
-test: $(VENV)/installed-test chromium check
+test: $(VENV)/installed-test chromium labelstudio check
 	$(BIN)/python -m pytest -m "not slow and not nightly" $(ARGS)
 
-test-slow: $(VENV)/installed-test chromium
+test-slow: $(VENV)/installed-test chromium labelstudio
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 test-nightly: $(VENV)/installed-test
@@ -48,5 +48,16 @@ chromium:
 	  echo "Chromium could not be installed: the browser tests will be skipped"; \
 	else echo "No Chromium: the browser tests will be skipped (Debian: apt-get install chromium)"; fi
 
+# A Label Studio for the tests, in a folder of its own, since it pins what Gatherset does not, with an empty database.
+# Where the package index does not have it, its tests are skipped and say so.
+LABELSTUDIO := .labelstudio-venv
+labelstudio: $(VENV)/installed-test
+	@test $(LABELSTUDIO)/installed -nt tests/labelstudio-requirements.txt || \
+	{ $(PYTHON) -m venv $(LABELSTUDIO) && \
+	  $(LABELSTUDIO)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
+	    -r tests/labelstudio-requirements.txt && \
+	  $(BIN)/python -m tests.labelstudio_server && touch $(LABELSTUDIO)/installed; } || \
+	echo "Label Studio could not be installed: its tests will be skipped"
+
 clean:
-	rm -rf $(VENV) gatherset-demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LABELSTUDIO) gatherset-demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

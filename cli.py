@@ -20,6 +20,7 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "ingest": ("gatherset.dataset.commands:ingest", "Bring a folder of images and captions in."),
     "app": ("gatherset.annotate.commands:app", "Annotate in the browser."),
     "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),
+    "labelstudio": ("gatherset.annotate.labelstudio.commands:labelstudio", "Annotate in Label Studio."),
     "gold": ("gatherset.annotate.commands:gold", "Images of known answer: practice, and a measure."),
     "agreement": ("gatherset.annotate.commands:agreement", "How far the annotators agree."),
     "validate": ("gatherset.dataset.commands:validate", "Check a workspace, a release, a file of records."),
@@ -41,6 +42,8 @@ EXTRAS = {
     "gensim": "baselines",
     "safetensors": "baselines",
     "cv2": "faces",
+    "httpx": "labelstudio",
+    "markdown_it": "labelstudio",
 }
 
 

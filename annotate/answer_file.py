@@ -55,7 +55,7 @@ def import_answers(workspace: Workspace, path: Path, annotator: str) -> ImportRe
     report = ImportReport()
     rows = list(_rows(path, report, KNOWN))
     report.rows = len(rows)
-    known = _tasks_by_image(workspace)
+    known = tasks_by_image(workspace)
     shown = iter(progress(rows, total=len(rows), label="import"))
     for start in range(0, len(rows), BATCH):
         with workspace.catalog.write() as connection:
@@ -73,7 +73,7 @@ def import_gold(workspace: Workspace, path: Path, *, practice: bool) -> ImportRe
     report = ImportReport()
     rows = list(_rows(path, report, (*KNOWN, "explanation")))
     report.rows = len(rows)
-    known = _tasks_by_image(workspace)
+    known = tasks_by_image(workspace)
     for row in rows:
         own = _own_tasks(row, known, report)
         for answer in _known(workspace, row, own, report):
@@ -125,7 +125,7 @@ def _parse(where: str, row: Mapping[str | None, str | None]) -> _Row:
     return _Row(where, values["image"], gathering[said], event_type, confidence[sure], values.get("explanation", ""))
 
 
-def _tasks_by_image(workspace: Workspace) -> Tasks:
+def tasks_by_image(workspace: Workspace) -> Tasks:
     query = sa.select(images.c.id, images.c.ref, tasks.c.kind, tasks.c.id.label("task")).join(tasks)
     own: defaultdict[str, dict[str, int]] = defaultdict(dict)
     names: defaultdict[str, set[str]] = defaultdict(set)

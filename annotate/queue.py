@@ -123,18 +123,22 @@ def skip(workspace: Workspace, task_id: int, annotator: str, reason: str) -> Non
     if not (reason := reason.strip()):
         raise SubmissionError("an image is skipped with a reason", "Say why")
     with workspace.catalog.write() as connection:
-        person = annotator_id(connection, annotator)
-        task = _asked_task(connection, task_id)
-        own = (skips.c.task_id == task_id, skips.c.annotator_id == person)
-        connection.execute(sa.delete(skips).where(*own))
-        row = {"task_id": task_id, "annotator_id": person, "reason": reason[:1000], "skipped_at": now()}
-        connection.execute(sa.insert(skips).values(row))
-        connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
-        given = connection.execute(sa.select(skips.c.reason).where(skips.c.task_id == task_id)).scalars().all()
-        if task.state == "open" and len(given) >= workspace.settings.queue.overlap:
-            connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(state="done"))
-            note = f"{len(given)} annotators skipped it: {'; '.join(given)}"
-            send_to_review(connection, task.image_id, note, cause="skipped", evidence=task.kind)
+        skip_for(connection, workspace, task_id, annotator_id(connection, annotator), reason)
+
+
+def skip_for(connection: Connection, workspace: Workspace, task_id: int, person: int, reason: str) -> None:
+    """The part of `skip` that runs inside a transaction."""
+    task = _asked_task(connection, task_id)
+    own = (skips.c.task_id == task_id, skips.c.annotator_id == person)
+    connection.execute(sa.delete(skips).where(*own))
+    row = {"task_id": task_id, "annotator_id": person, "reason": reason[:1000], "skipped_at": now()}
+    connection.execute(sa.insert(skips).values(row))
+    connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
+    given = connection.execute(sa.select(skips.c.reason).where(skips.c.task_id == task_id)).scalars().all()
+    if task.state == "open" and len(given) >= workspace.settings.queue.overlap:
+        connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(state="done"))
+        note = f"{len(given)} annotators skipped it: {'; '.join(given)}"
+        send_to_review(connection, task.image_id, note, cause="skipped", evidence=task.kind)
 
 
 def _asked_task(connection: Connection, task_id: int) -> Any:

@@ -49,7 +49,7 @@ async def lifespan(app: object) -> AsyncIterator[None]:
 
 
 def thumbnail(request: Request) -> Response:
-    """The thumbnail of a stored image, for who is signed in; made when it is first asked for."""
+    """The thumbnail of a stored image, for who may see it; made when it is first asked for."""
 
     def path(workspace: Workspace, sha256: str, image_format: str) -> Path:
         return workspace.store.thumbnail(sha256, image_format, side=workspace.settings.images.thumbnail_side)
@@ -70,7 +70,8 @@ def original(request: Request) -> Response:
 
 def _image(request: Request, find: Callable[[Workspace, str, str], Path], media_type: str | None = None) -> Response:
     workspace = open_workspace()
-    if access.visitor(workspace, request.cookies) is None:
+    may = access.visitor(workspace, request.cookies) is not None
+    if not may and not access.is_signed(workspace, request.url.path, request.query_params):
         return PlainTextResponse("sign in first", status_code=403)
     match = _NAME.fullmatch(request.path_params["name"])
     if match is None:

@@ -87,8 +87,12 @@ def store(
     key: str,
     version: int | None = None,
     started_at: str | None = None,
+    submitted_at: str | None = None,
 ) -> Stored:
-    """The part of `submit` that runs inside a transaction; the answer was checked."""
+    """The part of `submit` that runs inside a transaction; the answer was checked.
+
+    `submitted_at` is when it was given, where that is not now.
+    """
     known = connection.execute(sa.select(submissions.c.id).where(submissions.c.key == key)).scalar()
     if known is not None:
         return Stored(known, new=False)
@@ -116,7 +120,7 @@ def store(
             key=key,
             answer=document,
             started_at=started_at,
-            submitted_at=now(),
+            submitted_at=submitted_at or now(),
         )
         .returning(submissions.c.id)
     ).scalar_one()

@@ -54,3 +54,7 @@ class ModelError(GathersetError):
 
 class RegistryError(ReleaseError):
     """A registry that cannot be reached or written, or that says what cannot be true."""
+
+
+class ServerError(GathersetError):
+    """A server that cannot be reached, that refuses, or that holds something else than was left there."""

@@ -87,4 +87,6 @@ def _asks_of_submissions(rule_id: str) -> bool:
 
 def _in_words(error: jsonschema.ValidationError) -> str:
     field = error.json_path.removeprefix("$.")
-    return _MISSING.get(field, f"{field}: {error.message}")
+    if not error.instance and field in _MISSING:
+        return _MISSING[field]
+    return f"{field}: {error.message}"

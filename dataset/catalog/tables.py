@@ -241,3 +241,52 @@ remarks = Table(
     Column("text", Text, nullable=False),
     Column("said_at", Text, nullable=False),
 )
+
+# What a workspace knows of its projects on a Label Studio server. "There" is that server.
+labelstudio_projects = Table(
+    "labelstudio_projects",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("project", Integer, nullable=False),  # its number there
+    Column("kind", Text, nullable=False),  # of the tasks that go there
+    Column("title", Text, nullable=False),
+    Column("config", Text, nullable=False),  # the labelling configuration that was set there
+    Column("images", Text, nullable=False),  # what the address of an image begins with
+    Column("people", JSON, nullable=False),  # {e-mail there: annotator here}, where the two differ
+    Column("foreign", Integer, nullable=False),  # tasks there that are not of this workspace
+    Column("ended_at", Text),  # the project is gone, another took its place
+)
+
+labelstudio_tasks = Table(
+    "labelstudio_tasks",
+    metadata,
+    Column("project_id", Integer, ForeignKey("labelstudio_projects.id"), primary_key=True),
+    Column("task_id", Integer, ForeignKey("tasks.id"), primary_key=True),
+    Column("remote", Integer),  # its number there; null: sent, and not known to have arrived
+    Column("image", Text, nullable=False),  # the address of its image, as sent
+    Column("until", Text),  # when that address ends
+    Column("overlap", Integer, nullable=False),  # annotations that are asked for there
+    Column("remarks", Text, nullable=False),  # what its annotators are told there
+    Column("seen", Text),  # when it was changed there, as last pulled
+    Column("deleted_at", Text),  # when it was found to be gone there
+    Index("ix_labelstudio_tasks_project_id_remote", "project_id", "remote"),
+)
+
+labelstudio_annotations = Table(
+    "labelstudio_annotations",
+    metadata,
+    Column("project_id", Integer, ForeignKey("labelstudio_projects.id"), primary_key=True),
+    Column("remote", Integer, primary_key=True),  # its number there
+    Column("task_id", Integer, ForeignKey("tasks.id"), nullable=False),
+    Column("author", Text, nullable=False),  # the annotator's name here
+    Column("state", Text, nullable=False),  # stored, refused (breaks a rule), surplus (had no place), skipped
+    Column("digest", Text, nullable=False),  # of what was returned
+    Column("returned", JSON(none_as_null=True)),  # what was returned, where it is not stored
+    Column("findings", JSON, nullable=False),  # why it is not
+    Column("submission_id", Integer, ForeignKey("submissions.id")),  # the last that came of it
+    Column("sent_back_at", Text),
+    Column("pulled_at", Text, nullable=False),
+    Column("deleted_at", Text),  # when it was found to be gone there
+    Index("ix_labelstudio_annotations_project_id_task_id", "project_id", "task_id"),
+)

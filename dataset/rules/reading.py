@@ -7,13 +7,11 @@ from functools import cached_property, lru_cache
 
 from gatherset.dataset.keys import key_of
 from gatherset.dataset.records import Record
-from gatherset.dataset.tokens import normalised, words
+from gatherset.dataset.tokens import FOLDED, normalised, words
 
 # What nearly every caption is made of. None of it makes markup, an address, a number or a wrong decoding, so most rules
 # need not look at such captions.
 _ORDINARY = (string.ascii_letters + " ,.'-\n").encode()
-_KEPT = (string.ascii_letters + string.digits + "\n").encode()
-_FOLDED = bytes(ord(chr(code).lower()) if code in _KEPT else ord(" ") for code in range(256))
 
 
 class Reading:
@@ -26,7 +24,7 @@ class Reading:
         one_line_each = data.count(b"\n") == max(len(texts) - 1, 0)
         self.ordinary = one_line_each and not data.translate(None, _ORDINARY)
         if one_line_each and self.whole.isascii():  # what `normalised` and `words` say, for all at once: much quicker
-            self.words = [line.split() for line in data.translate(_FOLDED).decode().split("\n")][: len(texts)]
+            self.words = [line.split() for line in data.translate(FOLDED).decode().split("\n")][: len(texts)]
             self.forms = [" ".join(found) for found in self.words]
         else:
             self.forms = [normalised(text) for text in texts]

@@ -1,6 +1,6 @@
 import pytest
 
-from gatherset.annotate.access import COOKIE, ticket, visitor
+from gatherset.annotate.access import COOKIE, is_signed, signed, ticket, visitor
 from gatherset.annotate.annotators import annotator_id, known_annotator
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.workspace import Workspace
@@ -40,3 +40,23 @@ def test_the_seal_of_another_workspace_does_not_fit(workspace: Workspace) -> Non
 def test_no_ticket_is_made_for_a_name_that_cannot_be_shown(workspace: Workspace) -> None:
     with pytest.raises(SubmissionError):
         ticket(workspace, " \n ")
+
+
+IMAGE = f"/original/{'0' * 64}.jpg"
+
+
+def query(address: str) -> dict[str, str]:
+    return dict(part.split("=") for part in address.partition("?")[2].split("&"))
+
+
+def test_a_signed_address_opens_its_image_until_its_day(workspace: Workspace) -> None:
+    assert is_signed(workspace, IMAGE, query(signed(workspace, IMAGE, "2999-01-01")))
+    assert not is_signed(workspace, IMAGE, query(signed(workspace, IMAGE, "2020-01-01")))
+
+
+def test_a_signed_address_opens_nothing_else(workspace: Workspace) -> None:
+    good = query(signed(workspace, IMAGE, "2999-01-01"))
+    assert not is_signed(workspace, IMAGE.replace("original", "img"), good)
+    assert not is_signed(workspace, IMAGE, {**good, "until": "2999-01-02"})
+    assert not is_signed(workspace, IMAGE, {"until": "2999-01-01"})
+    assert not is_signed(workspace, IMAGE, {})

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from gatherset.annotate import routes, server
-from gatherset.annotate.access import COOKIE, ticket
+from gatherset.annotate.access import COOKIE, signed, ticket
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
 
@@ -141,3 +141,14 @@ def test_the_last_submission_is_handed_out_again_to_be_corrected(client: Any) ->
     given = {"task": task, "key": "another-key-of-16", "answer": changed}
     assert post(client, "submission", version=0, **given).json()["kind"] == "answered"
     assert post(client, "submission", version=1, **given).json()["stored"]["new"] is True
+
+
+def test_an_image_is_shown_to_who_has_a_signed_address(client: Any) -> None:
+    address = post(client, "next").json()["task"]["original"]
+    client.cookies.clear()
+    workspace = server.open_workspace()
+    assert client.get(address).status_code == 403
+    assert client.get(signed(workspace, address, "2020-01-01")).status_code == 403
+    answer = client.get(signed(workspace, address, "2999-01-01"))
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert client.get(signed(workspace, "/original/" + "0" * 64 + ".jpg", "2999-01-01")).status_code == 404

@@ -1,0 +1,1 @@
+"""Label Studio: the workspace's tasks over there, and the answers back, never trusted blindly."""
