@@ -163,3 +163,23 @@ revisions = Table(
     Column("decided_by", Text, nullable=False),  # "agreement", or the name of a reviewer
     Column("created_at", Text, nullable=False),
 )
+
+suspects = Table(
+    "suspects",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("record_id", Text, ForeignKey("records.id"), nullable=False),
+    Column("kind", Text, nullable=False),  # caption, event
+    Column("position", Integer, nullable=False),  # which caption, from 0; 0 for an event
+    Column("value", Text, nullable=False),  # the caption, or the name of the event type, that is doubted
+    Column("score", Float, nullable=False),  # 0 to 1: how surely it is wrong
+    Column("reason", Text, nullable=False),  # for a person
+    Column("suggestion", Text),  # the event type that the model finds likelier
+    Column("run", Text, nullable=False),  # what found it
+    Column("state", Text, nullable=False),  # open, right (it stays as it is), mended, withdrawn
+    Column("found_at", Text, nullable=False),
+    Column("settled_by", Text),
+    Column("settled_at", Text),
+    UniqueConstraint("record_id", "kind", "position", "value"),
+)
+Index("ix_suspects_state_score", suspects.c.state, suspects.c.score)
