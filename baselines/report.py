@@ -43,7 +43,7 @@ td:first-child{text-align:left}
 figure{display:inline-block;margin:4px;vertical-align:top} figcaption{font-size:13px;max-width:240px}
 img{border:4px solid transparent} .right img{border-color:#2a8a3e} .wrong img{border-color:#c0392b}
 li.right{color:#1c6b2d} li.wrong,p.wrong{color:#a32c20}
-.case{border-top:1px solid #ddd;padding:1em 0} svg text{font-size:12px;fill:#444}"""
+.side{display:flex;gap:1em} .case{border-top:1px solid #ddd;padding:1em 0} svg text{font-size:12px;fill:#444}"""
 
 
 @dataclass(frozen=True)

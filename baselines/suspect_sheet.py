@@ -61,6 +61,7 @@ def _case(suspect: Suspect, example: Example) -> str:
     kind = "the event type" if doubts_event else f"caption {suspect.position + 1}"
     mark = ' class="wrong"' if doubts_event else ""
     return (
-        f"<div class=case><p><b>{suspect.score:.0%}</b> {kind}: {html.escape(suspect.reason)}</p>{picture}"
-        f"<figure><p{mark}>{html.escape(example.event_type)}</p><ol>{captions}</ol></figure></div>"
+        f"<div class=case><p><b>{suspect.score:.0%}</b> {kind}: {html.escape(suspect.reason)}</p>"
+        f"<div class=side>{picture}<div><p{mark}>{html.escape(example.event_type)}</p><ol>{captions}</ol></div></div>"
+        "</div>"
     )

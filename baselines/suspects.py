@@ -231,7 +231,7 @@ def _doubted_events(part: Folded, features: FeatureFile) -> list[Suspect]:
     tfidf = TfIdf.of(flat_captions(known))
     types = sorted(set(known.event_types))
     labels = np.array([types.index(kind) for kind in known.event_types])
-    fitted = Softmax(_seen_and_told(known, tfidf, features), labels, len(types), decay=1e-3)
+    fitted = Softmax(_seen_and_told(known, tfidf, features), labels, len(types))
     probabilities = np.exp(fitted.log_probabilities(_seen_and_told(part["test"], tfidf, features)))
     counts = Counter(known.event_types)
     found = []

@@ -19,11 +19,11 @@ from gatherset.dataset.loading import Release
 from gatherset.dataset.workspace import Workspace
 
 
-def line(photos: Path, mg: Path, count: int, faults: int, switches: list[str]) -> None:
+def line(photos: Path, mg: Path, count: int, faults: int, seed: int, switches: list[str]) -> None:
     """From nothing to suspects."""
     here = ["-w", str(mg)]
     steps: list[tuple[list[str], Path | None]] = [
-        (["specimens", str(photos), "--count", str(count), "--faults", str(faults)], photos),
+        (["specimens", str(photos), "--count", str(count), "--faults", str(faults), "--seed", str(seed)], photos),
         (["init", str(mg)], mg / "gatherset.toml"),
         (["ingest", str(photos), *here], None),
         (["submissions", "import", str(photos / "annotator_a.csv"), "--as", "a", *here], None),
@@ -73,10 +73,11 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--faults", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", nargs="*", default=[])
     arguments = parser.parse_args()
     photos, mg = arguments.folder / "photos", arguments.folder / "mg"
-    line(photos, mg, arguments.count, arguments.faults, arguments.set)
+    line(photos, mg, arguments.count, arguments.faults, arguments.seed, arguments.set)
     lists = [
         [json.loads(text) for text in path.read_text("utf-8").splitlines()]
         for path in (photos / "planted.jsonl", mg / "runs" / "first" / "suspects.jsonl")
