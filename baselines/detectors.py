@@ -118,7 +118,7 @@ class TransformersDetector:
             self._processor = AutoImageProcessor.from_pretrained(name)  # type: ignore[no-untyped-call]
             self._model = AutoModelForObjectDetection.from_pretrained(name).eval()
         except (OSError, ValueError) as error:
-            reason = str(error).partition("\n")[0]
+            reason = str(error).partition("\n")[0].rstrip(".")
             raise FeaturesError(
                 f"{name} is no detector that transformers can load: {reason}", "Name its folder, or an .onnx file"
             ) from error

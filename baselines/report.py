@@ -39,7 +39,7 @@ WIDTH = 240  # pixels of a picture
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
 h2{margin-top:2em} table{border-collapse:collapse} td,th{padding:2px 10px;text-align:right}
-td:first-child{text-align:left}
+td:first-child,th:first-child{text-align:left}
 figure{display:inline-block;margin:4px;vertical-align:top} figcaption{font-size:13px;max-width:240px}
 img{border:4px solid transparent} .right img{border-color:#2a8a3e} .wrong img{border-color:#c0392b}
 li.right{color:#1c6b2d} li.wrong,p.wrong{color:#a32c20}
@@ -59,7 +59,7 @@ class _Material:
 
 
 def write_report(run: Run, release: Release, features: FeatureFile, split: str = "test") -> Path:
-    """Write report.html into the folder of `run`; ModelError where the split is empty."""
+    """Write report.html and figures/ into the folder of `run`; ModelError where the split is empty."""
     if not release[split].ids:
         raise ModelError(f"the {split} split of {release} is empty", "Choose another split")
     material = _material(run, release[split], features)
@@ -131,13 +131,14 @@ def _curves(run: Run) -> str:
         return ""
     seconds = np.cumsum([line["seconds"] for line in log]).tolist()
     epochs = [line["epoch"] for line in log]
-    return "<h2>Training</h2>" + "".join(
-        [
-            _curve("loss by epoch", epochs, [line["loss"] for line in log]),
-            _curve("validation Rsum by epoch", epochs, [line["rsum"] for line in log]),
-            _curve("validation Rsum by seconds", seconds, [line["rsum"] for line in log]),
-        ]
-    )
+    curves = {
+        "loss by epoch": _curve("loss by epoch", epochs, [line["loss"] for line in log]),
+        "validation Rsum by epoch": _curve("validation Rsum by epoch", epochs, [line["rsum"] for line in log]),
+        "validation Rsum by seconds": _curve("validation Rsum by seconds", seconds, [line["rsum"] for line in log]),
+    }
+    for name, drawn in curves.items():
+        write_whole(run.folder / "figures" / f"{name.replace(' ', '-')}.svg", drawn.encode())
+    return "<h2>Training</h2>" + "".join(curves.values())
 
 
 def _curve(title: str, x: Sequence[float], y: Sequence[float]) -> str:
@@ -148,7 +149,8 @@ def _curve(title: str, x: Sequence[float], y: Sequence[float]) -> str:
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, down, strict=True))
     dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in zip(across, down, strict=True))
     return (
-        f'<svg width="330" height="200"><text x="40" y="16">{title}</text>'
+        '<svg xmlns="http://www.w3.org/2000/svg" width="330" height="200" font-family="sans-serif" font-size="12">'
+        f'<text x="40" y="16">{title}</text>'
         f'<polyline points="{points}" fill="none" stroke="#2b6cb0" stroke-width="2"/><g fill="#2b6cb0">{dots}</g>'
         f'<text x="0" y="164">{low:.4g}</text><text x="0" y="34">{high:.4g}</text>'
         f'<text x="40" y="185">{x[0]:.4g}</text><text x="310" y="185" text-anchor="end">{x[-1]:.4g}</text></svg>'
@@ -163,13 +165,16 @@ def _case(run: Run, features: FeatureFile, material: _Material, image: int) -> s
     words = map(html.escape, (tokens(material.captions[caption]) or [material.captions[caption]])[: len(attention)])
     shares = " ".join(f"{word} <b>{share:.0%}</b>" for word, share in zip(words, attention, strict=True))
     boxes = features.boxes([material.split.ids[image]])[0]
+    heated, raw = heat_map(picture, boxes, heat), io.BytesIO()
+    heated.save(raw, "JPEG", quality=90)
+    write_whole(run.folder / "figures" / f"{material.split.ids[image]}-caption-1.jpg", raw.getvalue())
     found = np.argsort(-material.t2i[:, caption], kind="stable")[:RETRIEVED]
     texts = np.argsort(-material.i2t[image], kind="stable")[:RETRIEVED]
     return "".join(
         [
             f"<div class=case><p>{html.escape(material.split.event_types[image])}: {shares}</p>",
             figure(picture, material.split.ids[image]),
-            figure(heat_map(picture, boxes, heat), "where the event looks"),
+            figure(heated, "where the event looks"),
             "<p>The caption finds:</p>",
             *(_found(material, int(i), int(i) == image) for i in found),
             "<p>The image finds:</p><ol>",

@@ -2,6 +2,7 @@
 
 model.safetensors   weights of the best epoch          words.json, words.safetensors   vocabulary, first vectors
 config.json         settings, release, extractor, θ    log.jsonl                       one line an epoch
+report.html         what `gatherset evaluate` shows    figures/                        its curves and heat maps
 events.out.*        the same lines for TensorBoard     folds/                          models of `gatherset suspects`
 state.pt            where an unfinished training goes on
 """

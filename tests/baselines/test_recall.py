@@ -27,6 +27,17 @@ def slow_hit(scores: np.ndarray, right: set[int], k: int) -> float:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_every_recall_equals_the_mean_over_all_tie_orders(data: st.DataObject) -> None:
+    compare_with_all_tie_orders(data)
+
+
+@pytest.mark.slow
+@settings(max_examples=3000, deadline=None)
+@given(st.data())
+def test_every_recall_of_thousands_of_matrices_equals_the_mean_over_all_tie_orders(data: st.DataObject) -> None:
+    compare_with_all_tie_orders(data)
+
+
+def compare_with_all_tie_orders(data: st.DataObject) -> None:
     images = data.draw(st.integers(1, 3))
     owner = np.sort(np.array([*range(images), *data.draw(st.lists(st.integers(0, images - 1), max_size=3))]))
     cells = st.integers(0, 2).map(float)
