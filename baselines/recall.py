@@ -54,7 +54,7 @@ class Hits:
     def of_images(self) -> tuple[Floats, Floats, Integers]:
         """By image: what it adds to the hits of the images and, with its captions, of the captions; how many these."""
         n = len(self.by_image)
-        sums: Floats = np.bincount(self.caption_image, self.by_caption.sum(1), n)
+        sums = np.bincount(self.caption_image, self.by_caption.sum(1), n).astype(np.float64)
         counts: Integers = np.bincount(self.caption_image, minlength=n)
         return np.asarray(self.by_image.sum(1), np.float64), sums, counts
 

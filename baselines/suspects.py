@@ -120,7 +120,6 @@ def find_suspects(
         raise ModelError(
             f"{release.name}@{release.version} has too few records for {folds} folds", "Choose fewer: --folds 2"
         )
-    captions: list[Suspect] = []
     evidence, tests = [], []
     for fold, part in enumerate(parts):
         report(f"fold {fold + 1} of {folds}:")

@@ -128,7 +128,7 @@ def find_device(name: str) -> torch.device:
     """The processor or GPU called `name`; ModelError where this machine or this torch has none."""
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # "meta" holds no numbers
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
         raise ModelError(
