@@ -31,6 +31,16 @@ class Fault:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Borrowed:
+    """A caption that stands where it does not belong."""
+
+    position: int  # where it stands now
+    other: int  # number of the specimen it is from
+    theirs: int  # where it stood there
+    kind: str  # swapped_caption, copied_caption
+
+
 class Faults:
     """Which of `count` specimens are told or drawn wrongly: `each` of every kind, chosen by the seed alone.
 
@@ -47,14 +57,14 @@ class Faults:
         chosen = rng.sample(range(count), IMAGES_A_FAULT * each)
         labels, left, right, copies, sources, twins, originals = (chosen[i::IMAGES_A_FAULT] for i in range(7))
         self.wrong_types = {i: rng.choice([name for name in types if name != make(i).event_type]) for i in labels}
-        self.captions: dict[int, tuple[int, int, int, str]] = {}  # position, from whom, which of theirs, kind
+        self.captions: dict[int, _Borrowed] = {}
         for a, b in zip(left, right, strict=True):
             here, there = rng.randrange(len(make(a).captions)), rng.randrange(len(make(b).captions))
-            self.captions[a] = (here, b, there, "swapped_caption")
-            self.captions[b] = (there, a, here, "swapped_caption")
+            self.captions[a] = _Borrowed(here, b, there, "swapped_caption")
+            self.captions[b] = _Borrowed(there, a, here, "swapped_caption")
         for a, b in zip(copies, sources, strict=True):
-            position = rng.randrange(len(make(a).captions))
-            self.captions[a] = (position, b, rng.randrange(len(make(b).captions)), "copied_caption")
+            here, there = rng.randrange(len(make(a).captions)), rng.randrange(len(make(b).captions))
+            self.captions[a] = _Borrowed(here, b, there, "copied_caption")
         self.originals = dict(zip(twins, originals, strict=True))
         self._make, self._seed = make, seed
 
@@ -64,9 +74,8 @@ class Faults:
         if index in self.wrong_types:
             return replace(item, event_type=self.wrong_types[index])
         if index in self.captions:
-            position, other, theirs, _ = self.captions[index]
-            told = list(item.captions)
-            told[position] = self._make(other).captions[theirs]
+            borrowed, told = self.captions[index], list(item.captions)
+            told[borrowed.position] = self._make(borrowed.other).captions[borrowed.theirs]
             return replace(item, captions=tuple(told))
         if index in self.originals:
             # The same picture again, told by somebody else.
@@ -82,7 +91,8 @@ class Faults:
             if index in self.wrong_types:
                 yield Fault("wrong_label", item.name, None, None, item.event_type)
             elif index in self.captions:
-                position, other, _, kind = self.captions[index]
-                yield Fault(kind, item.name, position, self._make(other).name, item.captions[position])
+                borrowed = self.captions[index]
+                position, other = borrowed.position, self._make(borrowed.other).name
+                yield Fault(borrowed.kind, item.name, position, other, item.captions[position])
             else:
                 yield Fault("near_duplicate", item.name, None, self._make(self.originals[index]).name, None)
