@@ -33,6 +33,7 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "train": ("gatherset.baselines.commands:train", "Train EDAN on a release."),
     "evaluate": ("gatherset.baselines.commands:evaluate", "Measure a trained model, or anyone's scores."),
     "benchmark": ("gatherset.baselines.commands:benchmark", "Train and compare the baselines on a release."),
+    "suspects": ("gatherset.baselines.commands:suspects", "Find captions and types that are likely wrong."),
     "specimens": ("gatherset.dataset.commands:specimens", "Draw synthetic gatherings to try things with."),
 }
 EXTRAS = {
@@ -41,6 +42,9 @@ EXTRAS = {
     "torch": "baselines",
     "gensim": "baselines",
     "safetensors": "baselines",
+    "tensorboardX": "baselines",
+    "onnxruntime": "detectors",
+    "transformers": "detectors",
     "cv2": "faces",
     "httpx": "labelstudio",
     "markdown_it": "labelstudio",

@@ -14,16 +14,17 @@ from gatherset.baselines import edan, train
 from gatherset.baselines.cca import cca_scores
 from gatherset.baselines.event_classifier import EventClassifier
 from gatherset.baselines.loader import Label, caption_image, flat_captions, flat_events, number_captions
-from gatherset.baselines.recall import evaluate
+from gatherset.baselines.precision import map_at_r
+from gatherset.baselines.recall import TypeRecall, evaluate, hits
 from gatherset.baselines.result import Row, result_document, table
 from gatherset.baselines.runs import Run, release_identity, write_json
-from gatherset.baselines.scoring import all_similarities
+from gatherset.baselines.scoring import Scores, all_scores
 from gatherset.baselines.switches import ABLATIONS, switched
 from gatherset.dataset.errors import InputError, ModelError
 from gatherset.dataset.features import FeatureFile
 
 if TYPE_CHECKING:
-    from gatherset.dataset.loading import Release
+    from gatherset.dataset.loading import Release, Split
 
 
 def evaluate_run(run: Run, release: Release, features: FeatureFile, split: str = "test") -> list[Row]:
@@ -57,11 +58,44 @@ def _check(run: Run, release: Release, features: FeatureFile, split: str) -> Non
 
 def _edan_row(run: Run, release: Release, features: FeatureFile, split: str, label: Label, events: list[str]) -> Row:
     started = time.monotonic()
-    captions = number_captions(release[split], run.vocabulary, events)
-    theta = float(run.model.theta)
-    i2t, t2i = all_similarities(run.model, features, release[split].ids, captions).final(theta)
+    i2t, t2i = run_scores(run, release[split], features, events)
     recall = evaluate(i2t, caption_image(release[split]), t2i)
-    return Row("edan", label, recall, run.config.training["seed"], theta, time.monotonic() - started)
+    return Row(
+        "edan",
+        label,
+        recall,
+        run.config.training["seed"],
+        float(run.model.theta),
+        time.monotonic() - started,
+        by_type(i2t, release[split], t2i),
+        precision(i2t, release[split], t2i),
+    )
+
+
+def run_scores(run: Run, split: Split, features: FeatureFile, events: list[str]) -> tuple[Scores, Scores]:
+    """Scores [images, captions] of a trained model for image to text and for text to image; a type a caption."""
+    captions = number_captions(split, run.vocabulary, events)
+    return all_scores(run.model, features, split.ids, captions, float(run.model.theta))
+
+
+def by_type(image_to_text: Scores, split: Split, text_to_image: Scores) -> dict[str, TypeRecall]:
+    """The recalls of the images and captions of each event type among all images and captions, by annotated type."""
+    found = hits(image_to_text, caption_image(split), text_to_image)
+    of_images, of_captions = np.array(split.event_types), np.array(flat_events(split))
+    return {str(kind): TypeRecall.of(found, of_images == kind, of_captions == kind) for kind in sorted(set(of_images))}
+
+
+def precision(image_to_text: Scores, split: Split, text_to_image: Scores) -> dict[str, float]:
+    """mAP@R in both directions, once with an image's own captions as the right ones, once with all of its type."""
+    owner, rows = caption_image(split), np.arange(len(split.ids))
+    _, of_captions = np.unique(flat_events(split), return_inverse=True)
+    of_images = of_captions[np.searchsorted(owner, rows)]
+    return {
+        "image_to_text": map_at_r(image_to_text, rows, owner),
+        "text_to_image": map_at_r(text_to_image.T, owner, rows),
+        "image_to_text_same_type": map_at_r(image_to_text, of_images, of_captions),
+        "text_to_image_same_type": map_at_r(text_to_image.T, of_captions, of_images),
+    }
 
 
 def floors(release: Release, features: FeatureFile, split: str = "test") -> list[Row]:

@@ -1,4 +1,4 @@
-"""The shell commands of the baselines: features, train, evaluate, benchmark."""
+"""The shell commands of the baselines: features, train, evaluate, benchmark, suspects."""
 
 # torch takes seconds to import: every command imports what it needs when it is called, so that --help is quick.
 from __future__ import annotations
@@ -11,6 +11,7 @@ import click
 from gatherset.dataset.shell import json_option, print_json, say, workspace_option
 
 if TYPE_CHECKING:
+    from gatherset.baselines.extractors import Pictured
     from gatherset.baselines.runs import Run
     from gatherset.dataset.features import FeatureFile
     from gatherset.dataset.loading import Release
@@ -26,6 +27,8 @@ features_option = click.option(
 @click.argument("release", required=False)
 @click.option("--extractor", default="efficientnet_lite0", show_default=True, help="Which network looks at the images.")
 @click.option("--side", default=448, show_default=True, type=click.IntRange(64, 2048), help="Its input, in pixels.")
+@click.option("--detector", help="Its boxes are the regions: a YOLOX .onnx, or a folder or name for transformers.")
+@click.option("--all", "whole", is_flag=True, help="All images of the workspace instead of a release, for `split`.")
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Import: *_ims.npy, .tsv, or a folder of .npz.")
 @click.option("--names", type=click.Path(path_type=Path), help="For a .npy: the image name of each row.")
 @workspace_option
@@ -34,30 +37,39 @@ def features(
     release: str | None,
     extractor: str,
     side: int,
+    detector: str | None,
+    whole: bool,
     source: Path | None,
     names: Path | None,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Extract the region features of RELEASE (default: the newest) into one file, or import them.
+    """Extract the region features of RELEASE (default: the newest), or of the workspace, into one file; or import them.
 
     An interrupted run goes on where it stopped.
 
     Example: gatherset features mg@1.0.0 --side 448
 
+    Example: gatherset features --all --side 224
+
     Example: gatherset features mg@1.0.0 --from test_ims.npy --names test_ids.txt
     """
+    if whole and (release or source):
+        raise click.UsageError("--all takes neither a RELEASE nor --from.")
     from gatherset.baselines.extractors import extract, make_extractor
     from gatherset.baselines.imported import import_features
     from gatherset.dataset.features import FeatureFile, file_name
     from gatherset.dataset.workspace import Workspace
+    from gatherset.dataset.workspace_images import WorkspaceImages
 
     place = Workspace.open(workspace)
-    opened = place.release(release)
     if source is None:
-        path = place.features_folder / file_name(opened, f"{extractor}-{side}")
-        extract(opened, make_extractor(extractor, side), path)
+        pictured: Pictured = WorkspaceImages(place) if whole else place.release(release)
+        seen = f"-{Path(detector).stem}" if detector else ""
+        path = place.features_folder / file_name(pictured, f"{extractor}{seen}-{side}")
+        extract(pictured, make_extractor(extractor, side, detector), path)
     else:
+        opened = place.release(release)
         path = place.features_folder / file_name(opened, f"imported-{source.stem}")
         import_features(opened, source, path, names)
     header = FeatureFile.open(path).header
@@ -82,6 +94,7 @@ def features(
 @click.option("--vectors", type=click.Path(path_type=Path), help="Word vectors to begin with: .bin, .kv, .txt or .npz.")
 @click.option("--set", "switches", multiple=True, metavar="NAME=VALUE", help="Any setting of model or training.")
 @click.option("--run", "name", help="Folder under runs/. Default: from preset, label and seed.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, or a GPU: cuda, cuda:1, mps.")
 @features_option
 @workspace_option
 @json_option
@@ -94,6 +107,7 @@ def train(
     vectors: Path | None,
     switches: tuple[str, ...],
     name: str | None,
+    device: str,
     features_path: Path | None,
     workspace: Path | None,
     as_json: bool,
@@ -128,6 +142,8 @@ def train(
         edan=shape,
         settings=settings,
         vectors=vectors,
+        groups={kind.name: kind.group for kind in place.taxonomy.types},
+        device=device,
         report=lambda line: click.echo(line, err=True),
     )
     if as_json:
@@ -176,6 +192,7 @@ def evaluate(
     from gatherset.baselines.report import write_report
     from gatherset.baselines.result import result_document, table
     from gatherset.baselines.runs import write_json
+    from gatherset.baselines.train import untrained_types
 
     started = time.monotonic()
     if scores is not None:
@@ -184,6 +201,8 @@ def evaluate(
     else:
         trained, release, features_file = _run_and_its_data(str(run), features_path, workspace)
         rows = evaluate_run(trained, release, features_file, split)
+        if trained.label and (unseen := untrained_types(release, split)):
+            click.echo(f"No training image shows {', '.join(unseen)}: as a label it says nothing.", err=True)
         document = result_document(
             rows,
             seconds=time.monotonic() - started,
@@ -242,6 +261,48 @@ def benchmark(
         print_json(document)
     else:
         say(table(rows))
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "--folds", default=3, show_default=True, type=click.IntRange(2, 20), help="Trainings: one leaves out each."
+)
+@click.option("--no-queue", is_flag=True, help="Only look: put nothing before the reviewers.")
+@features_option
+@workspace_option
+@json_option
+def suspects(
+    run: str, folds: int, no_queue: bool, features_path: Path | None, workspace: Path | None, as_json: bool
+) -> None:
+    """Find the captions and event types that are likely wrong in the release of RUN, and queue them for review.
+
+    The release is cut into folds; each is judged by a model with the settings of RUN that was trained on the others.
+    The run's folder gets suspects.html, with the pictures and reasons, and suspects.jsonl. Interrupted, it goes on
+    where it was; what a person has settled is not brought up again.
+
+    Example: gatherset suspects mg-1.0.0-edan-cpu-oracle-0
+    """
+    from dataclasses import asdict
+
+    from gatherset.baselines.suspect_sheet import write_sheet
+    from gatherset.baselines.suspects import find_suspects
+    from gatherset.dataset.suspects import add_suspects
+    from gatherset.dataset.workspace import Workspace
+
+    trained, release, features_file = _run_and_its_data(run, features_path, workspace)
+    found = find_suspects(trained, release, features_file, folds=folds, report=lambda line: click.echo(line, err=True))
+    page = write_sheet(trained, release, found)
+    added = None if no_queue else add_suspects(Workspace.open(workspace), trained.folder.name, found)
+    if as_json:
+        queued = None if added is None else asdict(added)
+        print_json({"page": str(page), "queued": queued, "suspects": [asdict(suspect) for suspect in found]})
+        return
+    captions = sum(suspect.kind == "caption" for suspect in found)
+    say(f"{release!r}: {captions} captions and {len(found) - captions} event types are doubted. See {page}")
+    if added is not None:
+        gone = f"; {added.gone} are no longer in the workspace as they were released" if added.gone else ""
+        say(f"In the review queue: {added.new} new, {added.known} known{gone}.")
 
 
 def _run_and_its_data(run: str, features_path: Path | None, workspace: Path | None) -> tuple[Run, Release, FeatureFile]:

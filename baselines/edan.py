@@ -33,12 +33,14 @@ class EdanConfig:
     region_dropout: float = 0.0  # share of an image's regions that training leaves out, anew each time it is seen
     word_dropout: float = 0.0  # likewise for the words of a caption
     label: bool = True  # event type as l_0; without it, l_0 is a learned constant
+    hierarchy: bool = False  # l_0 is the sum of the vectors of the event type and of its group (the paper's outlook)
     attention: Literal["event", "self", "none"] = "event"  # over the words, Eq. 2 to 4; the rows of the paper's Table 3
     output: Literal["weighted", "residual"] = "residual"  # decision 1: t_j = N a_j V_j, or l_j + N a_j V_j
     alignment: Literal["both", "global", "local"] = "both"  # the rows of the paper's Table 5
     similarity: Literal["cosine", "sgraf256"] = "cosine"  # decision 2: sim(I, T), Eq. 6
     pooling: Literal["printed", "log_mean_exp", "mean"] = "printed"  # decision 3: Eq. 12 and 13
     sharpness: float = 9.0  # decision 5: λ of ω = softmax(λ s), at most 40
+    weights: Literal["softmax", "scan"] = "softmax"  # decision 5: of s, or of it clipped and normalised as SCAN does
 
 
 PRESETS = {
@@ -97,6 +99,7 @@ class Edan(nn.Module):
     """
 
     theta: Tensor
+    group_of: Tensor
 
     def __init__(self, config: EdanConfig, region_dim: int, vectors: Tensor) -> None:
         super().__init__()
@@ -114,6 +117,8 @@ class Edan(nn.Module):
         self.transformer = nn.TransformerEncoder(layer, config.layers, nn.LayerNorm(d), enable_nested_tensor=False)
         self.word2vec = nn.Embedding(len(vectors), vectors.shape[1], PADDING, _weight=vectors.clone())
         self.fc_word = nn.Linear(vectors.shape[1], d)
+        if config.label and config.hierarchy:
+            self.register_buffer("group_of", torch.zeros(len(vectors), dtype=torch.long))  # word number of its group
         if not config.label and config.attention == "event":
             self.l_0 = nn.Parameter(torch.randn(d) / math.sqrt(d))
         if config.attention == "event":
@@ -123,6 +128,14 @@ class Edan(nn.Module):
         if config.similarity == "sgraf256" and config.alignment != "local":
             self.W_s = nn.Linear(d, 256, bias=False)
             self.to_score = nn.Linear(256, 1)
+
+    def label_vector(self, events: Tensor) -> Tensor:
+        """l_0 [C, d] of the event types [C], as word numbers."""
+        l_0 = self.word2vec(events)
+        if self.config.hierarchy:
+            l_0 = l_0 + self.word2vec(self.group_of[events])  # of a type without a group: padding, which is zero
+        vector: Tensor = self.fc_word(l_0)
+        return vector
 
     def begin_as_identity(self) -> None:
         """Set what the encoder layers and the attention add to their input to zero."""
@@ -140,7 +153,7 @@ class Edan(nn.Module):
         """
         if self.training and self.config.region_dropout:
             kept = max(1, round(regions.shape[1] * (1 - self.config.region_dropout)))
-            which = torch.rand(regions.shape[:2]).argsort(1)[:, :kept]
+            which = torch.rand(regions.shape[:2], device=regions.device).argsort(1)[:, :kept]
             regions = regions.gather(1, which[..., None].expand(-1, -1, regions.shape[2]))
         regions = regions.float()
         real = real_rows(regions)  # [B, K]
@@ -157,12 +170,12 @@ class Edan(nn.Module):
         """
         config = self.config
         if self.training and config.word_dropout:
-            left_out = torch.rand(words.shape) < config.word_dropout
+            left_out = torch.rand(words.shape, device=words.device) < config.word_dropout
             left_out[:, 0] = False  # a caption keeps a word
             words = words.masked_fill(left_out, PADDING)
         mask = words != PADDING
         L = self.fc_word(self.dropout(self.word2vec(words)))  # [C, N, d]
-        l_0 = self.fc_word(self.word2vec(events)) if config.label else None
+        l_0 = self.label_vector(events) if config.label else None
         if config.attention == "event":
             T = self.attention(self.l_0.expand(len(L), -1) if l_0 is None else l_0, L, mask)
         else:
@@ -178,7 +191,7 @@ class Edan(nn.Module):
         mask = words != PADDING
         if not isinstance(self.attention, EventDrivenAttention):
             return mask / mask.sum(1, keepdim=True)
-        l_0 = self.fc_word(self.word2vec(events)) if self.config.label else self.l_0.expand(len(words), -1)
+        l_0 = self.label_vector(events) if self.config.label else self.l_0.expand(len(words), -1)
         return self.attention.weights(l_0, self.fc_word(self.word2vec(words)), mask)
 
     def global_similarity(self, v_glo: Tensor, t_glo: Tensor) -> Tensor:
@@ -193,7 +206,8 @@ class Edan(nn.Module):
 
     def local_similarity(self, V: Rows, T: Rows) -> tuple[Tensor, Tensor]:
         """S(T, I) and S(I, T), Eq. 10 to 13, of B images and C captions -> twice [B, C]."""
-        s_words, s_regions = attended_similarities(V, T, self.config.sharpness)
+        attended = clipped_similarities if self.config.weights == "scan" else attended_similarities
+        s_words, s_regions = attended(V, T, self.config.sharpness)
         pooling = self.config.pooling
         return pool(s_words, T.real[None], pooling), pool(s_regions, V.real[:, None], pooling)
 
@@ -257,6 +271,18 @@ def exponentials(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Tensor]:
     s = (T.unit * sharpness).view(C * N, d) @ V.unit.reshape(B * K, d).T
     e = s.exp()
     return e.view(C, N, B, K), (e * s).view(C, N, B, K)
+
+
+def clipped_similarities(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Tensor]:
+    """As `attended_similarities`, with the weights of SCAN (Lee et al., 2018, Eq. 1 to 3).
+
+    The cosines lose what is below zero and are normalised over those who ask, before the softmax over those asked.
+    """
+    (B, K, d), (C, N, _) = V.unit.shape, T.unit.shape
+    s = (T.unit.view(C * N, d) @ V.unit.reshape(B * K, d).T).view(C, N, B, K)
+    positive = s.clamp(min=0)
+    by_words, by_regions = ((sharpness * F.normalize(positive, dim=axis)).exp() for axis in (1, 3))
+    return words_asking(by_words, by_words * s, V), regions_asking(by_regions, by_regions * s, T)
 
 
 def words_asking(e: Tensor, es: Tensor, V: Rows) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,9 +20,6 @@ from gatherset.dataset.errors import FeaturesError
 from gatherset.dataset.features import ExtractorIdentity, FeatureFile, FeatureWriter, Header
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import SPLITS
-
-if TYPE_CHECKING:
-    from gatherset.dataset.loading import Release
 
 DEFAULT = "efficientnet_lite0"
 DEFAULT_SIDE = 448  # pixels
@@ -38,11 +35,31 @@ class Extractor(Protocol):
     dim: int  # D
     batch: int  # images it likes to take at once
 
-    def prepare(self, raw: bytes) -> NDArray[np.uint8]:
+    def prepare(self, raw: bytes) -> Any:
         """Decode one image into what `extract` takes; runs in a thread."""
 
-    def extract(self, images: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+    def extract(self, images: Sequence[Any]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         """Regions [B, K, D] and their relative boxes [B, K, 4] of B prepared images."""
+
+
+class Pictures(Protocol):
+    """Images by number."""
+
+    @property
+    def ids(self) -> list[str]: ...
+    def image_bytes(self, index: int) -> bytes: ...
+
+
+class Pictured(Protocol):
+    """What features are made of: a release, or gatherset.dataset.workspace_images.WorkspaceImages."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def content_hash(self) -> str: ...
+    def __getitem__(self, split: str) -> Pictures: ...
 
 
 def roi_align(features: Tensor, boxes: Tensor, samples: int) -> Tensor:
@@ -148,11 +165,15 @@ class EfficientNetLite0:
 
     @torch.inference_mode()
     def extract(self, images: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)  # [B, 3, side, side], channels last in memory
-        features = self.network((pixels.float() - 127) / 128)  # [B, 1280, side/32, side/32]
         boxes = self.boxes.expand(len(images), -1, -1)
-        regions = roi_align(features, boxes, samples=3)
+        regions = roi_align(self.maps(images), boxes, samples=3)
         return regions.half().numpy(), boxes.numpy()
+
+    def maps(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """The last map of each image, [B, 1280, side/32, side/32]."""
+        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)  # [B, 3, side, side], channels last in memory
+        maps: Tensor = self.network((pixels.float() - 127) / 128)
+        return maps
 
 
 def _efficientnet_weights() -> Path:
@@ -168,15 +189,22 @@ def _efficientnet_weights() -> Path:
 EXTRACTORS: dict[str, Callable[[int], Extractor]] = {"efficientnet_lite0": EfficientNetLite0}
 
 
-def make_extractor(name: str = DEFAULT, side: int = DEFAULT_SIDE) -> Extractor:
-    """The extractor called `name` for square inputs of `side` pixels; FeaturesError where there is none."""
+def make_extractor(name: str = DEFAULT, side: int = DEFAULT_SIDE, detector: str | None = None) -> Extractor:
+    """The extractor called `name` for square inputs of `side` pixels; FeaturesError where there is none.
+
+    With a `detector` (see gatherset.baselines.detectors) its boxes are the regions, instead of the cells of a grid.
+    """
     if name not in EXTRACTORS:
         raise FeaturesError(f"no extractor is called {name}", f"Choose one of: {', '.join(sorted(EXTRACTORS))}")
+    if detector is not None:
+        from gatherset.baselines.detectors import DetectedRegions, make_detector
+
+        return DetectedRegions(make_detector(detector), side)
     return EXTRACTORS[name](side)
 
 
-def extract(release: Release, extractor: Extractor, path: Path) -> None:
-    """Write the features of all splits of `release` to `path`, unless they are there already.
+def extract(release: Pictured, extractor: Extractor, path: Path) -> None:
+    """Write the features of all splits of `release`, or of a workspace, to `path`, unless they are there already.
 
     An interrupted run goes on where it stopped.
     """
@@ -193,7 +221,7 @@ def extract(release: Release, extractor: Extractor, path: Path) -> None:
     if _is_made(path, header):
         return
 
-    def prepare(row: int) -> NDArray[np.uint8]:
+    def prepare(row: int) -> Any:
         split, i = images[row]
         try:
             return extractor.prepare(split.image_bytes(i))
@@ -216,9 +244,7 @@ def _is_made(path: Path, header: Header) -> bool:
         return False
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, prepare: Callable[[int], NDArray[np.uint8]], batches: Sequence[range]
-) -> Iterator[list[NDArray[np.uint8]]]:
+def _ahead(pool: ThreadPoolExecutor, prepare: Callable[[int], Any], batches: Sequence[range]) -> Iterator[list[Any]]:
     """Each batch prepared, while the next one is already being prepared; never more than two in memory."""
     waiting = [pool.submit(prepare, row) for row in batches[0]] if batches else []
     for following in [*batches[1:], range(0)]:

@@ -6,6 +6,8 @@ a constant matrix scores what guessing scores, and no order of the files can hel
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +32,58 @@ class Recall:
     text_to_image_median_rank: float
     rsum: float  # sum of the six
     rsum_interval: tuple[float, float]  # 95 %, bootstrap over images
+    one_per_cent: tuple[float, float]  # R@1%: within the first hundredth of the captions, and of the images
     images: int
     captions: int
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What scores found, query by query: the probability that a right item is within the first 1, 5, 10."""
+
+    by_image: Floats  # [images, 3], of an image's best caption
+    by_caption: Floats  # [captions, 3], of a caption's image
+    caption_image: Integers  # [captions], the row of each caption's image
+
+    @property
+    def rsum(self) -> float:
+        """The sum of the six recalls."""
+        return float(100 * (self.by_image.mean(0).sum() + self.by_caption.mean(0).sum()))
+
+    @property
+    def of_images(self) -> tuple[Floats, Floats, Integers]:
+        """By image: what it adds to the hits of the images and, with its captions, of the captions; how many these."""
+        n = len(self.by_image)
+        sums = np.bincount(self.caption_image, self.by_caption.sum(1), n).astype(np.float64)
+        counts: Integers = np.bincount(self.caption_image, minlength=n)
+        return np.asarray(self.by_image.sum(1), np.float64), sums, counts
+
+    @classmethod
+    def mean(cls, several: Sequence[Hits]) -> Hits:
+        """Of several trainings of one model, measured on the same images and captions."""
+        by_image, by_caption = ([getattr(hits, name) for hits in several] for name in ("by_image", "by_caption"))
+        return cls(np.mean(by_image, 0), np.mean(by_caption, 0), several[0].caption_image)
+
+
+@dataclass(frozen=True)
+class TypeRecall:
+    """The recalls of the images and captions of one event type, among all images and captions; in per cent."""
+
+    image_to_text: tuple[float, float, float]  # R@1, R@5, R@10
+    text_to_image: tuple[float, float, float]
+    images: int  # of this type
+    captions: int
+
+    @classmethod
+    def of(cls, found: Hits, images: NDArray[np.bool_], captions: NDArray[np.bool_]) -> TypeRecall:
+        """Of the chosen `images` and `captions`, of which there is at least one each."""
+        i2t, t2i = 100 * found.by_image[images].mean(0), 100 * found.by_caption[captions].mean(0)
+        return cls(
+            (float(i2t[0]), float(i2t[1]), float(i2t[2])),
+            (float(t2i[0]), float(t2i[1]), float(t2i[2])),
+            int(images.sum()),
+            int(captions.sum()),
+        )
 
 
 def evaluate(
@@ -49,26 +101,29 @@ def evaluate(
     text_to_image = image_to_text if text_to_image is None else text_to_image
     _check(image_to_text, caption_image)
     _check(text_to_image, caption_image)
-    by_image, image_ranks = _image_hits(image_to_text, caption_image)  # [images, 3]
-    by_caption, caption_ranks = _caption_hits(text_to_image, caption_image)  # [captions, 3]
+    hundredth = [math.ceil(n / 100) for n in reversed(image_to_text.shape)]
+    by_image, image_ranks = _image_hits(image_to_text, caption_image, (*RANKS, hundredth[0]))  # [images, 4]
+    by_caption, caption_ranks = _caption_hits(text_to_image, caption_image, (*RANKS, hundredth[1]))  # [captions, 4]
     i2t, t2i = 100 * by_image.mean(0), 100 * by_caption.mean(0)
+    found = Hits(by_image[:, :3], by_caption[:, :3], caption_image)
     return Recall(
         image_to_text=(float(i2t[0]), float(i2t[1]), float(i2t[2])),
         text_to_image=(float(t2i[0]), float(t2i[1]), float(t2i[2])),
         image_to_text_median_rank=float(np.median(image_ranks)),
         text_to_image_median_rank=float(np.median(caption_ranks)),
-        rsum=float(i2t.sum() + t2i.sum()),
-        rsum_interval=_bootstrap(by_image, by_caption, caption_image, seed),
+        rsum=found.rsum,
+        rsum_interval=rsum_interval(found, seed=seed),
+        one_per_cent=(float(i2t[3]), float(t2i[3])),
         images=len(image_to_text),
         captions=len(caption_image),
     )
 
 
-def rsum(image_to_text: NDArray[np.floating], caption_image: Integers, text_to_image: NDArray[np.floating]) -> float:
-    """Only the sum of the six recalls; what `evaluate` gives, without the checks and the interval."""
-    by_image, _ = _image_hits(image_to_text, caption_image)
-    by_caption, _ = _caption_hits(text_to_image, caption_image)
-    return float(100 * (by_image.mean(0).sum() + by_caption.mean(0).sum()))
+def hits(image_to_text: NDArray[np.floating], caption_image: Integers, text_to_image: NDArray[np.floating]) -> Hits:
+    """What scores [images, captions] found, query by query, without the checks of `evaluate`."""
+    by_image, _ = _image_hits(image_to_text, caption_image, RANKS)
+    by_caption, _ = _caption_hits(text_to_image, caption_image, RANKS)
+    return Hits(by_image, by_caption, caption_image)
 
 
 def _check(scores: NDArray[np.floating], caption_image: Integers) -> None:
@@ -87,8 +142,8 @@ def _check(scores: NDArray[np.floating], caption_image: Integers) -> None:
         )
 
 
-def _image_hits(scores: NDArray[np.floating], caption_image: Integers) -> tuple[Floats, Floats]:
-    """Per image: the probability [images, 3] that its best caption ranks within 1, 5, 10; its expected rank."""
+def _image_hits(scores: NDArray[np.floating], caption_image: Integers, within: Sequence[int]) -> tuple[Floats, Floats]:
+    """Per image: the probability [images, ranks] that its best caption ranks `within` them; its expected rank."""
     captions = np.arange(len(caption_image))
     own = scores[caption_image, captions]
     best = np.full(len(scores), -np.inf, scores.dtype)
@@ -96,35 +151,49 @@ def _image_hits(scores: NDArray[np.floating], caption_image: Integers) -> tuple[
     above = np.count_nonzero(scores > best[:, None], axis=1)
     tied = np.count_nonzero(scores == best[:, None], axis=1)
     right = np.bincount(caption_image[own == best[caption_image]], minlength=len(scores))  # the image's own of the tied
-    hits = np.stack([1 - _none_within(k - above, tied, right) for k in RANKS], 1)
-    return hits, above + (tied + 1) / (right + 1)
+    found = np.stack([1 - _none_within(k - above, tied, right) for k in within], 1)
+    return found, above + (tied + 1) / (right + 1)
 
 
 def _none_within(places: Integers, tied: Integers, right: Integers) -> Floats:
     """The probability that none of `right` among `tied` items in random order comes in the first `places`."""
     probability = np.ones(len(tied))
-    for taken in range(max(RANKS)):
+    for taken in range(min(int(places.max()), int(tied.max()))):
         missing = np.clip((tied - right - taken) / np.maximum(tied - taken, 1), 0, 1)
         probability *= np.where(taken < places, missing, 1)
     return probability
 
 
-def _caption_hits(scores: NDArray[np.floating], caption_image: Integers) -> tuple[Floats, Floats]:
-    """Per caption: the probability [captions, 3] that its image ranks within 1, 5, 10; its expected rank."""
+def _caption_hits(
+    scores: NDArray[np.floating], caption_image: Integers, within: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """Per caption: the probability [captions, ranks] that its image ranks `within` them; its expected rank."""
     own = scores[caption_image, np.arange(len(caption_image))]
     above = np.count_nonzero(scores > own, axis=0)
     tied = np.count_nonzero(scores == own, axis=0)
-    hits = np.stack([np.clip((k - above) / tied, 0, 1) for k in RANKS], 1)
-    return hits, above + (tied + 1) / 2
+    found = np.stack([np.clip((k - above) / tied, 0, 1) for k in within], 1)
+    return found, above + (tied + 1) / 2
 
 
-def _bootstrap(by_image: Floats, by_caption: Floats, caption_image: Integers, seed: int) -> tuple[float, float]:
+def rsum_interval(found: Hits, *, seed: int = 0) -> tuple[float, float]:
     """95 % interval of Rsum when images are drawn again, each with its captions; the pool stays as it is."""
-    n = len(by_image)
-    sums = np.bincount(caption_image, by_caption.sum(1), n)
-    counts = np.bincount(caption_image, minlength=n)
-    generator = np.random.default_rng(seed)
-    drawn = generator.integers(0, n, (RESAMPLES, n), dtype=np.int32)  # [resamples, images]
-    values = 100 * (by_image.sum(1)[drawn].mean(1) + sums[drawn].sum(1) / counts[drawn].sum(1))
-    low, high = np.percentile(values, [2.5, 97.5])
+    low, high = np.percentile(_redrawn(found, seed), [2.5, 97.5])
     return float(low), float(high)
+
+
+def difference(one: Hits, other: Hits, *, seed: int = 0) -> tuple[float, tuple[float, float]]:
+    """How much larger the Rsum of `one` is than that of `other`, and the 95 % interval of it.
+
+    Both are of the same images and captions, and every draw of images is the same for both.
+    """
+    low, high = np.percentile(_redrawn(one, seed) - _redrawn(other, seed), [2.5, 97.5])
+    return one.rsum - other.rsum, (float(low), float(high))
+
+
+def _redrawn(found: Hits, seed: int) -> Floats:
+    """Rsum [resamples] of images that are drawn again."""
+    of_images, sums, counts = found.of_images
+    n = len(of_images)
+    drawn = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n), dtype=np.int32)  # [resamples, images]
+    values: Floats = 100 * (of_images[drawn].mean(1) + sums[drawn].sum(1) / counts[drawn].sum(1))
+    return values

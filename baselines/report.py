@@ -10,9 +10,9 @@ import base64
 import html
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from PIL import Image
 
 from gatherset.baselines.edan import Rows
 from gatherset.baselines.loader import Captions, caption_image, flat_captions, flat_events, number_captions
-from gatherset.baselines.scoring import Scores, all_similarities
+from gatherset.baselines.scoring import Scores, all_scores
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.store import write_whole
 from gatherset.dataset.tokens import tokens
@@ -37,13 +37,13 @@ SHOWN = 6  # images with heat map and retrievals
 RETRIEVED = 5  # best matches shown of each
 WIDTH = 240  # pixels of a picture
 
-_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
 h2{margin-top:2em} table{border-collapse:collapse} td,th{padding:2px 10px;text-align:right}
-td:first-child{text-align:left}
+td:first-child,th:first-child{text-align:left}
 figure{display:inline-block;margin:4px;vertical-align:top} figcaption{font-size:13px;max-width:240px}
 img{border:4px solid transparent} .right img{border-color:#2a8a3e} .wrong img{border-color:#c0392b}
-li.right{color:#1c6b2d} li.wrong{color:#a32c20}
-.case{border-top:1px solid #ddd;padding:1em 0} svg text{font-size:12px;fill:#444}"""
+li.right{color:#1c6b2d} li.wrong,p.wrong{color:#a32c20}
+.side{display:flex;gap:1em} .case{border-top:1px solid #ddd;padding:1em 0} svg text{font-size:12px;fill:#444}"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _Material:
 
 
 def write_report(run: Run, release: Release, features: FeatureFile, split: str = "test") -> Path:
-    """Write report.html into the folder of `run`; ModelError where the split is empty."""
+    """Write report.html and figures/ into the folder of `run`; ModelError where the split is empty."""
     if not release[split].ids:
         raise ModelError(f"the {split} split of {release} is empty", "Choose another split")
     material = _material(run, release[split], features)
@@ -77,13 +77,13 @@ def write_report(run: Run, release: Release, features: FeatureFile, split: str =
     ]
     page = f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(run.folder.name)}</title>"
     path = run.folder / "report.html"
-    write_whole(path, f"{page}<style>{_STYLE}</style>{''.join(parts)}</html>\n".encode())
+    write_whole(path, f"{page}<style>{STYLE}</style>{''.join(parts)}</html>\n".encode())
     return path
 
 
 def _material(run: Run, split: Split, features: FeatureFile) -> _Material:
     numbers = number_captions(split, run.vocabulary, flat_events(split))
-    i2t, t2i = all_similarities(run.model, features, split.ids, numbers).final(float(run.model.theta))
+    i2t, t2i = all_scores(run.model, features, split.ids, numbers, float(run.model.theta))
     return _Material(split, flat_captions(split), numbers, caption_image(split), i2t, t2i)
 
 
@@ -98,7 +98,8 @@ def _results(run: Run, split: str) -> str:
     if not path.exists():
         return f"<p>No figures yet: run <code>gatherset evaluate {html.escape(run.folder.name)}</code>.</p>"
     lines = []
-    for row in json.loads(path.read_text("utf-8"))["rows"]:
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    for row in rows:
         recall = row["recall"]
         values = [*recall["image_to_text"], *recall["text_to_image"], recall["rsum"]]
         low, high = recall["rsum_interval"]
@@ -106,7 +107,22 @@ def _results(run: Run, split: str) -> str:
         lines.append(f"<tr><td>{row['label']}</td>{cells}<td>{low:.1f} to {high:.1f}</td></tr>")
     names = ("event label", "i2t R@1", "R@5", "R@10", "t2i R@1", "R@5", "R@10", "Rsum", "95 % interval")
     head = "".join(f"<th>{name}</th>" for name in names)
-    return f"<h2>Figures</h2><table><tr>{head}</tr>{''.join(lines)}</table>"
+    return f"<h2>Figures</h2><table><tr>{head}</tr>{''.join(lines)}</table>{_types(rows[0].get('by_type', {}))}"
+
+
+def _types(by_type: Mapping[str, Any]) -> str:
+    """The recalls of each event type, where there are several."""
+    if len(by_type) < 2:
+        return ""
+    lines = [
+        f"<tr><td>{html.escape(kind)}</td><td>{recall['images']}</td>"
+        + "".join(f"<td>{value:.1f}</td>" for value in (*recall["image_to_text"], *recall["text_to_image"]))
+        + "</tr>"
+        for kind, recall in by_type.items()
+    ]
+    names = ("event type", "images", "i2t R@1", "R@5", "R@10", "t2i R@1", "R@5", "R@10")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    return f"<h3>By event type, first row</h3><table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
 def _curves(run: Run) -> str:
@@ -115,13 +131,14 @@ def _curves(run: Run) -> str:
         return ""
     seconds = np.cumsum([line["seconds"] for line in log]).tolist()
     epochs = [line["epoch"] for line in log]
-    return "<h2>Training</h2>" + "".join(
-        [
-            _curve("loss by epoch", epochs, [line["loss"] for line in log]),
-            _curve("validation Rsum by epoch", epochs, [line["rsum"] for line in log]),
-            _curve("validation Rsum by seconds", seconds, [line["rsum"] for line in log]),
-        ]
-    )
+    curves = {
+        "loss by epoch": _curve("loss by epoch", epochs, [line["loss"] for line in log]),
+        "validation Rsum by epoch": _curve("validation Rsum by epoch", epochs, [line["rsum"] for line in log]),
+        "validation Rsum by seconds": _curve("validation Rsum by seconds", seconds, [line["rsum"] for line in log]),
+    }
+    for name, drawn in curves.items():
+        write_whole(run.folder / "figures" / f"{name.replace(' ', '-')}.svg", drawn.encode())
+    return "<h2>Training</h2>" + "".join(curves.values())
 
 
 def _curve(title: str, x: Sequence[float], y: Sequence[float]) -> str:
@@ -132,7 +149,8 @@ def _curve(title: str, x: Sequence[float], y: Sequence[float]) -> str:
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, down, strict=True))
     dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3"/>' for a, b in zip(across, down, strict=True))
     return (
-        f'<svg width="330" height="200"><text x="40" y="16">{title}</text>'
+        '<svg xmlns="http://www.w3.org/2000/svg" width="330" height="200" font-family="sans-serif" font-size="12">'
+        f'<text x="40" y="16">{title}</text>'
         f'<polyline points="{points}" fill="none" stroke="#2b6cb0" stroke-width="2"/><g fill="#2b6cb0">{dots}</g>'
         f'<text x="0" y="164">{low:.4g}</text><text x="0" y="34">{high:.4g}</text>'
         f'<text x="40" y="185">{x[0]:.4g}</text><text x="310" y="185" text-anchor="end">{x[-1]:.4g}</text></svg>'
@@ -147,13 +165,16 @@ def _case(run: Run, features: FeatureFile, material: _Material, image: int) -> s
     words = map(html.escape, (tokens(material.captions[caption]) or [material.captions[caption]])[: len(attention)])
     shares = " ".join(f"{word} <b>{share:.0%}</b>" for word, share in zip(words, attention, strict=True))
     boxes = features.boxes([material.split.ids[image]])[0]
+    heated, raw = heat_map(picture, boxes, heat), io.BytesIO()
+    heated.save(raw, "JPEG", quality=90)
+    write_whole(run.folder / "figures" / f"{material.split.ids[image]}-caption-1.jpg", raw.getvalue())
     found = np.argsort(-material.t2i[:, caption], kind="stable")[:RETRIEVED]
     texts = np.argsort(-material.i2t[image], kind="stable")[:RETRIEVED]
     return "".join(
         [
             f"<div class=case><p>{html.escape(material.split.event_types[image])}: {shares}</p>",
-            _figure(picture, material.split.ids[image]),
-            _figure(heat_map(picture, boxes, heat), "where the event looks"),
+            figure(picture, material.split.ids[image]),
+            figure(heated, "where the event looks"),
             "<p>The caption finds:</p>",
             *(_found(material, int(i), int(i) == image) for i in found),
             "<p>The image finds:</p><ol>",
@@ -196,14 +217,15 @@ def heat_map(picture: Image.Image, boxes: NDArray[np.float32], heat: NDArray[np.
 
 def _found(material: _Material, image: int, right: bool) -> str:
     picture = Image.open(io.BytesIO(material.split.image_bytes(image))).convert("RGB")
-    return _figure(picture, "", "right" if right else "wrong", WIDTH // 2)
+    return figure(picture, "", "right" if right else "wrong", WIDTH // 2)
 
 
 def _line(material: _Material, caption: int, right: bool) -> str:
     return f"<li class={'right' if right else 'wrong'}>{html.escape(material.captions[caption])}</li>"
 
 
-def _figure(picture: Image.Image, caption: str, kind: str = "", width: int = WIDTH) -> str:
+def figure(picture: Image.Image, caption: str, kind: str = "", width: int = WIDTH) -> str:
+    """`picture` within the page, `width` pixels wide, with a line below it."""
     small = picture.resize((width, max(1, round(picture.height * width / picture.width))))
     raw = io.BytesIO()
     small.save(raw, "JPEG", quality=85)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 
 from gatherset import __version__, schemas
 from gatherset.baselines.loader import Label
-from gatherset.baselines.recall import Recall
+from gatherset.baselines.recall import Recall, TypeRecall
 from gatherset.dataset.errors import ModelError
 
 
@@ -28,6 +28,8 @@ class Row:
     seed: int | None = None  # of the training
     theta: float | None = None  # Eq. 16
     seconds: float = 0.0  # of scoring and evaluating
+    by_type: dict[str, TypeRecall] = field(default_factory=dict)  # by the annotated event type of the query
+    precision: dict[str, float] = field(default_factory=dict)  # mAP@R, see gatherset.baselines.precision
 
 
 def result_document(

@@ -2,6 +2,8 @@
 
 model.safetensors   weights of the best epoch          words.json, words.safetensors   vocabulary, first vectors
 config.json         settings, release, extractor, θ    log.jsonl                       one line an epoch
+report.html         what `gatherset evaluate` shows    figures/                        its curves and heat maps
+events.out.*        the same lines for TensorBoard     folds/                          models of `gatherset suspects`
 state.pt            where an unfinished training goes on
 """
 
@@ -104,7 +106,7 @@ def read_config(folder: Path) -> RunConfig:
 def save_model(folder: Path, model: Edan) -> None:
     """Write the weights, whole or not at all."""
     partial = folder / "model.safetensors.partial"
-    save_file(model.state_dict(), partial)
+    save_file({name: tensor.cpu() for name, tensor in model.state_dict().items()}, partial)
     os.replace(partial, folder / "model.safetensors")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +40,7 @@ def all_similarities(model: Edan, features: FeatureFile, ids: Sequence[str], cap
     """The similarities of the images `ids` with `captions`. Captions of like length share a block."""
     training = model.training
     model.eval()
-    v_glo, V = _encode_images(model, features, ids)
+    v_glo, V = encode_images(model, features, ids)
     result = compare(model, v_glo, V, captions)
     model.train(training)
     return result
@@ -49,22 +49,56 @@ def all_similarities(model: Edan, features: FeatureFile, ids: Sequence[str], cap
 def compare(model: Edan, v_glo: Tensor, V: Rows, captions: Captions) -> Similarities:
     """The similarities of encoded images, v_glo [n, d] and their regions, with `captions`."""
     result = Similarities(*(torch.zeros(len(v_glo), len(captions)) for _ in range(3)))
-    for columns in _blocks(captions.lengths):
-        t_glo, words, _ = model.encode_captions(*captions.rows(columns))
-        T = Rows.of(words)
-        for rows in _slices(len(v_glo)):
-            if model.config.alignment != "local":
-                result.sim[rows, columns] = model.global_similarity(v_glo[rows], t_glo)
-            if model.config.alignment != "global":
-                result.S_TI[rows, columns], result.S_IT[rows, columns] = model.local_similarity(V[rows], T)
+    for rows, columns, sim, S_TI, S_IT in _compared(model, v_glo, V, captions):
+        result.sim[rows, columns], result.S_TI[rows, columns], result.S_IT[rows, columns] = sim, S_TI, S_IT
     return result
 
 
-def _encode_images(model: Edan, features: FeatureFile, ids: Sequence[str]) -> tuple[Tensor, Rows]:
+@torch.inference_mode()
+def all_scores(
+    model: Edan, features: FeatureFile, ids: Sequence[str], captions: Captions, theta: float
+) -> tuple[Scores, Scores]:
+    """Eq. 16 for all pairs, for image to text and for text to image, [images, captions] each.
+
+    What `all_similarities(…).final(theta)` gives, in less than half of its memory: two numbers a pair are kept.
+    """
+    training = model.training
+    model.eval()
+    v_glo, V = encode_images(model, features, ids)
+    i2t, t2i = torch.empty(len(ids), len(captions)), torch.empty(len(ids), len(captions))
+    for rows, columns, sim, S_TI, S_IT in _compared(model, v_glo, V, captions):
+        i2t[rows, columns], t2i[rows, columns] = final_score(sim, S_IT, theta), final_score(sim, S_TI, theta)
+    model.train(training)
+    return i2t.numpy(), t2i.numpy()
+
+
+def _compared(
+    model: Edan, v_glo: Tensor, V: Rows, captions: Captions
+) -> Iterator[tuple[slice, Tensor, Tensor, Tensor, Tensor]]:
+    """Block by block: the rows, the columns, and sim(I, T), S(T, I) and S(I, T) of these, on the processor.
+
+    A similarity that the model has no use for is zero.
+    """
+    device = v_glo.device
+    for columns in _blocks(captions.lengths):
+        words, events = captions.rows(columns)
+        t_glo, told, _ = model.encode_captions(words.to(device), events.to(device))
+        T = Rows.of(told)
+        for rows in _slices(len(v_glo)):
+            sim = S_TI = S_IT = torch.zeros(())
+            if model.config.alignment != "local":
+                sim = model.global_similarity(v_glo[rows], t_glo)
+            if model.config.alignment != "global":
+                S_TI, S_IT = model.local_similarity(V[rows], T)
+            yield rows, columns, sim.cpu(), S_TI.cpu(), S_IT.cpu()
+
+
+@torch.inference_mode()
+def encode_images(model: Edan, features: FeatureFile, ids: Sequence[str]) -> tuple[Tensor, Rows]:
     """v_glo [n, d] and the regions of n images."""
     globals_, blocks = [], []
     for block in _slices(len(ids)):
-        v_glo, V = model.encode_images(torch.from_numpy(features.regions(ids[block])))
+        v_glo, V = model.encode_images(torch.from_numpy(features.regions(ids[block])).to(model.theta.device))
         globals_.append(v_glo)
         blocks.append(Rows.of(V))
     return torch.cat(globals_), Rows.joined(blocks)

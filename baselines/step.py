@@ -41,8 +41,11 @@ class Step(nn.Module):
 
         `image` tells which pairs are of one image. A loss that the model has no use for is zero.
         """
-        v_glo, V = self.model.encode_images(shown)
-        t_glo, T, _ = self.model.encode_captions(words, events)
+        half = self.settings.precision == "bfloat16"
+        with torch.autocast(shown.device.type, torch.bfloat16, enabled=half):
+            v_glo, V = self.model.encode_images(shown)
+            t_glo, T, _ = self.model.encode_captions(words, events)
+        v_glo, V, t_glo, T = v_glo.float(), V.float(), t_glo.float(), T.float()  # e^(λ s) wants more than 8 bits of s
         alignment, image = self.model.config.alignment, _gathered(image)
         contrastive = local = shown.new_zeros(())
         v_glo, t_glo, V = _gathered(v_glo), _gathered(t_glo), _gathered(V)

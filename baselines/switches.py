@@ -10,7 +10,7 @@ from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.train import TrainConfig
 from gatherset.dataset.errors import InputError
 
-# The paper's Tables 3 and 5: what differs from the full model, and whether the model is given the event type.
+# The paper's Tables 3 and 5, and its outlook: is the model given the event type, and what differs from the full one.
 ABLATIONS: Mapping[str, tuple[bool, Mapping[str, str]]] = {
     "edan": (True, {}),
     "edan, no label": (False, {}),
@@ -20,6 +20,7 @@ ABLATIONS: Mapping[str, tuple[bool, Mapping[str, str]]] = {
     "edan, no attention, no label": (False, {"attention": "none"}),
     "edan, only global": (True, {"alignment": "global"}),
     "edan, only local": (True, {"alignment": "local"}),
+    "edan, group and type": (True, {"hierarchy": "true"}),
 }
 
 

@@ -7,7 +7,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,20 +21,22 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gatherset import __version__
+from gatherset.baselines.curves import Curves
 from gatherset.baselines.edan import PRESETS as EDAN_PRESETS
 from gatherset.baselines.edan import Edan, EdanConfig
 from gatherset.baselines.loader import Captions, flat_captions, flat_events, number_captions
 from gatherset.baselines.losses import collapsed
-from gatherset.baselines.recall import rsum
+from gatherset.baselines.recall import hits
 from gatherset.baselines.runs import Run, RunConfig, begin_run, load_run, read_config, release_identity, save_model
 from gatherset.baselines.scoring import Similarities, all_similarities
 from gatherset.baselines.start import start_from_cca
 from gatherset.baselines.step import Step, processes, rank
 from gatherset.baselines.vectors import given_vectors, vectors_name
-from gatherset.baselines.words import Vectors, Vocabulary, load_words, train_word2vec
+from gatherset.baselines.words import Vectors, Vocabulary, group_token, load_words, train_word2vec
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
 from gatherset.dataset.progress import progress
+from gatherset.dataset.taxonomy import load_taxonomy
 
 if TYPE_CHECKING:
     from gatherset.dataset.loading import Release
@@ -59,6 +62,7 @@ class TrainConfig:
     all_negatives: int = 500  # steps in which Eq. 14 sums over all negatives, before it takes the hardest
     literal_triplet: bool = False  # decision 4: Eq. 14 on S(T, I) alone, as printed; else on S(I, T) as well
     patience: int = 4  # epochs without a better validation Rsum before training stops
+    precision: Literal["float32", "bfloat16"] = "float32"  # of the encoders; pays where the processor has bfloat16
     seed: int = 0
 
 
@@ -78,6 +82,8 @@ def train(
     edan: EdanConfig = EDAN_PRESETS["cpu"],
     settings: TrainConfig = PRESETS["cpu"],
     vectors: Path | None = None,
+    groups: Mapping[str, str] | None = None,
+    device: str = "cpu",
     report: Callable[[str], None] = print,
 ) -> Run:
     """Train on the train split, choose epoch and θ on the val split, and leave the run in `folder`.
@@ -85,14 +91,18 @@ def train(
     A training that was stopped goes on after its last whole epoch, with the outcome of one that was not; a finished
     one is opened. Raises FeaturesError where the features are of another release, ModelError where the folder holds
     another run, where the loss is no longer a number, or where the splits are too small. `vectors` is a file of word
-    vectors to begin with, instead of a Word2Vec trained on the release.
+    vectors to begin with, instead of a Word2Vec trained on the release. `groups` names the group of each event
+    type, for `hierarchy`; by default those of the taxonomy that Gatherset brings. `device` is "cpu" or a GPU ("cuda",
+    "cuda:1", "mps"); the same settings on another device give nearly the same model.
     """
     features.require(release)
     _check_splits(release)
+    place = find_device(device)
     if vectors is not None and settings.start == "cca":
         raise ModelError(f"{vectors} is given, but start = cca brings vectors of its own", "Choose one of the two")
     report = report if rank() == 0 else _nothing
     config = run_config(release, features, edan, settings, vectors)
+    groups = {kind.name: kind.group for kind in load_taxonomy().types} if groups is None else groups
     if (folder / "config.json").exists():
         if read_config(folder) != config:
             raise ModelError(f"{folder} already holds a run with other settings", "Choose another name with --run")
@@ -101,15 +111,30 @@ def train(
     elif rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
         _save_state(folder / "state.pt", {"epoch": 0})
-        begin_run(folder, config, *_words(release, edan, settings, vectors, report))
+        begin_run(folder, config, *_words(release, edan, settings, vectors, groups, report))
     _wait()
     vocabulary, first_vectors = load_words(folder)
     unknown = vocabulary.unknown_share(flat_captions(release["val"]))
+    if edan.label and (unseen := untrained_types(release, "val")):
+        report(f"no training image shows {', '.join(unseen)}: as a label it says nothing")
     report(f"{len(vocabulary)} words; {unknown:.1%} of the words in the val split are unknown")
-    _Training(release, features, folder, edan, settings, vocabulary, first_vectors).run(report)
+    _Training(release, features, folder, edan, settings, vocabulary, first_vectors, groups, place).run(report)
     _wait()
     (folder / "state.pt").unlink(missing_ok=True)
     return load_run(folder)
+
+
+def find_device(name: str) -> torch.device:
+    """The processor or GPU called `name`; ModelError where this machine or this torch has none."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).item()  # "meta" holds no numbers
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ModelError(
+            f"there is no device {name} here ({reason})", "Leave --device out: cpu always works"
+        ) from error
+    return device
 
 
 def join_processes() -> None:
@@ -143,6 +168,11 @@ def run_config(
     )
 
 
+def untrained_types(release: Release, split: str) -> list[str]:
+    """The event types of a split that training had no image of: their vectors were never trained."""
+    return sorted({*release[split].event_types} - {*release["train"].event_types})
+
+
 def _check_splits(release: Release) -> None:
     for split, least in (("train", 2), ("val", 1)):
         if len(release[split].ids) < least:
@@ -153,12 +183,20 @@ def _check_splits(release: Release) -> None:
 
 
 def _words(
-    release: Release, edan: EdanConfig, settings: TrainConfig, given: Path | None, report: Callable[[str], None]
+    release: Release,
+    edan: EdanConfig,
+    settings: TrainConfig,
+    given: Path | None,
+    groups: Mapping[str, str],
+    report: Callable[[str], None],
 ) -> tuple[Vocabulary, Vectors]:
     """The vocabulary of the training captions and the vectors it begins with."""
     split = release["train"]
     captions, events = flat_captions(split), flat_events(split)
-    vocabulary = Vocabulary.of(captions, release.event_types if edan.label else ())
+    tokens = list(release.event_types) if edan.label else []
+    if edan.label and edan.hierarchy:
+        tokens += [group_token(groups[event]) for event in release.event_types if event in groups]
+    vocabulary = Vocabulary.of(captions, tokens)
     if given is not None:
         vectors, missing = given_vectors(given, vocabulary, seed=settings.seed)
         report(f"{given.name} lacks {missing:.1%} of the {len(vocabulary)} words of the training captions")
@@ -175,7 +213,7 @@ def choose_theta(similarities: Similarities, caption_image: NDArray[np.integer],
     sums = []
     for theta in thetas:
         i2t, t2i = similarities.final(float(theta))
-        sums.append(rsum(i2t, caption_image, t2i))
+        sums.append(hits(i2t, caption_image, t2i).rsum)
     best = int(np.argmax(sums))
     return float(thetas[best]), sums[best]
 
@@ -192,18 +230,24 @@ class _Training:
         settings: TrainConfig,
         vocabulary: Vocabulary,
         vectors: Vectors,
+        groups: Mapping[str, str],
+        device: torch.device,
     ) -> None:
-        self.features, self.folder, self.settings = features, folder, settings
+        self.features, self.folder, self.settings, self.device = features, folder, settings, device
         self.ids = {split: release[split].ids for split in ("train", "val")}
         self.captions: dict[str, Captions] = {
             split: number_captions(release[split], vocabulary, flat_events(release[split])) for split in self.ids
         }
         torch.manual_seed(settings.seed)
         self.model = Edan(edan, features.header.dim, torch.from_numpy(vectors))
+        if edan.label and edan.hierarchy:
+            for event, group in groups.items():
+                self.model.group_of[vocabulary.number(event)] = vocabulary.known(group_token(group))
         state = _read_state(folder)
         if settings.start == "cca" and not state["epoch"]:
             start_from_cca(self.model, features, self.ids["train"], self.captions["train"])
-        self.step = Step(self.model, settings)
+        self.model.to(device)
+        self.step = Step(self.model, settings).to(device)
         self.parallel = DistributedDataParallel(self.step) if processes() > 1 else self.step
         self.averaged = copy.deepcopy(self.model)  # this one is evaluated and kept
         self.optimiser = torch.optim.AdamW(self._parameter_groups(), lr=settings.lr, fused=True)
@@ -219,15 +263,18 @@ class _Training:
         """All epochs that are still to come."""
         # Moments of words that are not in the batch shrink to denormal numbers, which are many times slower.
         torch.set_flush_denormal(True)
-        for epoch in range(self.epochs_done, self.settings.epochs):
-            if epoch - self.best_epoch >= self.settings.patience:
-                break
-            line = self._epoch(epoch)
-            self._save(epoch + 1, line)
-            report(
-                f"epoch {epoch + 1} of {self.settings.epochs}: loss {line['loss']:.3f}, "
-                f"validation Rsum {line['rsum']:.1f} (best {self.best:.1f}), {line['seconds']:.0f} s"
-            )
+        with closing(Curves(self.folder, self.log)) if rank() == 0 else nullcontext() as curves:
+            for epoch in range(self.epochs_done, self.settings.epochs):
+                if epoch - self.best_epoch >= self.settings.patience:
+                    break
+                line = self._epoch(epoch)
+                self._save(epoch + 1, line)
+                if curves:
+                    curves.add(line)
+                report(
+                    f"epoch {epoch + 1} of {self.settings.epochs}: loss {line['loss']:.3f}, "
+                    f"validation Rsum {line['rsum']:.1f} (best {self.best:.1f}), {line['seconds']:.0f} s"
+                )
 
     def _epoch(self, epoch: int) -> dict[str, Any]:
         started = time.monotonic()
@@ -277,7 +324,8 @@ class _Training:
         own = rows[rank() : len(rows) - len(rows) % processes() : processes()]
         image = captions.image[own]
         shown = torch.from_numpy(self.features.regions([self.ids["train"][i] for i in image.tolist()]))
-        contrastive, local = self.parallel(shown, *captions.rows(own), image, step >= self.hardest_from)
+        pairs = (tensor.to(self.device) for tensor in (shown, *captions.rows(own), image))
+        contrastive, local = self.parallel(*pairs, step >= self.hardest_from)
         loss = contrastive + local  # Eq. 15
         if not math.isfinite(loss.item()):
             raise ModelError(
@@ -369,7 +417,10 @@ class _Training:
 
 def _read_state(folder: Path) -> dict[str, Any]:
     path = folder / "state.pt"
-    state: dict[str, Any] = torch.load(path, weights_only=True) if path.exists() else {"epoch": 0}
+    # To the processor first, wherever it was trained: another machine may not have that GPU.
+    state: dict[str, Any] = {"epoch": 0}
+    if path.exists():
+        state = torch.load(path, map_location="cpu", weights_only=True)
     return state
 
 

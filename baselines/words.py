@@ -53,6 +53,10 @@ class Vocabulary:
         """The number of `word`, 1 where it is unknown."""
         return self._number.get(word, UNKNOWN)  # type: ignore[attr-defined, no-any-return]
 
+    def known(self, word: str) -> int:
+        """The number of `word`, 0 where it is unknown."""
+        return self._number.get(word, PADDING)  # type: ignore[attr-defined, no-any-return]
+
     def encode(self, caption: str) -> list[int]:
         """The numbers of a caption's tokens; a caption without any counts as one unknown word."""
         return [self.number(token) for token in tokens(caption)] or [UNKNOWN]
@@ -61,6 +65,11 @@ class Vocabulary:
         """The share of tokens in `captions` that this vocabulary lacks, 0 to 1."""
         numbers = [number for caption in captions for number in self.encode(caption)]
         return sum(number == UNKNOWN for number in numbers) / max(len(numbers), 1)
+
+
+def group_token(group: str) -> str:
+    """The token of a group of event types: none that a caption can hold."""
+    return f"<{group}>"
 
 
 def train_word2vec(

@@ -288,13 +288,17 @@ def split(counts: str | None, features: Path | None, workspace: Path | None, as_
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--count", default=300, show_default=True, type=click.IntRange(1), help="Images.")
 @click.option("--unannotated", default=0, show_default=True, type=click.IntRange(0), help="Of them, without captions.")
+@click.option("--faults", default=0, show_default=True, type=click.IntRange(0), help="Planted, so many of each kind.")
 @click.option("--seed", default=0, show_default=True)
-def specimens(folder: Path, count: int, unannotated: int, seed: int) -> None:
+def specimens(folder: Path, count: int, unannotated: int, faults: int, seed: int) -> None:
     """Draw synthetic gatherings with captions and two annotators' answers into FOLDER, ready to be ingested.
+
+    With --faults 10, ten each of near-duplicates, wrong event types, swapped and copied captions are among them;
+    planted.jsonl says which.
 
     Example: gatherset specimens photos --count 100
     """
     from gatherset.dataset.specimens import write_specimens
 
-    write_specimens(folder, count, seed=seed, unannotated=unannotated)
+    write_specimens(folder, count, seed=seed, unannotated=unannotated, faults=faults)
     say(f"Drew {count} specimens: {folder}")

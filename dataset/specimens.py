@@ -11,11 +11,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from random import Random
 
 from gatherset.dataset.errors import InputError
+from gatherset.dataset.planted import Faults
 from gatherset.dataset.progress import progress
 from gatherset.dataset.scene_captions import write_captions
 from gatherset.dataset.scene_drawing import draw
@@ -44,6 +45,7 @@ PROVENANCE = {
     "license": "CC0-1.0",
     "attribution": "Gatherset specimens",
 }
+TWIN_SIZE = (300, 225)  # of a planted near-duplicate
 ANNOTATION_COLUMNS = ("image", "is_gathering", "event_type", "confidence")
 
 
@@ -78,12 +80,13 @@ def _types_of_block(block: int, seed: int) -> tuple[str, ...]:
     return tuple(Random(f"types/{seed}/{block}").sample(types, BLOCK))
 
 
-def write_specimens(folder: Path, count: int, *, seed: int = 0, unannotated: int = 0) -> None:
+def write_specimens(folder: Path, count: int, *, seed: int = 0, unannotated: int = 0, faults: int = 0) -> None:
     """Write `count` specimens into `folder`: images/, captions.jsonl, annotator_a.csv and annotator_b.csv.
 
     The last `unannotated` of them have no captions and no annotations, for people to annotate. The first annotator
     is always right; the second errs on some types, and is less sure there. The folder appears whole or not at all.
-    Raises InputError where `folder` holds anything, or more are to be left unannotated than there are.
+    With `faults`, so many of each kind are planted among the annotated ones, and planted.jsonl lists them.
+    Raises InputError where `folder` holds anything, or more are to be left unannotated, or wrong, than there are.
     """
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -94,20 +97,25 @@ def write_specimens(folder: Path, count: int, *, seed: int = 0, unannotated: int
         raise InputError(
             f"{unannotated} of {count} specimens cannot be left unannotated", "Ask for fewer than there are"
         )
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
+    annotated = count - unannotated
+    planted = Faults(annotated, faults, seed, partial(specimen, seed=seed), tuple(SHARES))
+    begun = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(begun, ignore_errors=True)  # of a run that was killed
     try:
-        _write(partial, count, seed, count - unannotated)
-        os.replace(partial, folder)
+        _write(begun, count, seed, annotated, planted)
+        if faults:
+            lines = "".join(json.dumps(fault.line()) + "\n" for fault in planted.lines())
+            (begun / "planted.jsonl").write_text(lines, encoding="utf-8")
+        os.replace(begun, folder)
     except OSError as error:
         raise InputError(
             f"{folder} cannot be written: {error.strerror}", "Choose a folder on a disk with room"
         ) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(begun, ignore_errors=True)
 
 
-def _write(folder: Path, count: int, seed: int, annotated: int) -> None:
+def _write(folder: Path, count: int, seed: int, annotated: int, planted: Faults) -> None:
     (folder / "images").mkdir(parents=True)
     with (
         (folder / "captions.jsonl").open("w", encoding="utf-8", newline="\n") as captions,
@@ -117,14 +125,20 @@ def _write(folder: Path, count: int, seed: int, annotated: int) -> None:
         annotators = csv.writer(file_a, lineterminator="\n"), csv.writer(file_b, lineterminator="\n")
         for annotator in annotators:
             annotator.writerow(ANNOTATION_COLUMNS)
-        for index, item in enumerate(progress(specimens(count, seed=seed), total=count, label="specimens")):
+        for index in progress(range(count), total=count, label="specimens"):
+            item = planted.specimen(index)
             with (folder / "images" / item.name).open("wb") as file:
-                draw(item.scene).save(file, "JPEG", quality=90)
+                if index in planted.originals:  # a copy that went through other hands
+                    draw(item.scene).resize(TWIN_SIZE).save(file, "JPEG", quality=60)
+                else:
+                    draw(item.scene).save(file, "JPEG", quality=90)
             told = item.captions if index < annotated else ()
             captions.write(json.dumps({"image": item.name, "captions": told, **PROVENANCE}) + "\n")
             if index < annotated:
                 annotators[0].writerow((item.name, 1, item.event_type, 3))
-                annotators[1].writerow((item.name, 1, *_second_opinion(item, index, seed)))
+                wrong = index in planted.wrong_types  # both say so: else it would not become a record
+                second = (item.event_type, 3) if wrong else _second_opinion(item, index, seed)
+                annotators[1].writerow((item.name, 1, *second))
 
 
 def _second_opinion(item: Specimen, index: int, seed: int) -> tuple[str, int]:

@@ -290,3 +290,23 @@ labelstudio_annotations = Table(
     Column("deleted_at", Text),  # when it was found to be gone there
     Index("ix_labelstudio_annotations_project_id_task_id", "project_id", "task_id"),
 )
+
+suspects = Table(
+    "suspects",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("record_id", Text, ForeignKey("records.id"), nullable=False),
+    Column("kind", Text, nullable=False),  # caption, event
+    Column("position", Integer, nullable=False),  # which caption, from 0; 0 for an event
+    Column("value", Text, nullable=False),  # the caption, or the name of the event type, that is doubted
+    Column("score", Float, nullable=False),  # 0 to 1: how surely it is wrong
+    Column("reason", Text, nullable=False),  # for a person
+    Column("suggestion", Text),  # the event type that the model finds likelier
+    Column("run", Text, nullable=False),  # what found it
+    Column("state", Text, nullable=False),  # open, right (it stays as it is), mended, withdrawn
+    Column("found_at", Text, nullable=False),
+    Column("settled_by", Text),
+    Column("settled_at", Text),
+    UniqueConstraint("record_id", "kind", "position", "value"),
+)
+Index("ix_suspects_state_score", suspects.c.state, suspects.c.score)

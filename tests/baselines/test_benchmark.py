@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -10,8 +11,8 @@ from gatherset.baselines import edan, train
 from gatherset.baselines.benchmark import evaluate_run, evaluate_scores, run_benchmark
 from gatherset.baselines.result import table
 from gatherset.dataset.errors import InputError, ModelError
-from gatherset.dataset.features import FeatureFile
-from tests.baselines.conftest import TinyRelease, write_features
+from gatherset.dataset.features import ExtractorIdentity, FeatureFile, FeatureWriter
+from tests.baselines.conftest import DIM, K, TinyRelease, write_features
 
 EDAN = edan.EdanConfig(d=32, layers=1, heads=2, word_dim=16)
 SETTINGS = train.TrainConfig(batch=20, lr=3e-3, epochs=2, warm_up=5, all_negatives=20)
@@ -77,3 +78,26 @@ def test_a_file_of_several_arrays_is_no_score_matrix(tmp_path: Path) -> None:
     np.savez(tmp_path / "scores.npz", a=np.eye(2), b=np.eye(2))
     with pytest.raises(InputError, match="holds several arrays"):
         evaluate_scores(tmp_path / "scores.npz", 1)
+
+
+def test_a_row_has_the_recalls_of_each_type_and_the_precision(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    run = train.train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, report=silent)
+    row = evaluate_run(run, release, features)[0]
+    counts = {kind: release["test"].event_types.count(kind) for kind in release["test"].event_types}
+    assert {kind: recall.images for kind, recall in row.by_type.items()} == counts
+    assert row.precision["text_to_image"] == pytest.approx(row.recall.text_to_image[0])  # one image is right
+    assert 0 < row.precision["image_to_text_same_type"] <= 100
+
+
+def test_features_with_another_number_of_regions_are_refused(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    run = train.train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, report=silent)
+    header = replace(features.header, regions=K + 1, extractor=ExtractorIdentity("tiny", {"regions": K + 1}, "00" * 32))
+    with FeatureWriter(tmp_path / "other.feat", header) as writer:
+        n = len(header.ids)
+        writer.append(np.ones((n, K + 1, DIM)), np.zeros((n, K + 1, 4)))
+    with pytest.raises(ModelError, match="Make the features with the same extractor and settings"):
+        evaluate_run(run, release, FeatureFile.open(tmp_path / "other.feat"))

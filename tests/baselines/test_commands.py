@@ -54,6 +54,35 @@ def test_features_train_evaluate_benchmark(place: Workspace) -> None:
     assert table.stdout.count("| edan |") == 3
 
 
+def test_features_of_a_whole_workspace_are_for_its_split(place: Workspace) -> None:
+    made = run("features", "--all", "--side", "64", "--json", "-w", place.root)
+    document = json.loads(made.stdout)
+    assert document["images"] == 20
+    assert run("split", "--features", document["path"], "-w", place.root).exit_code == 0
+    refused = run("train", "--features", document["path"], "-w", place.root)
+    assert refused.exit_code == 2
+    assert "holds features of mg@workspace" in refused.stderr
+
+
+def test_suspects_wait_for_a_person(place: Workspace) -> None:
+    here = ("-w", place.root)
+    run("features", "--side", "64", *here)
+    run("train", "--run", "first", *here)
+    document = json.loads(run("suspects", "first", "--folds", "2", "--json", *here).stdout)
+    assert Path(document["page"]).exists()
+    assert document["queued"]["new"] == len(document["suspects"])
+    again = json.loads(run("suspects", "first", "--folds", "2", "--json", *here).stdout)
+    assert again["queued"] == {"new": 0, "known": len(document["suspects"]), "gone": 0}
+
+
+def test_a_gpu_that_is_not_there_is_named(place: Workspace) -> None:
+    here = ("-w", place.root)
+    run("features", "--side", "64", *here)
+    refused = run("train", "--device", "cuda:99", *here)
+    assert refused.exit_code == 2
+    assert "there is no device cuda:99 here" in refused.stderr
+
+
 def test_training_without_features_names_the_next_step(place: Workspace) -> None:
     result = run("train", "-w", place.root)
     assert result.exit_code == 2
@@ -76,7 +105,7 @@ def test_evaluate_wants_a_run_or_scores() -> None:
     assert run("evaluate").exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["features", "train", "evaluate", "benchmark"])
+@pytest.mark.parametrize("command", ["features", "train", "evaluate", "benchmark", "suspects"])
 def test_help_shows_an_example(command: str) -> None:
     assert f"Example: gatherset {command}" in run(command, "--help").stdout
 

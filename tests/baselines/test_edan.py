@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gatherset.baselines.edan import Edan, EdanConfig, Rows, attended_similarities, pool
+from gatherset.baselines.edan import Edan, EdanConfig, Rows, attended_similarities, clipped_similarities, pool
 
 SMALL = EdanConfig(d=16, layers=1, heads=2, word_dim=12, dropout=0.0)
 LENGTHS = (3, 5, 1)
@@ -215,3 +215,34 @@ def test_pooling_as_printed_favours_short_captions() -> None:
 
 def test_pooling_long_captions_does_not_overflow() -> None:
     assert torch.isfinite(pool(torch.ones(1, 200), torch.ones(1, 200, dtype=torch.bool), "printed")).all()
+
+
+def literal_clipped(queries: np.ndarray, others: np.ndarray, sharpness: float) -> list[float]:
+    """SCAN's Eq. 1 to 3, then Eq. 11: the cosine of each query with what it attends to."""
+    s = np.array([[max(cosine(query, other), 0) for other in others] for query in queries])
+    s /= np.sqrt((s**2).sum(0, keepdims=True)).clip(min=1e-12)  # over those who ask
+    weights = np.exp(sharpness * s)
+    weights /= weights.sum(1, keepdims=True)
+    return [cosine(query, row @ others) for query, row in zip(queries, weights, strict=True)]
+
+
+def test_clipped_weights_equal_those_of_scan() -> None:
+    generator = torch.Generator().manual_seed(6)
+    V, T = torch.randn(3, 6, 8, generator=generator), torch.randn(2, 5, 8, generator=generator)
+    s_words, s_regions = clipped_similarities(Rows.of(V), Rows.of(T), 9.0)
+    for b, image in enumerate(V.double().numpy()):
+        for c, words in enumerate(T.double().numpy()):
+            np.testing.assert_allclose(s_words[b, c].numpy(), literal_clipped(words, image, 9.0), atol=1e-5)
+            np.testing.assert_allclose(s_regions[b, c].numpy(), literal_clipped(image, words, 9.0), atol=1e-5)
+
+
+def test_padding_never_changes_a_clipped_score() -> None:
+    edan = model(weights="scan")
+    expected = similarities(edan)
+    words, events = captions()
+    with torch.inference_mode():
+        _, V = edan.encode_images(torch.nn.functional.pad(regions(), (0, 0, 0, 3)))
+        _, T, _ = edan.encode_captions(torch.nn.functional.pad(words, (0, 4)), events)
+        S_TI, S_IT = edan.local_similarity(Rows.of(V), Rows.of(T))
+    torch.testing.assert_close(S_TI, expected["S_TI"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(S_IT, expected["S_IT"], atol=1e-5, rtol=0)

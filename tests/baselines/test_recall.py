@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatherset.baselines.recall import RANKS, evaluate
+from gatherset.baselines.recall import RANKS, Hits, TypeRecall, difference, evaluate, hits
 from gatherset.dataset.errors import InputError
 
 
@@ -27,6 +27,17 @@ def slow_hit(scores: np.ndarray, right: set[int], k: int) -> float:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_every_recall_equals_the_mean_over_all_tie_orders(data: st.DataObject) -> None:
+    compare_with_all_tie_orders(data)
+
+
+@pytest.mark.slow
+@settings(max_examples=3000, deadline=None)
+@given(st.data())
+def test_every_recall_of_thousands_of_matrices_equals_the_mean_over_all_tie_orders(data: st.DataObject) -> None:
+    compare_with_all_tie_orders(data)
+
+
+def compare_with_all_tie_orders(data: st.DataObject) -> None:
     images = data.draw(st.integers(1, 3))
     owner = np.sort(np.array([*range(images), *data.draw(st.lists(st.integers(0, images - 1), max_size=3))]))
     cells = st.integers(0, 2).map(float)
@@ -102,3 +113,44 @@ def test_a_thousand_images_are_ranked_in_a_blink() -> None:
         evaluate(scores, owner)
         fastest = min(fastest, time.perf_counter() - started)
     assert fastest < 0.5  # 0.05 on an idle machine; tests share theirs
+
+
+def test_one_per_cent_is_the_first_hundredth_rounded_up() -> None:
+    scores = np.random.default_rng(0).random((250, 1250))
+    owner = five_each(250)
+    result = evaluate(scores, owner)
+    ranks = np.array([min(np.flatnonzero(owner[np.argsort(-row)] == i)) + 1 for i, row in enumerate(scores)])
+    assert result.one_per_cent[0] == pytest.approx(100 * np.mean(ranks <= 13))
+    ranks = np.array([np.flatnonzero(np.argsort(-scores[:, c]) == owner[c])[0] + 1 for c in range(1250)])
+    assert result.one_per_cent[1] == pytest.approx(100 * np.mean(ranks <= 3))
+
+
+def noisy(signal: float, seed: int) -> Hits:
+    scores = np.random.default_rng(seed).random((60, 300)) + np.eye(60).repeat(5, axis=1) * signal
+    return hits(scores, five_each(60), scores)
+
+
+def test_a_difference_of_the_same_images_has_a_narrower_interval() -> None:
+    value, (low, high) = difference(noisy(0.6, 0), noisy(0.3, 0))
+    assert value == pytest.approx(noisy(0.6, 0).rsum - noisy(0.3, 0).rsum)
+    assert 0 < low < value < high
+    assert difference(noisy(0.6, 0), noisy(0.6, 0)) == (0, (0, 0))
+
+
+def test_the_mean_of_several_trainings_has_the_mean_rsum() -> None:
+    several = [noisy(0.5, seed) for seed in range(3)]
+    assert Hits.mean(several).rsum == pytest.approx(np.mean([one.rsum for one in several]))
+
+
+def test_types_together_have_the_recall_of_all() -> None:
+    found = noisy(0.4, 0)
+    kinds = np.arange(60) % 3
+    parts = [TypeRecall.of(found, kinds == kind, kinds.repeat(5) == kind) for kind in range(3)]
+    assert np.mean([part.image_to_text for part in parts], 0) == pytest.approx(100 * found.by_image.mean(0))
+    assert sum(part.captions for part in parts) == 300
+
+
+def test_a_split_with_one_image_is_evaluated() -> None:
+    result = evaluate(np.zeros((1, 5)), five_each(1))
+    assert result.rsum == pytest.approx(600)
+    assert result.rsum_interval == pytest.approx((600, 600))

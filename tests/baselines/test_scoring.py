@@ -29,3 +29,14 @@ def test_theta_mixes_the_two_similarities() -> None:
     sim, S_TI, S_IT = (torch.full((1, 1), value) for value in (1.0, 2.0, 3.0))
     i2t, t2i = scoring.Similarities(sim, S_TI, S_IT).final(0.25)
     assert (i2t.item(), t2i.item()) == (1.5, 1.25)
+
+
+def test_scores_for_a_known_theta_need_no_three_matrices(release: TinyRelease, features: FeatureFile) -> None:
+    split = release["test"]
+    vocabulary = Vocabulary.of(flat_captions(split), release.event_types)
+    captions = number_captions(split, vocabulary, flat_events(split))
+    model = Edan(EdanConfig(d=16, layers=1, heads=2, word_dim=8), DIM, torch.randn(len(vocabulary), 8))
+    expected = scoring.all_similarities(model, features, split.ids, captions).final(0.3)
+    for one, other in zip(scoring.all_scores(model, features, split.ids, captions, 0.3), expected, strict=True):
+        torch.testing.assert_close(torch.from_numpy(one), torch.from_numpy(other))
+    assert model.training

@@ -52,7 +52,9 @@ def test_a_run_says_what_made_it(trained: Path, features: FeatureFile) -> None:
     assert run.config.release == {"name": "tiny", "version": "1.0.0", "content_hash": "ab" * 32}
     assert run.config.extractor_hash == features.header.extractor.hash
     assert 0 <= run.model.theta <= 1
-    assert sorted(path.name for path in trained.iterdir()) == [
+    names = sorted(path.name for path in trained.iterdir())
+    assert names.pop(1).startswith("events.out.tfevents.")
+    assert names == [
         "config.json", "log.jsonl", "model.safetensors", "words.json", "words.safetensors",
     ]  # fmt: skip
 
@@ -181,9 +183,96 @@ def test_no_batch_holds_an_image_twice_and_an_epoch_holds_every_caption(
 ) -> None:
     run = load_run(trained)
     training = _Training(
-        release, features, trained, EDAN, SETTINGS, run.vocabulary, run.model.word2vec.weight.detach().numpy()
+        release,
+        features,
+        trained,
+        EDAN,
+        SETTINGS,
+        run.vocabulary,
+        run.model.word2vec.weight.detach().numpy(),
+        {},
+        torch.device("cpu"),
     )
     image = training.captions["train"].image
     batches = list(training._batches(0))
     assert sorted(torch.cat(batches).tolist()) == list(range(300))
     assert all(len(image[batch].unique()) == len(batch) for batch in batches)
+
+
+def test_tensorboard_can_read_the_curves(trained: Path) -> None:
+    from tensorboardX.proto.event_pb2 import Event
+
+    [path] = trained.glob("events.out.tfevents.*")
+    raw, values = path.read_bytes(), {}
+    while raw:  # records of length, checksum, event, checksum
+        length = int.from_bytes(raw[:8], "little")
+        event = Event.FromString(raw[12 : 12 + length])
+        values |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+        raw = raw[16 + length :]
+    for line in map(json.loads, (trained / "log.jsonl").read_text().splitlines()):
+        assert values["rsum", line["epoch"]] == pytest.approx(line["rsum"])
+        assert values["loss", line["epoch"]] == pytest.approx(line["loss"])
+
+
+def test_encoders_in_bfloat16_learn_too(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, precision="bfloat16")
+    train(release, features, tmp_path / "run", edan=EDAN, settings=settings, report=silent)
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert max(line["rsum"] for line in log) > 250
+
+
+def test_a_group_of_types_changes_the_label(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    edan = replace(EDAN, hierarchy=True)
+    groups = {"protest": "political"}
+    settings = replace(SETTINGS, epochs=1)
+    run = train(release, features, tmp_path / "run", edan=edan, settings=settings, groups=groups, report=silent)
+    protest, party = (run.vocabulary.number(name) for name in ("protest", "holiday_party"))
+    assert run.vocabulary.words[run.model.group_of[protest]] == "<political>"
+    assert run.model.group_of[party] == 0
+    plain = run.model.fc_word(run.model.word2vec.weight[[protest, party]])
+    vectors = run.model.label_vector(torch.tensor([protest, party]))
+    assert not torch.allclose(vectors[0], plain[0])
+    assert torch.allclose(vectors[1], plain[1])
+
+
+def test_a_gpu_that_is_not_there_is_refused(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    missing = "cuda:99"
+    with pytest.raises(ModelError, match="there is no device cuda:99 here"):
+        train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, device=missing, report=silent)
+    with pytest.raises(ModelError, match="there is no device toaster here"):
+        train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, device="toaster", report=silent)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_validation_split_of_one_image_is_enough(tmp_path: Path) -> None:
+    release = TinyRelease({"train": 20, "val": 1, "test": 1})
+    features = write_features(release, tmp_path / "tiny.feat")
+    run = train(release, features, tmp_path / "run", edan=EDAN, settings=replace(SETTINGS, epochs=1), report=silent)
+    assert 0 <= run.model.theta <= 1
+
+
+def test_a_train_split_of_one_image_is_refused(tmp_path: Path) -> None:
+    release = TinyRelease({"train": 1, "val": 2, "test": 1})
+    features = write_features(release, tmp_path / "tiny.feat")
+    with pytest.raises(ModelError, match=r"the train split of tiny@1\.0\.0 has 1 records"):
+        train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, report=silent)
+
+
+def test_captions_of_300_words_and_of_unknown_words_are_trained_on(tmp_path: Path) -> None:
+    release = TinyRelease({"train": 20, "val": 5, "test": 5})
+    release["train"].captions[0][0] = "word " * 300
+    release["val"].captions[0][0] = "zzzz"
+    release["val"].captions[1][0] = "!!!"
+    features = write_features(release, tmp_path / "tiny.feat")
+    run = train(release, features, tmp_path / "run", edan=EDAN, settings=replace(SETTINGS, epochs=1), report=silent)
+    assert all(torch.isfinite(tensor).all() for tensor in run.model.state_dict().values())
+
+
+def test_an_event_type_that_training_lacks_is_named(tmp_path: Path) -> None:
+    release = TinyRelease({"train": 20, "val": 5, "test": 5})
+    release["val"].event_types[0] = "riot_response"
+    release.event_types = [*release.event_types, "riot_response"]
+    features = write_features(release, tmp_path / "tiny.feat")
+    said: list[str] = []
+    train(release, features, tmp_path / "run", edan=EDAN, settings=replace(SETTINGS, epochs=1), report=said.append)
+    assert said[0] == "no training image shows riot_response: as a label it says nothing"

@@ -10,7 +10,16 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from gatherset.dataset.catalog.database import HEAD, MIGRATIONS, Catalog
-from gatherset.dataset.catalog.tables import annotators, metadata, properties, reasons, records, submissions, tasks
+from gatherset.dataset.catalog.tables import (
+    annotators,
+    metadata,
+    properties,
+    reasons,
+    records,
+    submissions,
+    suspects,
+    tasks,
+)
 from gatherset.dataset.workspace import Workspace
 
 
@@ -104,4 +113,27 @@ def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp
         assert connection.execute(sa.select(tasks.c.priority)).scalars().all() == [0, 0]
         assert connection.execute(sa.select(reasons.c.note, reasons.c.settled_at)).all() == [("they disagree", None)]
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    catalog.close()
+
+
+def test_a_catalog_from_before_suspects_keeps_its_records_and_can_doubt_them(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog.db")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with catalog.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.exec_driver_sql(
+            "INSERT INTO images (id, sha256, phash, width, height, format, bytes, language, captions, source, flags, "
+            "added_at) VALUES ('gs-1', 'a', 'b', 1, 1, 'jpeg', 1, 'en', '[]', '{}', '[]', '2026-11-20T10:00:00Z')"
+        )
+        connection.exec_driver_sql("INSERT INTO records (id, revision) VALUES ('gs-1', 1)")
+    catalog.require_current()
+    with catalog.write() as connection:
+        assert connection.execute(sa.select(records.c.revision)).scalar_one() == 1
+        row = {"record_id": "gs-1", "kind": "event", "position": 0, "value": "protest", "score": 0.9}
+        row |= {"reason": "r", "run": "r", "state": "open", "found_at": "2026-11-21T10:00:00Z"}
+        connection.execute(sa.insert(suspects).values(row))
+        with pytest.raises(sa.exc.IntegrityError):
+            connection.execute(sa.insert(suspects).values(row))
     catalog.close()

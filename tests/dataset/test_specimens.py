@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import signal
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import imagehash
 import pytest
@@ -190,3 +192,63 @@ def test_interrupted_writing_leaves_nothing(tmp_path: Path) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("faulty") / "photos"
+    write_specimens(folder, 40, seed=3, unannotated=5, faults=4)
+    return folder
+
+
+def planted(folder: Path, kind: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "planted.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line["kind"] == kind]
+
+
+def told(folder: Path) -> dict[str, tuple[str, ...]]:
+    entries, _ = read_caption_file(folder / "captions.jsonl")
+    return {name: tuple(entry.captions) for name, entry in entries.items()}
+
+
+def test_every_planted_fault_is_another_specimen(faulty: Path) -> None:
+    lines = [json.loads(line) for line in (faulty / "planted.jsonl").read_text(encoding="utf-8").splitlines()]
+    kinds = {"near_duplicate": 4, "wrong_label": 4, "swapped_caption": 8, "copied_caption": 4}
+    assert Counter(line["kind"] for line in lines) == kinds
+    assert len({line["image"] for line in lines}) == len(lines)
+
+
+def test_planted_captions_stand_where_the_list_says(faulty: Path) -> None:
+    truth = {item.name: item for item in specimens(40, seed=3)}
+    for line in planted(faulty, "swapped_caption") + planted(faulty, "copied_caption"):
+        told_now = told(faulty)[line["image"]][line["position"]]
+        assert told_now in truth[line["other"]].captions
+        assert truth[line["image"]].captions[line["position"]] == line["right"] != told_now
+    wrong = {line["image"] for line in planted(faulty, "swapped_caption") + planted(faulty, "copied_caption")}
+    twins = {line["image"] for line in planted(faulty, "near_duplicate")}
+    right = [name for name, item in truth.items() if told(faulty)[name] == item.captions]
+    assert {*right} == {*list(truth)[:35]} - wrong - twins
+
+
+def test_both_annotators_give_a_planted_type(faulty: Path) -> None:
+    truth = {item.name: item.event_type for item in specimens(40, seed=3)}
+    for name in ("annotator_a.csv", "annotator_b.csv"):
+        given = {row["image"]: row["event_type"] for row in rows(faulty / name)}
+        for line in planted(faulty, "wrong_label"):
+            assert line["right"] == truth[line["image"]] != given[line["image"]]
+
+
+def test_planted_near_duplicates_look_alike_and_are_told_anew(faulty: Path) -> None:
+    for line in planted(faulty, "near_duplicate"):
+        one, other = (imagehash.phash(Image.open(faulty / "images" / line[name])) for name in ("image", "other"))
+        assert one - other <= 6
+        assert set(told(faulty)[line["image"]]) != set(told(faulty)[line["other"]])
+
+
+def test_without_faults_there_is_no_list(written: Path) -> None:
+    assert not (written / "planted.jsonl").exists()
+
+
+def test_more_faults_than_specimens_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="14 annotated specimens, not 10"):
+        write_specimens(tmp_path / "photos", 12, unannotated=2, faults=2)

@@ -1,0 +1,260 @@
+"""Suspects: captions and event types of a release that a model which has not seen them finds implausible.
+
+The release is cut into folds, whatever its splits; each fold is judged by a model trained on the others. It is trained
+without event types, for these are doubted too.
+
+A caption is judged by two numbers: how well its picture, and how well the other captions of its picture, fit it, each
+in standard deviations above the pictures of the fold. What these numbers are where a caption is wrong is known: those
+of captions held against pictures drawn at random. A logistic regression between the two kinds gives the ratio of their
+densities, and that, with the share of wrong captions, the probability that a caption is wrong. An event type is judged
+by a softmax regression on the words of all captions and the global feature of the picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from gatherset.baselines.cca import TfIdf
+from gatherset.baselines.edan import EdanConfig, global_feature
+from gatherset.baselines.event_classifier import Softmax
+from gatherset.baselines.loader import SplitLike, caption_image, flat_captions, flat_events, number_captions
+from gatherset.baselines.scoring import all_scores
+from gatherset.baselines.train import TrainConfig, train
+from gatherset.dataset.errors import ModelError
+from gatherset.dataset.records import SPLITS
+from gatherset.dataset.suspects import Suspect
+from gatherset.dataset.tokens import normalised
+
+if TYPE_CHECKING:
+    from gatherset.baselines.runs import Run
+    from gatherset.dataset.features import FeatureFile
+    from gatherset.dataset.loading import Release
+
+DECOYS = 4  # random pictures that each caption is held against
+DOUBTED = 0.5  # least probability of being wrong
+FIRST_SHARE, ROUNDS = 0.3, 30  # share of wrong captions to begin with, and rounds of estimating it
+THIN = 5  # records of a type in the other folds; fewer cannot show what the type looks like
+VALIDATION = 10  # one in so many of the other folds' records chooses epoch and θ
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some records of a release, in the form of a split."""
+
+    ids: list[str]
+    captions: list[list[str]]
+    event_types: list[str]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def of(cls, release: Release) -> Part:
+        """All records, train first."""
+        splits = [release[name] for name in SPLITS]
+        return cls(
+            [record for split in splits for record in split.ids],
+            [captions for split in splits for captions in split.captions],
+            [kind for split in splits for kind in split.event_types],
+        )
+
+    def __getitem__(self, rows: Sequence[int]) -> Part:
+        return Part(
+            [self.ids[row] for row in rows],
+            [self.captions[row] for row in rows],
+            [self.event_types[row] for row in rows],
+        )
+
+
+class Folded:
+    """A release in which one fold is the test split and a tenth of the rest the validation split."""
+
+    def __init__(self, release: Release, fold: int, folds: int) -> None:
+        whole = Part.of(release)
+        # By a hash: the folds stay as they are while records come and go.
+        place = [int(hashlib.sha256(record.encode()).hexdigest()[:15], 16) for record in whole.ids]
+        held_out = [row for row, number in enumerate(place) if number % folds == fold]
+        rest = sorted({*range(len(whole))} - {*held_out}, key=lambda row: place[row])
+        validation = rest[::VALIDATION]
+        rows = {"train": sorted({*rest} - {*validation}), "val": sorted(validation), "test": held_out}
+        self.splits = {name: whole[chosen] for name, chosen in rows.items()}
+        self.name, self.content_hash, self.event_types = release.name, release.content_hash, release.event_types
+        # Another name than the release's: a model of a fold must not be measured on the release's own test split.
+        self.version = f"{release.version} without fold {fold + 1} of {folds}"
+
+    def __getitem__(self, split: str) -> Part:
+        return self.splits[split]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a fold's model says of its captions; C captions, row by row as in `flat_captions`."""
+
+    fits: Floats  # [C, 2]: to its picture, and to the picture's other captions
+    decoys: Floats  # [C * DECOYS, 2]: the same for random pictures
+    better: Floats  # [C]: share of the fold's other pictures that the caption fits better than its own
+
+
+def find_suspects(
+    run: Run, release: Release, features: FeatureFile, *, folds: int = 3, report: Callable[[str], None] = print
+) -> list[Suspect]:
+    """What is implausible in `release`, the surest first, by models with the settings of `run`.
+
+    The folds' models stay in the run's folder: repeated, it trains only what is missing. ModelError where the release
+    is too small to be cut into so many folds.
+    """
+    features.require(release)
+    parts = [Folded(release, fold, folds) for fold in range(folds)]
+    if min(len(part[split]) for part in parts for split in ("train", "test")) < 2:
+        raise ModelError(
+            f"{release.name}@{release.version} has too few records for {folds} folds", "Choose fewer: --folds 2"
+        )
+    evidence, tests = [], []
+    for fold, part in enumerate(parts):
+        report(f"fold {fold + 1} of {folds}:")
+        evidence.append(_caption_evidence(run, part, features, fold, folds, report))
+        tests.append(part["test"])
+    captions = _doubted_captions(tests, evidence)
+    events = [suspect for part in parts for suspect in _doubted_events(part, features)]
+    return sorted([*captions, *events], key=lambda suspect: (-suspect.score, suspect.record_id, suspect.position))
+
+
+def _caption_evidence(
+    run: Run, part: Folded, features: FeatureFile, fold: int, folds: int, report: Callable[[str], None]
+) -> Evidence:
+    folder = run.folder / "folds" / f"{fold + 1}-of-{folds}"
+    shape = replace(EdanConfig(**run.config.edan), label=False)
+    settings = TrainConfig(**run.config.training)
+    trained = train(cast("Release", part), features, folder, edan=shape, settings=settings, report=report)
+    test = part["test"]
+    numbers = number_captions(test, trained.vocabulary, flat_events(test))
+    _, scores = all_scores(trained.model, features, test.ids, numbers, float(trained.model.theta))
+    owner = caption_image(test)
+    with torch.inference_mode():
+        words, events = numbers.rows(torch.arange(len(numbers)))
+        told = F.normalize(trained.model.encode_captions(words, events)[0], dim=-1).double().numpy()
+    return _evidence(scores.astype(np.float64), _sibling_scores(told, owner, len(test)), owner, fold)
+
+
+def _sibling_scores(told: Floats, owner: NDArray[np.integer], images: int) -> Floats:
+    """How near each caption is to the mean of each picture's captions, [images, C]; to its own without itself."""
+    counts = np.bincount(owner, minlength=images).clip(min=2)
+    sums = np.zeros((images, told.shape[1]))
+    np.add.at(sums, owner, told)
+    scores: Floats = (sums / counts[:, None]) @ told.T
+    rows = np.arange(len(told))
+    scores[owner, rows] = ((sums[owner] - told) * told).sum(1) / (counts[owner] - 1)
+    return scores
+
+
+def _evidence(scores: Floats, siblings: Floats, owner: NDArray[np.integer], seed: int) -> Evidence:
+    columns = np.arange(len(owner))
+    others = np.random.default_rng(seed).integers(1, len(scores), (DECOYS, len(owner)))
+    others = (owner + others) % len(scores)  # never its own
+    fits, decoys = [], []
+    for values in (scores, siblings):
+        above = (values - values.mean(0)) / values.std(0).clip(min=1e-9)
+        fits.append(above[owner, columns])
+        decoys.append(above[others, columns].ravel())
+    better = (scores > scores[owner, columns]).sum(0) / (len(scores) - 1)
+    return Evidence(np.stack(fits, 1), np.stack(decoys, 1), better)
+
+
+def probability_of_being_wrong(fits: Floats, decoys: Floats) -> Floats:
+    """Of each row of `fits` [C, 2], where `decoys` [n, 2] are such numbers of what is surely wrong.
+
+    Expectation and maximisation: the ratio of the densities of wrong and right ones is fitted with each row of `fits`
+    counting as far as it is right, and the share of the wrong is the mean of what follows.
+    """
+    x = np.concatenate([fits, decoys])
+    inputs = _curved((x - x.mean(0)) / x.std(0).clip(min=1e-9))
+    labels = np.r_[np.zeros(len(fits), int), np.ones(len(decoys), int)]
+    wrong, share = np.zeros(len(fits)), FIRST_SHARE
+    for _ in range(ROUNDS):
+        right = 1 - wrong
+        weights = np.concatenate([right / (2 * right.sum()), np.full(len(decoys), 0.5 / len(decoys))])
+        fitted = Softmax(inputs, labels, 2, decay=1e-5, weights=weights)
+        log_p = fitted.log_probabilities(inputs[: len(fits)])
+        odds = share / (1 - share) * np.exp((log_p[:, 1] - log_p[:, 0]).clip(-30, 30))
+        wrong = odds / (1 + odds)
+        share = float(wrong.mean().clip(1e-4, 0.5))
+    return wrong
+
+
+def _curved(x: Floats) -> Floats:
+    """[n, 2] with their squares and product: the logarithm of the ratio of two normal densities is linear in these."""
+    return np.stack([x[:, 0], x[:, 1], x[:, 0] ** 2, x[:, 1] ** 2, x[:, 0] * x[:, 1]], 1)
+
+
+def _doubted_captions(tests: Sequence[Part], evidence: Sequence[Evidence]) -> list[Suspect]:
+    """The captions that are more likely wrong than right."""
+    probability = probability_of_being_wrong(
+        np.concatenate([one.fits for one in evidence]), np.concatenate([one.decoys for one in evidence])
+    )
+    better = np.concatenate([one.better for one in evidence])
+    told_of = defaultdict(list)
+    for part in tests:
+        for record, captions in zip(part.ids, part.captions, strict=True):
+            for text in captions:
+                told_of[normalised(text)].append(record)
+    places = [
+        (record, position, text)
+        for part in tests
+        for record, captions in zip(part.ids, part.captions, strict=True)
+        for position, text in enumerate(captions)
+    ]
+    found = []
+    for row in np.flatnonzero(probability >= DOUBTED).tolist():
+        record, position, text = places[row]
+        reason = f"it fits {better[row]:.0%} of other pictures better than this one"
+        if twins := sorted(set(told_of[normalised(text)]) - {record}):
+            reason += f"; the same words are told of {', '.join(twins[:3])}"
+        found.append(Suspect(record, "caption", position, text, float(probability[row]), reason))
+    return found
+
+
+def _doubted_events(part: Folded, features: FeatureFile) -> list[Suspect]:
+    """The records of the fold whose type is less likely than another."""
+    known = _joined(part["train"], part["val"])
+    tfidf = TfIdf.of(flat_captions(known))
+    types = sorted(set(known.event_types))
+    labels = np.array([types.index(kind) for kind in known.event_types])
+    fitted = Softmax(_seen_and_told(known, tfidf, features), labels, len(types))
+    probabilities = np.exp(fitted.log_probabilities(_seen_and_told(part["test"], tfidf, features)))
+    counts = Counter(known.event_types)
+    found = []
+    for record, kind, row in zip(part["test"].ids, part["test"].event_types, probabilities, strict=True):
+        if counts[kind] < THIN:
+            continue
+        best, given = int(row.argmax()), float(row[types.index(kind)])
+        if types[best] != kind and 1 - given >= DOUBTED:
+            reason = f"captions and picture look like {types[best]} ({row[best]:.0%}) rather than {kind} ({given:.0%})"
+            found.append(Suspect(record, "event", 0, kind, 1 - given, reason, types[best]))
+    return found
+
+
+def _joined(one: Part, other: Part) -> Part:
+    return Part([*one.ids, *other.ids], [*one.captions, *other.captions], [*one.event_types, *other.event_types])
+
+
+def _seen_and_told(part: SplitLike, tfidf: TfIdf, features: FeatureFile) -> Floats:
+    """[n, V + D]: the words of all captions of an image and its global feature, each of length one."""
+    words = tfidf.vectors([" ".join(captions) for captions in part.captions])
+    blocks = [
+        global_feature(torch.from_numpy(features.regions(part.ids[start : start + 256])).float())
+        for start in range(0, len(part.ids), 256)
+    ]
+    seen = F.normalize(torch.cat(blocks), dim=-1).numpy()
+    both: Floats = np.concatenate([words, seen], 1).astype(np.float64)
+    return both
