@@ -21,6 +21,7 @@ from gatherset.dataset.catalog.tables import annotators, decisions, images, leas
 from gatherset.dataset.corrections import new_errors, said, withdraw_record
 from gatherset.dataset.errors import InputError, SubmissionError
 from gatherset.dataset.records import Record, add_revision, caption, current_record, make_record
+from gatherset.dataset.suspects import settle_record
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
@@ -101,6 +102,7 @@ def decide_review(
         of_image = (tasks.c.image_id == image_id, tasks.c.state != "gold")
         connection.execute(sa.update(tasks).where(*of_image).values(state="done"))
         settle(connection, image_id)
+        settle_record(connection, image_id, reviewer)
         drop_returns(connection, image_id)
         _let_go(connection, image_id, annotator_id(connection, reviewer))
         return _store(connection, image_id, key, kind, answers, verdict.reason, reviewer, revision)

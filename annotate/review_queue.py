@@ -12,6 +12,7 @@ from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.queue import lease
 from gatherset.annotate.reasons import CAUSES, raise_once
 from gatherset.dataset.catalog.tables import REVIEWS, STARTED, annotators, leases, reasons, skips, submissions, tasks
+from gatherset.dataset.suspects import open_suspects
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
@@ -48,9 +49,19 @@ def unresolved(connection: Connection, workspace: Workspace) -> Iterable[Found]:
         yield Found(row.image_id, f"{row.kind} {row.last}", note)
 
 
-# Asked whenever a reviewer begins: (cause, what finds the images). A further source, such as what a trained model
-# finds implausible, joins here with its cause from `reasons.CAUSES`.
-SOURCES: tuple[tuple[str, Callable[[Connection, Workspace], Iterable[Found]]], ...] = (("conflict", unresolved),)
+def suspected(connection: Connection, workspace: Workspace) -> Iterable[Found]:
+    """Records of which a trained model doubts a caption or the event type (`gatherset suspects`), the surest first."""
+    for suspect in open_suspects(connection):
+        what = f"caption {suspect.position + 1}" if suspect.kind == "caption" else "the event type"
+        yield Found(suspect.record_id, str(suspect.id), f"a model doubts {what}: {suspect.reason}")
+
+
+# Asked whenever a reviewer begins: (cause, what finds the images). A further source joins here with its cause from
+# `reasons.CAUSES`.
+SOURCES: tuple[tuple[str, Callable[[Connection, Workspace], Iterable[Found]]], ...] = (
+    ("conflict", unresolved),
+    ("suspect", suspected),
+)
 
 
 def gather(workspace: Workspace) -> int:

@@ -118,6 +118,17 @@ def settle(connection: Connection, identity: int, verdict: Verdict, settled_by: 
         raise InputError(f"no suspect {identity} waits for a decision", "Somebody else has settled it; take the next")
 
 
+def settle_record(connection: Connection, record_id: str, settled_by: str) -> None:
+    """A person has decided about the record: all that was doubted in it is settled, by what stands there now."""
+    record = current_record(connection, record_id)
+    of_record = (suspects.c.record_id == record_id, suspects.c.state == "open")
+    for row in connection.execute(sa.select(suspects).where(*of_record)).mappings().all():
+        verdict: Verdict = "withdrawn"
+        if record is not None:
+            verdict = "right" if doubted(record, row["kind"], row["position"]) == row["value"] else "mended"
+        settle(connection, row["id"], verdict, settled_by)
+
+
 def doubted(record: dict[str, Any], kind: str, position: int) -> str | None:
     """What stands in `record` where a suspect points; None where there is no such caption."""
     if kind == "event":

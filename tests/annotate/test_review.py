@@ -21,12 +21,13 @@ from gatherset.annotate.review_desk import (
 from gatherset.annotate.review_queue import gather, next_review, waiting_reviews
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import RefusedError, submit
-from gatherset.dataset.catalog.tables import annotators, decisions, images, revisions, tasks
+from gatherset.dataset.catalog.tables import annotators, decisions, images, revisions, suspects, tasks
 from gatherset.dataset.corrections import withdraw
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.records import Record, current_record
 from gatherset.dataset.rules.rule import Context
+from gatherset.dataset.suspects import Suspect, add_suspects
 from gatherset.dataset.validation import record_errors
 from gatherset.dataset.workspace import Workspace
 
@@ -326,6 +327,26 @@ def test_conflicts_come_before_skips(workspace: Workspace, make_photos: Callable
     desk = next_review_desk(workspace, "rita")
     assert [one["title"] for one in desk["waiting"]] == ["The annotators disagree", "Skipped"]
     assert len(desk["review"]["opinions"]) == 2
+
+
+def test_what_a_model_doubts_is_reviewed_and_settled_by_what_stands_there_then(
+    workspace: Workspace, image: str
+) -> None:
+    decide(workspace, image)
+    doubts = [
+        Suspect(image, "event", 0, "protest", 0.9, "looks like a rally", "political_rally"),
+        Suspect(image, "caption", 1, captions(workspace)[1], 0.8, "fits another picture better"),
+    ]
+    assert add_suspects(workspace, "run", doubts).new == 2
+    assert gather(workspace) == 2
+    with workspace.catalog.read() as connection:
+        assert waiting_reviews(connection) == {"suspect": 1}
+    assert next_review(workspace, "rita") == image
+    decide(workspace, image, "political_rally", key="another-key-of-16", reason="It is one")
+    with workspace.catalog.read() as connection:
+        states = dict(connection.execute(sa.select(suspects.c.kind, suspects.c.state)).tuples().all())
+    assert states == {"event": "mended", "caption": "right"}
+    assert gather(workspace) == 0
 
 
 def test_a_draft_is_kept_for_its_reviewer_and_two_tabs_notice_each_other(workspace: Workspace, image: str) -> None:
