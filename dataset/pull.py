@@ -128,8 +128,10 @@ def pulled_release(wanted: Wanted, registry: str | None) -> Release:
             f"no release '{wanted}' was pulled yet", "Name a registry: gatherset pull, or $GATHERSET_REGISTRY"
         )
     if len({file_sha256(path / MANIFEST) for path in found.values()}) > 1:
-        named = ", ".join(f"{open_release(path)} from {_registry_of(place)}" for place, path in found.items())
-        raise ReleaseError(f"'{wanted}' stands for different releases: {named}", "Say which: load(…, registry=URL)")
+        sources = sorted(f"{open_release(path)} from {_registry_of(place)}" for place, path in found.items())
+        raise ReleaseError(
+            f"'{wanted}' stands for different releases: {', '.join(sources)}", "Say which: load(…, registry=URL)"
+        )
     return open_release(next(iter(found.values())))
 
 

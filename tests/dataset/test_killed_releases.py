@@ -129,7 +129,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(
 ) -> None:
     fill(workspace, 24)
     assert on_a_full_disk(lambda: build(workspace.root), 20_000)
-    assert list(workspace.releases_folder.iterdir()) == []
+    assert list(workspace.releases_folder.glob("*")) == []
     build(workspace.root)
     released = workspace.release()
     assert on_a_full_disk(lambda: registry.publish(released), 20_000)
