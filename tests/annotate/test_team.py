@@ -23,9 +23,9 @@ from gatherset.annotate.guidelines import guidelines
 from gatherset.annotate.overview import TOO_MANY, most_in_a_minute, overview
 from gatherset.annotate.queue import next_task
 from gatherset.annotate.review import Verdict, decide_review, seen_version, send_back
-from gatherset.annotate.review_queue import gather, waiting_reviews
+from gatherset.annotate.review_queue import gather, next_review, waiting_reviews
 from gatherset.annotate.standing import standing
-from gatherset.annotate.submissions import submit
+from gatherset.annotate.submissions import GoneError, submit
 from gatherset.annotate.team import change_queue, groups, hand_over, pause, put_first, reinstate, resume, retire
 from gatherset.dataset.catalog.tables import images, leases, submissions, tasks
 from gatherset.dataset.errors import InputError, WorkspaceError
@@ -310,3 +310,27 @@ def test_what_is_not_there_cannot_be_discussed(photos: Workspace) -> None:
     ):
         with pytest.raises(InputError):
             act()
+
+
+def test_what_was_sent_back_to_who_is_retired_is_before_the_reviewer_again(photos: Workspace) -> None:
+    say(photos, 1, anna="protest", ben="political_rally")
+    image = some_image(photos)
+    gather(photos)
+    with photos.catalog.read() as connection:
+        version = seen_version(connection, image)
+    send_back(photos, image, "rita", ["ben"], "Look again", key="a-key-of-16-signs", version=version)
+    assert next_review(photos, "rita") is None
+    retire(photos, "ben", "guessed", "lea")
+    assert next_review(photos, "rita") == image
+
+
+def test_what_a_retired_annotator_still_sends_is_kept_and_counts_for_nothing(photos: Workspace) -> None:
+    say(photos, 1, anna="protest")
+    say(photos, 2, ben="protest")
+    retire(photos, "ben", "guessed", "lea")
+    say(photos, 1, ben="protest")
+    assert standing(photos)["records"] == 0
+    with photos.catalog.read() as connection:
+        assert connection.execute(sa.select(tasks.c.answers).where(tasks.c.id == 1)).scalar_one() == 1
+    with pytest.raises(GoneError):
+        submit(photos, 3, "ben", Answer("event", True, "protest"), key="a page that was open", version=0)
