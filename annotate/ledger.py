@@ -21,11 +21,12 @@ from gatherset.dataset.workspace import Workspace
 
 UNSAID, NO, YES = -1, 0, 1  # is it a gathering; UNSAID stands for no event type too
 GATHERING = ("no", "yes")
+TRUE = (1, "1", "true")  # of JSON, as SQLite and as PostgreSQL give it
 Column = NDArray[np.int64]
 _COLUMNS = sa.select(
     submissions.c.task_id,
     submissions.c.annotator_id,
-    submissions.c.answer["is_gathering"].as_boolean().label("gathering"),
+    submissions.c.answer["is_gathering"].as_string().label("gathering"),
     submissions.c.answer["event_type"].as_string().label("event"),
     submissions.c.started_at,
     submissions.c.submitted_at,
@@ -37,6 +38,7 @@ _STAMP = (  # what changes whenever a row of the ledger does
     sa.select(sa.func.max(tasks.c.id)).scalar_subquery(),
     sa.select(sa.func.count()).where(annotators.c.retired.is_not(None)).scalar_subquery(),
     sa.select(sa.func.sum(annotators.c.id)).where(annotators.c.retired.is_not(None)).scalar_subquery(),
+    sa.select(sa.func.max(annotators.c.changed_at)).scalar_subquery(),
 )
 
 
@@ -119,7 +121,7 @@ def read_ledger(connection: Connection) -> Ledger:
         screened=screened[image_of[place]],
         annotator=annotator,
         retired=np.array([row.retired is not None for row in people], dtype=bool)[annotator],
-        gathering=_numbers([UNSAID if said is None else int(said) for said in gathering]),
+        gathering=_numbers([UNSAID if said is None else int(said in TRUE) for said in gathering]),
         event=np.where(np.array([bool(name) for name in types], dtype=bool)[chosen], chosen, UNSAID),
         current=_last_of_each(_numbers(task), annotator),
         seconds=_seconds(_times([text or "NaT" for text in started]), at),

@@ -177,7 +177,9 @@ def _rows_of_each(ledger: Ledger) -> dict[str, NDArray[np.int64]]:
 
 
 def _disputes(connection: Connection, ballots: Mapping[str, Counter[str]]) -> list[Dispute]:
-    wanted = sa.select(images.c.id, images.c.sha256, images.c.format, images.c.flags).where(images.c.id.in_(ballots))
+    wanted = sa.select(images.c.id, images.c.sha256, images.c.format, images.c.flags).where(
+        images.c.id.in_(list(ballots))
+    )
     rows = {row.id: row for row in connection.execute(wanted)}
     return [
         Dispute(

@@ -97,7 +97,7 @@ def has_place(connection: Connection, workspace: Workspace, task_id: int, person
 
     if has(submissions):
         return True
-    if has(skips):
+    if has(skips) or connection.execute(_RESTING, {"person": person}).scalar() is not None:
         return False
     if connection.execute(sa.select(gold.c.task_id).where(gold.c.task_id == task_id)).scalar() is not None:
         return True

@@ -96,7 +96,7 @@ def decide_review(
         if verdict.is_gathering:
             revision = _accept(connection, workspace, image_id, reviewer, verdict, answers, before)
         elif before is not None:
-            withdraw_record(connection, image_id, verdict.reason, reviewer)
+            withdraw_record(connection, image_id, said(verdict.reason, "Say why the record leaves"), reviewer)
         kind, rejected = (ACCEPTED, None) if verdict.is_gathering else (REJECTED, now())
         connection.execute(sa.update(images).where(images.c.id == image_id).values(rejected=rejected))
         of_image = (tasks.c.image_id == image_id, tasks.c.state != "gold")
@@ -222,6 +222,9 @@ def _decided(connection: Connection, key: str) -> Decided | None:
 def _require_version(connection: Connection, image_id: str, version: str) -> None:
     if connection.execute(sa.select(images.c.id).where(images.c.id == image_id)).scalar() is None:
         raise InputError(f"there is no image {image_id}", "Take the next one")
+    why = connection.execute(sa.select(records.c.withdrawn).where(records.c.id == image_id)).scalar()
+    if why is not None:
+        raise InputError(f"the record {image_id} was withdrawn: {why}", "To take it back: gatherset record restore")
     if seen_version(connection, image_id) == version:
         return
     query = sa.select(decisions).where(decisions.c.image_id == image_id).order_by(decisions.c.id.desc()).limit(1)

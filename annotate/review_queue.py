@@ -11,7 +11,17 @@ from sqlalchemy import Connection
 from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.queue import lease
 from gatherset.annotate.reasons import CAUSES, raise_once
-from gatherset.dataset.catalog.tables import REVIEWS, STARTED, annotators, leases, reasons, skips, submissions, tasks
+from gatherset.dataset.catalog.tables import (
+    REVIEWS,
+    STARTED,
+    annotators,
+    leases,
+    reasons,
+    records,
+    skips,
+    submissions,
+    tasks,
+)
 from gatherset.dataset.suspects import open_suspects
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
@@ -99,10 +109,11 @@ def waiting_reviews(connection: Connection) -> dict[str, int]:
 def _weightiest() -> sa.Subquery:
     """(task, image, priority, the rank of its weightiest open reason) of every open review."""
     order = sa.case(*((reasons.c.cause == cause, number) for number, cause in enumerate(CAUSES)), else_=len(CAUSES))
+    withdrawn = sa.exists().where(records.c.id == tasks.c.image_id, records.c.withdrawn.is_not(None))
     return (
         sa.select(tasks.c.id, tasks.c.image_id, tasks.c.priority, sa.func.min(order).label("rank"))
         .join(reasons, reasons.c.image_id == tasks.c.image_id)
-        .where(sa.text(REVIEWS), reasons.c.settled_at.is_(None))
+        .where(sa.text(REVIEWS), reasons.c.settled_at.is_(None), ~withdrawn)
         .group_by(tasks.c.id, tasks.c.image_id, tasks.c.priority)
         .subquery()
     )

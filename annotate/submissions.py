@@ -16,7 +16,7 @@ from gatherset.annotate.gold import is_gold
 from gatherset.annotate.queue import ANNOTATED, has_place
 from gatherset.annotate.returns import answer_return, look_again
 from gatherset.annotate.suggestions import accepted
-from gatherset.dataset.catalog.tables import leases, submissions, tasks
+from gatherset.dataset.catalog.tables import annotators, leases, submissions, tasks
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.records import current_record
@@ -128,7 +128,8 @@ def store(
     connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
     if is_gold(connection, task.image_id):
         return Stored(new, new=True)  # its answer is known: this one decides nothing
-    if last is None:
+    retired = sa.select(annotators.c.retired).where(annotators.c.id == person)
+    if last is None and connection.execute(retired).scalar() is None:
         connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(answers=tasks.c.answers + 1))
     came_back = answer_return(connection, task_id, person)
     decide(connection, workspace, task.image_id)

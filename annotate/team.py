@@ -12,6 +12,7 @@ from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.consensus import AGREEMENT, agreed_captions, current_answers, decide, majority, type_votes
 from gatherset.annotate.queue import ANNOTATED
 from gatherset.annotate.reasons import send_to_review
+from gatherset.annotate.returns import look_again
 from gatherset.dataset.catalog.tables import (
     annotators,
     gold,
@@ -107,6 +108,8 @@ def _move(connection: Connection, workspace: Workspace, task: int, person: int, 
         # Who takes over answers beside them: there is a place more.
         more = sa.update(tasks).where(tasks.c.id == task)
         connection.execute(more.values(state="open", overlap=tasks.c.answers + 1))
+        image_id = connection.execute(sa.select(tasks.c.image_id).where(tasks.c.id == task)).scalar_one()
+        look_again(connection, image_id, "handed over to another annotator")
     connection.execute(sa.delete(leases).where(leases.c.task_id == task, leases.c.annotator_id.in_([person, other])))
     for table in (submissions, skips):
         known = sa.select(table.c.task_id).where(table.c.task_id == task, table.c.annotator_id == other).limit(1)
@@ -222,6 +225,7 @@ def _decide_anew(connection: Connection, workspace: Workspace, image_id: str, no
         return
     if current_record(connection, image_id) is None:
         decide(connection, workspace, image_id)
+        look_again(connection, image_id, note)
     elif not _stands(connection, workspace, image_id):
         send_to_review(connection, image_id, note, cause="retired")
 

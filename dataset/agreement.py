@@ -117,7 +117,7 @@ class Agreement:
         return found
 
     def most_disputed(self, most: int) -> dict[str, Counter[str]]:
-        """The ballots of the units on which the annotators disagree most, by the entropy of the votes, in order."""
+        """The ballots of the units on which the annotators disagree most, by the entropy of the votes."""
         total = self._everybody.sum(1)
         shares = self._everybody / total[:, None]
         entropy = -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(1).round(9)

@@ -377,6 +377,8 @@ def test_a_withdrawn_record_is_not_opened(workspace: Workspace, image: str) -> N
     withdraw(workspace, image, "takedown", "lea")
     with pytest.raises(InputError, match="takedown"):
         opened_desk(workspace, "rita", image)
+    with pytest.raises(InputError, match="takedown"):
+        decide(workspace, image, key="another-key-of-16")
 
 
 def test_the_rules_speak_about_the_decision_while_it_is_made(workspace: Workspace) -> None:

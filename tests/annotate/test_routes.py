@@ -152,3 +152,51 @@ def test_an_image_is_shown_to_who_has_a_signed_address(client: Any) -> None:
     answer = client.get(signed(workspace, address, "2999-01-01"))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     assert client.get(signed(workspace, "/original/" + "0" * 64 + ".jpg", "2999-01-01")).status_code == 404
+
+
+VERDICT = {"is_gathering": True, "event_type": "protest", "captions": ["A march."], "reason": ""}
+
+
+def review(client: Any, path: str, **body: Any) -> Any:
+    return client.post(f"/review/{path}", json={"annotator": "anna", **body})
+
+
+def test_an_image_is_opened_drafted_and_decided_by_a_reviewer(client: Any) -> None:
+    desk = review(client, "open", image="0.jpg").json()["review"]
+    verdict = {**VERDICT, "captions": desk["imported"]}
+    draft = {"image": desk["image_id"], "revision": 0, "verdict": verdict}
+    assert review(client, "draft", **draft, keep=False).json()["revision"] == 0
+    assert review(client, "draft", **draft, keep=True).json() == {"revision": 1, "findings": []}
+    newer = review(client, "draft", **{**draft, "verdict": VERDICT}, keep=True)
+    assert (newer.status_code, newer.json()["kind"]) == (409, "newer")
+    given = {"image": desk["image_id"], "verdict": verdict, "seen": desk["version"], "key": "a-key-of-16-signs"}
+    assert review(client, "decide", **given).json()["decided"]["new"] is True
+    assert review(client, "decide", **given).json()["decided"]["new"] is False
+    changed = review(client, "decide", **{**given, "key": "another-key-of-16"})
+    assert (changed.status_code, changed.json()["kind"]) == (409, "changed")
+
+
+def test_who_may_not_review_is_refused(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "may", lambda workspace, name, act: False)
+    for path in ("next", "open", "draft", "decide", "return", "discuss"):
+        answer = review(client, path)
+        assert (answer.status_code, "only reviewers" in answer.json()["what"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("next", {"later": [1.5]}),
+        ("next", {"later": "all"}),
+        ("open", {}),
+        ("open", {"image": "nothing"}),
+        ("draft", {"image": "gs-0", "revision": 0, "verdict": VERDICT, "keep": True}),
+        ("draft", {"image": "gs-0", "revision": 0, "verdict": [], "keep": True}),
+        ("decide", {"image": "gs-0", "verdict": VERDICT, "seen": "0.0.0", "key": "a-key-of-16-signs"}),
+        ("decide", {"image": "gs-0", "verdict": VERDICT, "seen": "0.0.0", "key": "import-a-key-of-16"}),
+        ("return", {"image": "gs-0", "names": ["anna"], "comment": "why", "seen": "0.0.0", "key": "a-key-of-16-signs"}),
+        ("discuss", {"image": "gs-0", "question": "why"}),
+    ],
+)
+def test_what_is_no_review_is_refused(client: Any, path: str, body: dict[str, Any]) -> None:
+    assert review(client, path, **body).status_code == 400

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sqlite3
 import statistics
 import tempfile
 import time
@@ -90,6 +91,13 @@ def afresh(workspace: Workspace) -> None:
     overview(workspace)
 
 
+def plainly(workspace: Workspace) -> None:
+    """What nobody could do without who reads the answers as they are: fetch them, and parse their JSON."""
+    with sqlite3.connect(workspace.catalog.path) as connection:
+        rows = connection.execute("SELECT task_id, annotator_id, answer, started_at, submitted_at FROM submissions")
+        assert len([json.loads(row[2]) for row in rows]) == 2 * IMAGES
+
+
 def in_browser(workspace: Workspace) -> None:
     """From the click on Team to the last heading of its first part; the page is drawn from nothing every time."""
     with server(workspace.root, APP) as address, chromium() as browser:
@@ -114,6 +122,7 @@ def run(folder: Path) -> None:
     fill(workspace)
     print(f"{IMAGES:,} images, {2 * IMAGES:,} submissions, {PEOPLE} annotators; load {os.getloadavg()[0]:.1f}")
     timed("the overview, read and reckoned", lambda: afresh(workspace))
+    timed("to compare: only reading all answers, row by row", lambda: plainly(workspace))
     timed("the overview again, nothing new", lambda: overview(workspace))
     timed("the report on agreement", lambda: agreement_report(workspace))
     print(json.dumps(overview(workspace).alpha))
