@@ -14,6 +14,7 @@ from gatherset.annotate.labelstudio.links import Link
 from gatherset.annotate.labelstudio.pull import Pulled, pull
 from gatherset.annotate.labelstudio.push import Pushed, push
 from gatherset.annotate.labelstudio.results import choices, text
+from gatherset.annotate.labelstudio.tasks_there import reconcile
 from gatherset.dataset.catalog.tables import images, labelstudio_tasks, tasks
 from gatherset.dataset.workspace import Workspace
 from tests.labelstudio_server import annotate
@@ -78,7 +79,7 @@ class Over:
         number = self.people[PEOPLE[person]]
         return annotate(self.client, self.there(task), results(task) if said is None else said, number, **fields)
 
-    def annotate_all(self, people: int = 1) -> None:
+    def annotate_all(self, people: int = 1, *, noticed: bool = True) -> None:
         """Have every task annotated by the first few people: sent anew with its annotations, which takes a moment."""
         documents, last = [], 0
         while rows := self.client.tasks_after(self.link.project, last, 1000):
@@ -91,7 +92,8 @@ class Over:
         self.client.call("POST", "/api/dm/actions", everything, id="delete_tasks", project=self.link.project)
         for start in range(0, len(documents), 500):
             self.client.add_tasks(self.link.project, documents[start : start + 500])
-        self.push()
+        if noticed:
+            reconcile(self.workspace, self.client, self.link)
 
     def annotation(self, number: int) -> Any:
         return self.client.call("GET", f"/api/annotations/{number}/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ def set_up(workspace: Workspace, client: Client, wanted: Wanted) -> tuple[Link, 
     there = None if link is None or wanted.new else _linked(client, link, wanted)
     done = "changed"
     if there is None:
+        if link is not None and not wanted.new:  # it was deleted there
+            wanted = replace(wanted, title=link.title)
         there = _found(client, workspace, wanted, link)
         done = "adopted"
     title = there["title"] if there else _title(workspace, wanted)
@@ -70,7 +72,7 @@ def set_up(workspace: Workspace, client: Client, wanted: Wanted) -> tuple[Link, 
             "Annotations there may use names that it does not have: mend or delete them, or begin another: --new",
         ) from error
     if wanted.document_root is not None:
-        _serve(client, there["id"], workspace, prefix)
+        _serve(client, there["id"], workspace, wanted.document_root)
     with workspace.catalog.write() as connection:
         if link is not None and done in ("made", "adopted"):
             end_link(connection, link)
@@ -202,18 +204,7 @@ def _title(workspace: Workspace, wanted: Wanted) -> str:
 def _images(workspace: Workspace, wanted: Wanted, link: Link | None) -> str:
     """What the addresses of images begin with."""
     if wanted.document_root is not None:
-        folder = workspace.store.folder.absolute()
-        try:
-            below = folder.relative_to(wanted.document_root.absolute())
-        except ValueError:
-            below = Path()
-        if not below.parts:
-            raise InputError(
-                f"{folder} is not below {wanted.document_root}",
-                "Start Label Studio with LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to a folder that holds the "
-                "workspace, and name the same one",
-            )
-        return f"{LOCAL}{below.as_posix()}/"
+        return f"{LOCAL}{_below(workspace, wanted.document_root).as_posix()}/"
     if wanted.images_url is not None:
         try:
             url = httpx.URL(wanted.images_url)
@@ -231,9 +222,26 @@ def _images(workspace: Workspace, wanted: Wanted, link: Link | None) -> str:
     )
 
 
-def _serve(client: Client, project: int, workspace: Workspace, prefix: str) -> None:
+def _below(workspace: Workspace, document_root: Path) -> Path:
+    """Where the image store is below the folder of which the server shows files."""
+    folder = workspace.store.folder
+    try:
+        below = folder.resolve().relative_to(document_root.resolve())
+    except ValueError:
+        below = Path()
+    if not below.parts:
+        raise InputError(
+            f"{folder} is not below {document_root}",
+            "Start Label Studio with LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to a folder that holds the "
+            "workspace, and name the same one",
+        )
+    return below
+
+
+def _serve(client: Client, project: int, workspace: Workspace, document_root: Path) -> None:
     """Have the server show the image store, and try it with one image."""
-    folder = workspace.store.folder.absolute()
+    below = _below(workspace, document_root)
+    folder = document_root.absolute() / below  # as the server writes it: it compares the words
     trouble = (
         "Start it on this machine with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to the folder named; else use --images-url"
@@ -246,5 +254,6 @@ def _serve(client: Client, project: int, workspace: Workspace, prefix: str) -> N
         row = connection.execute(sa.select(images.c.sha256, images.c.format).limit(1)).one_or_none()
     if row is not None:
         path = workspace.store.path(row.sha256, row.format).relative_to(workspace.store.folder)
-        if not client.shows(f"{prefix}{path.as_posix()}"):
-            raise ServerError(f"Label Studio does not find {path.name} at {prefix}{path.as_posix()}", trouble)
+        address = f"{LOCAL}{(below / path).as_posix()}"
+        if not client.shows(address):
+            raise ServerError(f"Label Studio does not find {path.name} at {address}", trouble)

@@ -20,7 +20,7 @@ from gatherset.annotate.labelstudio.links import Link
 from gatherset.annotate.labelstudio.project import require_unchanged
 from gatherset.annotate.labelstudio.results import read_results
 from gatherset.annotate.labelstudio.returned import send_back
-from gatherset.annotate.labelstudio.tasks_there import Page, is_unsure, mark_gone, pages, reconcile
+from gatherset.annotate.labelstudio.tasks_there import LISTED, Page, is_ours, is_unsure, mark_gone, pages, reconcile
 from gatherset.annotate.queue import has_place, skip_for
 from gatherset.annotate.submissions import store
 from gatherset.dataset.catalog.tables import images, labelstudio_annotations, labelstudio_tasks, skips, tasks
@@ -78,16 +78,26 @@ def pull(workspace: Workspace, client: Client, link: Link) -> Pulled:
     pulled = Pulled()
     if is_unsure(workspace, link, there):
         pulled.gone += reconcile(workspace, client, link).gone
-    people = client.people()
-    total = there.get("task_number") or 0
-    listed = pages(client, link, "id,updated_at,total_annotations,cancelled_annotations")
-    for page in progress(listed, total=1 + total // 1000, label="pull"):
-        changed = _changed(workspace, link, page)
-        for documents in _fetched(client, link, changed):
-            _pull_tasks(workspace, client, link, documents, people, pulled)
-        pulled.gone += mark_gone(workspace, client, link, page)
+    people, total = client.people(), there.get("task_number") or 0
+    gone = _pull_pages(workspace, client, link, people, total, pulled)
+    pulled.gone += gone
+    if gone and reconcile(workspace, client, link).recovered:  # they are there under other numbers
+        _pull_pages(workspace, client, link, people, total, pulled)
     pulled.sent_back += send_back(workspace, client, link)
     return pulled
+
+
+def _pull_pages(
+    workspace: Workspace, client: Client, link: Link, people: Mapping[int, str], total: int, pulled: Pulled
+) -> int:
+    """Take over what was changed in all tasks there; how many that were there are gone."""
+    gone = 0
+    listed = pages(client, link, "id,updated_at,total_annotations,cancelled_annotations")
+    for page in progress(listed, total=2 + total // LISTED, label="pull"):
+        for documents in _fetched(client, link, _changed(workspace, link, page)):
+            _pull_tasks(workspace, client, link, documents, people, pulled)
+        gone += mark_gone(workspace, client, link, page)
+    return gone
 
 
 def pull_some(workspace: Workspace, client: Client, link: Link, remote: Sequence[int]) -> Pulled:
@@ -167,21 +177,21 @@ def _pull_tasks(
     remote = [document["id"] for document in documents]
     with workspace.catalog.read() as connection:
         ours = _ours(connection, link, remote)
-        known = _known(connection, link, [task.id for task in ours.values()])
+        numbers = [one["id"] for document in documents for one in document.get("annotations") or ()]
+        known = _known(connection, link, [task.id for task in ours.values()], numbers)
+    # The number of a task that was deleted there may be another task's by now.
+    documents = [one for one in documents if one["id"] in ours and is_ours(one, ours[one["id"]].id)]
     checked = []
     for document in documents:
-        if (task := ours.get(document["id"])) is not None:
-            for returned in _annotations(document, task, people, link):
-                if _is_news(known.get(returned.remote), returned):
-                    checked.append(_checked(workspace, client, link, task, known.get(returned.remote), returned))
+        task = ours[document["id"]]
+        for returned in _annotations(document, task, people, link):
+            if _is_news(known.get(returned.remote), returned):
+                checked.append(_checked(workspace, client, link, task, known.get(returned.remote), returned))
     counts = Pulled()
     with workspace.catalog.write() as connection:
         for returned, answer, findings in checked:
-            before = known.get(returned.remote)
-            _take(connection, workspace, link, returned, answer, findings, before, counts)
-        for document in documents:
-            if (task := ours.get(document["id"])) is not None:
-                _finish(connection, link, document, task, known, counts)
+            _take(connection, workspace, link, returned, answer, findings, known, counts)
+        _finish(connection, link, documents, ours, known, counts)
     _add(pulled, counts)
 
 
@@ -201,10 +211,11 @@ def _ours(connection: Connection, link: Link, remote: Sequence[int]) -> dict[int
     return {row.remote: row for row in connection.execute(query)}
 
 
-def _known(connection: Connection, link: Link, ids: Sequence[int]) -> dict[int, Any]:
-    """{number of an annotation there: what is known of it} of these tasks."""
-    query = sa.select(labelstudio_annotations).where(
-        labelstudio_annotations.c.project_id == link.id, labelstudio_annotations.c.task_id.in_(ids)
+def _known(connection: Connection, link: Link, ids: Sequence[int], numbers: Sequence[int]) -> dict[int, Any]:
+    """{number of an annotation there: what is known of it} of these tasks, and of these numbers."""
+    there = labelstudio_annotations
+    query = sa.select(there).where(
+        there.c.project_id == link.id, there.c.task_id.in_(ids) | there.c.remote.in_(numbers)
     )
     return {row.remote: row for row in connection.execute(query)}
 
@@ -253,6 +264,8 @@ def _is_news(known: Any, returned: _Returned) -> bool:
     """Whether the annotation says something else than when it was last pulled."""
     if known is None or known.deleted_at is not None or known.digest != returned.digest:
         return True
+    if known.task_id != returned.task:
+        return True  # the number of one that was deleted, given again
     if known.state == SURPLUS:
         return not returned.cancelled
     if known.state in (REFUSED, MENDED):
@@ -290,11 +303,11 @@ def _take(
     returned: _Returned,
     answer: Answer | None,
     findings: list[Finding],
-    before: Any,
+    known: Mapping[int, Any],
     counts: Pulled,
 ) -> None:
-    """Store the answer, or keep what was returned and why it is not stored; `before`: what was known of it."""
-    submission = None
+    """Store the answer, or keep what was returned and why it is not stored; `known`: what was known of its task."""
+    submission, before = None, known.get(returned.remote)
     if returned.cancelled:
         state = SKIPPED
         counts.skipped += 1
@@ -329,13 +342,14 @@ def _take(
         "pulled_at": now(),
         "deleted_at": None,
     }
-    if submission is not None:
+    if submission is not None or before is None or before.task_id != returned.task:
         values["submission_id"] = submission
-    own = (labelstudio_annotations.c.project_id == link.id, labelstudio_annotations.c.remote == returned.remote)
-    if not connection.execute(sa.update(labelstudio_annotations).where(*own).values(values)).rowcount:
-        connection.execute(
-            sa.insert(labelstudio_annotations).values(project_id=link.id, remote=returned.remote, **values)
-        )
+    if before is None:
+        own_row = {"project_id": link.id, "remote": returned.remote, **values}
+        connection.execute(sa.insert(labelstudio_annotations), own_row)
+    else:
+        own = (labelstudio_annotations.c.project_id == link.id, labelstudio_annotations.c.remote == returned.remote)
+        connection.execute(sa.update(labelstudio_annotations).where(*own).values(values))
 
 
 def _mend(connection: Connection, link: Link, returned: _Returned) -> None:
@@ -370,21 +384,32 @@ def _store(
 
 
 def _finish(
-    connection: Connection, link: Link, document: Json, task: Any, known: Mapping[int, Any], counts: Pulled
+    connection: Connection,
+    link: Link,
+    documents: Sequence[Json],
+    ours: Mapping[int, Any],
+    known: Mapping[int, Any],
+    counts: Pulled,
 ) -> None:
-    """Mark the task's annotations that are gone there, and up to when the task was seen."""
-    present = {annotation["id"] for annotation in document.get("annotations") or ()}
+    """Mark the annotations of these tasks that are gone there, and up to when the tasks were seen."""
+    present = {annotation["id"] for document in documents for annotation in document.get("annotations") or ()}
+    looked_at = {ours[document["id"]].id for document in documents}
     missing = [
         row.remote
         for row in known.values()
-        if row.task_id == task.id and row.deleted_at is None and row.remote not in present
+        if row.task_id in looked_at and row.deleted_at is None and row.remote not in present
     ]
     if missing:
         own = (labelstudio_annotations.c.project_id == link.id, labelstudio_annotations.c.remote.in_(missing))
         connection.execute(sa.update(labelstudio_annotations).where(*own).values(deleted_at=now()))
         counts.deleted += len(missing)
-    connection.execute(
-        sa.update(labelstudio_tasks)
-        .where(labelstudio_tasks.c.project_id == link.id, labelstudio_tasks.c.task_id == task.id)
-        .values(seen=document["updated_at"])
-    )
+    if documents:
+        seen = [{"number": document["id"], "moment": document["updated_at"]} for document in documents]
+        connection.execute(_SEEN, [{"link": link.id, **one} for one in seen])
+
+
+_SEEN = (
+    sa.update(labelstudio_tasks)
+    .where(labelstudio_tasks.c.project_id == sa.bindparam("link"), labelstudio_tasks.c.remote == sa.bindparam("number"))
+    .values(seen=sa.bindparam("moment"))
+)

@@ -19,7 +19,7 @@ from gatherset.annotate.labelstudio.project import LOCAL, people_asked, require_
 from gatherset.annotate.labelstudio.results import choices, text
 from gatherset.annotate.labelstudio.tasks_there import IMAGE_ID, TASK, is_unsure, pages, reconcile
 from gatherset.annotate.suggestions import suggestions_for
-from gatherset.dataset.catalog.tables import images, labelstudio_annotations, labelstudio_tasks, tasks
+from gatherset.dataset.catalog.tables import images, labelstudio_annotations, labelstudio_tasks, suggestions, tasks
 from gatherset.dataset.progress import progress
 from gatherset.dataset.submission import captions_wanted
 from gatherset.dataset.workspace import Workspace
@@ -127,10 +127,11 @@ _WITH_IMAGE = sa.select(
 def _send(workspace: Workspace, client: Client, link: Link, batch: Sequence[Any], pushed: Pushed) -> None:
     """Say what is about to be sent, send it, say what arrived: a run that is cut off leaves the first said."""
     with workspace.catalog.write() as connection:
-        batch = [row for row in batch if _announce(connection, workspace, link, row)]
-        documents = [_document(connection, workspace, link, row) for row in batch]
+        batch = _announced(connection, workspace, link, batch)
+        foreseen = _foreseen(connection, workspace, link.kind, batch)
     if not batch:
         return
+    documents = [{"data": task_data(row, _address(workspace, link, row)[0], ""), **foreseen[row.id]} for row in batch]
     numbers = client.add_tasks(link.project, documents)
     with workspace.catalog.write() as connection:
         connection.execute(
@@ -143,21 +144,32 @@ def _send(workspace: Workspace, client: Client, link: Link, batch: Sequence[Any]
     pushed.again += sum(row.deleted_at is not None for row in batch)
 
 
-def _announce(connection: Connection, workspace: Workspace, link: Link, row: Any) -> bool:
-    """Write that the task is being sent; False where another run has written so meanwhile."""
-    own = (labelstudio_tasks.c.project_id == link.id, labelstudio_tasks.c.task_id == row.id)
-    known = connection.execute(sa.select(labelstudio_tasks.c.deleted_at).where(*own)).one_or_none()
-    if known is not None and known.deleted_at is None:
-        return False
-    image, until = _address(workspace, link, row)
-    values = {"image": image, "until": until, "overlap": people_asked(workspace, link.kind), "remarks": ""}
-    if known is None:
-        connection.execute(sa.insert(labelstudio_tasks).values(project_id=link.id, task_id=row.id, **values))
-    else:
-        connection.execute(
-            sa.update(labelstudio_tasks).where(*own).values(**values, remote=None, seen=None, deleted_at=None)
-        )
-    return True
+def _announced(connection: Connection, workspace: Workspace, link: Link, batch: Sequence[Any]) -> list[Any]:
+    """Write that these tasks are being sent; those of which another run has not written so meanwhile."""
+    ids = [row.id for row in batch]
+    own = (labelstudio_tasks.c.project_id == link.id, labelstudio_tasks.c.task_id.in_(ids))
+    query = sa.select(labelstudio_tasks.c.task_id).where(*own, labelstudio_tasks.c.deleted_at.is_(None))
+    taken = set(connection.execute(query).scalars())
+    connection.execute(sa.delete(labelstudio_tasks).where(*own, labelstudio_tasks.c.deleted_at.is_not(None)))
+    left = [row for row in batch if row.id not in taken]
+    if left:
+        fixed = {"project_id": link.id, "overlap": people_asked(workspace, link.kind), "remarks": ""}
+        addresses = ((row.id, _address(workspace, link, row)) for row in left)
+        values = [{"task_id": task, "image": image, "until": until} for task, (image, until) in addresses]
+        connection.execute(sa.insert(labelstudio_tasks), [{**fixed, **one} for one in values])
+    return left
+
+
+def _foreseen(connection: Connection, workspace: Workspace, kind: str, batch: Sequence[Any]) -> dict[int, Json]:
+    """{task: its prediction, as a field of what is sent}."""
+    query = sa.select(suggestions.c.image_id).where(suggestions.c.image_id.in_([row.image_id for row in batch]))
+    suggested = set(connection.execute(query.distinct()).scalars())
+    found: dict[int, Json] = {}
+    for row in batch:
+        fills = row.image_id in suggested or (kind == "event" and row.captions)
+        foreseen = prediction(connection, workspace, kind, row) if fills else None
+        found[row.id] = {"predictions": [foreseen]} if foreseen else {}
+    return found
 
 
 def _address(workspace: Workspace, link: Link, row: Any) -> tuple[str, str | None]:
@@ -171,14 +183,6 @@ def _address(workspace: Workspace, link: Link, row: Any) -> tuple[str, str | Non
 
 def _days_from_now(days: int) -> str:
     return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%d")
-
-
-def _document(connection: Connection, workspace: Workspace, link: Link, row: Any) -> Json:
-    image, _ = _address(workspace, link, row)
-    document: Json = {"data": task_data(row, image, "")}
-    if foreseen := prediction(connection, workspace, link.kind, row):
-        document["predictions"] = [foreseen]
-    return document
 
 
 def task_data(row: Any, image: str, remarks: str) -> Json:

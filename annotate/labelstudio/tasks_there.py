@@ -125,21 +125,31 @@ def _without_double(client: Client, link: Link, linked: int, other: Json) -> int
     return int(other["id"])
 
 
+def is_ours(document: Json, task: int) -> bool:
+    """Whether a task there is the task `task` here: on sqlite, the server gives the number of a deleted one again."""
+    return bool((document.get("data") or {}).get(TASK) == task)
+
+
 def mark_gone(workspace: Workspace, client: Client, link: Link, page: Page) -> int:
     """Mark the linked tasks that belong on this page and are not on it, once the server has said so again."""
-    listed = {row["id"] for row in page.rows}
+    listed = {row["id"]: row for row in page.rows}
     query = sa.select(labelstudio_tasks.c.task_id, labelstudio_tasks.c.remote).where(
         labelstudio_tasks.c.project_id == link.id, labelstudio_tasks.c.remote > page.after
     )
     if page.end is not None:
         query = query.where(labelstudio_tasks.c.remote <= page.end)
     with workspace.catalog.read() as connection:
-        missing = [(row.task_id, row.remote) for row in connection.execute(query) if row.remote not in listed]
+        linked = [(row.task_id, row.remote) for row in connection.execute(query)]
+    missing = [
+        (task, remote)
+        for task, remote in linked
+        if remote not in listed or ("data" in listed[remote] and not is_ours(listed[remote], task))
+    ]
     gone = 0
     for start in range(0, len(missing), CHECKED):
         some = missing[start : start + CHECKED]
-        present = {row["id"] for row in client.whole_tasks(link.project, [remote for _, remote in some])}
-        lost = [task for task, remote in some if remote not in present]
+        present = {row["id"]: row for row in client.whole_tasks(link.project, [remote for _, remote in some])}
+        lost = [task for task, remote in some if remote not in present or not is_ours(present[remote], task)]
         if lost:
             with workspace.catalog.write() as connection:
                 _mark(connection, link, lost)

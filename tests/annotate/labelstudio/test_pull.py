@@ -20,6 +20,7 @@ from gatherset.dataset.catalog.tables import (
     tasks,
 )
 from gatherset.dataset.records import current_records
+from tests.labelstudio_server import annotate
 from tests.labelstudio_workspace import PEOPLE, SENTENCES, Over, results
 
 pytestmark = pytest.mark.labelstudio
@@ -198,6 +199,26 @@ def test_a_task_deleted_there_is_marked_with_its_annotations(over: Make) -> None
     assert there.push().again == 1
     there.annotate(1, 1)
     assert there.pull().stored == 1
+
+
+def test_the_number_of_a_deleted_task_may_become_anothers(over: Make) -> None:
+    """On sqlite, Label Studio gives the highest number again: that task's answers are not ours."""
+    there = over(2)
+    number = there.there(2)
+    there.client.remove_task(number)
+    [other] = there.client.add_tasks(there.link.project, [{"data": {"image": "http://127.0.0.1/x", "remarks": ""}}])
+    assert other == number
+    annotate(there.client, other, results(2), there.people[PEOPLE[0]])
+    pulled = there.pull()
+    assert (pulled.stored, pulled.gone) == (0, 1)
+    assert there.push().again == 1
+
+
+def test_tasks_that_were_exported_and_imported_again_are_found(over: Make, people: dict[str, int]) -> None:
+    there = over(2)
+    over(1)  # so that their numbers are not given again
+    there.annotate_all(noticed=False)
+    assert there.pull().stored == 2
 
 
 def test_one_annotation_too_many_is_kept_and_counts_for_nothing(over: Make) -> None:

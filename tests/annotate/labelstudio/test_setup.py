@@ -152,7 +152,8 @@ def test_a_project_deleted_there_is_made_anew_and_keeps_what_came(over: Make) ->
     with pytest.raises(ServerError, match="was deleted there"):
         there.push()
     link, done = set_up(there.workspace, there.client, Wanted(images_url=APP))
-    assert (done, link.project != there.link.project) == ("made", True)
+    assert (done, link.title) == ("made", there.link.title)
+    assert link.project != there.link.project
 
 
 def test_another_project_for_the_same_tasks_needs_a_word(over: Make) -> None:
