@@ -31,6 +31,10 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "train": ("gatherset.baselines.commands:train", "Train EDAN on a release."),
     "evaluate": ("gatherset.baselines.commands:evaluate", "Measure a trained model, or anyone's scores."),
     "benchmark": ("gatherset.baselines.commands:benchmark", "Train and compare the baselines on a release."),
+    "db": ("gatherset.dataset.care_commands:db", "Move the catalog to PostgreSQL and back."),
+    "backup": ("gatherset.dataset.care_commands:backup", "Write the workspace into one file."),
+    "restore": ("gatherset.dataset.care_commands:restore", "Make a workspace from a backup."),
+    "doctor": ("gatherset.dataset.care_commands:doctor", "Look at what a workspace needs."),
     "specimens": ("gatherset.dataset.commands:specimens", "Draw synthetic gatherings to try things with."),
 }
 EXTRAS = {
@@ -40,6 +44,7 @@ EXTRAS = {
     "gensim": "baselines",
     "safetensors": "baselines",
     "cv2": "faces",
+    "psycopg": "postgresql",
 }
 
 
