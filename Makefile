@@ -1,17 +1,18 @@
 # make demo   the app on a workspace of synthetic images, at http://127.0.0.1:8501   (ARGS=--headless: no browser)
-# make test   everything that CI runs
+# make test   everything that CI runs, the tests of the catalog on PostgreSQL too
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test test-slow test-nightly check clean chromium labelstudio
+.PHONY: demo test test-slow test-nightly check clean chromium labelstudio postgresql
 
 demo: $(VENV)/installed-demo
 	$(BIN)/gatherset demo $(ARGS)
 
-test: $(VENV)/installed-test chromium labelstudio check
+test: $(VENV)/installed-test chromium labelstudio postgresql check
 	$(BIN)/python -m pytest -m "not slow and not nightly" $(ARGS)
+	$(BIN)/python -m pytest --postgresql -m "not slow and not nightly and not in_file" tests/dataset/test_catalog.py tests/annotate/test_*.py
 
 test-slow: $(VENV)/installed-test chromium labelstudio
 	$(BIN)/python -m pytest -m slow $(ARGS)
@@ -47,6 +48,14 @@ chromium:
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 	  echo "Chromium could not be installed: the browser tests will be skipped"; \
 	else echo "No Chromium: the browser tests will be skipped (Debian: apt-get install chromium)"; fi
+
+# The same for PostgreSQL, of which the tests start a server of their own.
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } || \
+	  echo "PostgreSQL could not be installed: its tests will be skipped"; \
+	else echo "No PostgreSQL: its tests will be skipped (Debian: apt-get install postgresql)"; fi
 
 # A Label Studio for the tests, in a folder of its own, since it pins what Gatherset does not, with an empty database.
 # Where the package index does not have it, its tests are skipped and say so.

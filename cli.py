@@ -34,6 +34,10 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "evaluate": ("gatherset.baselines.commands:evaluate", "Measure a trained model, or anyone's scores."),
     "benchmark": ("gatherset.baselines.commands:benchmark", "Train and compare the baselines on a release."),
     "suspects": ("gatherset.baselines.commands:suspects", "Find captions and types that are likely wrong."),
+    "db": ("gatherset.dataset.care_commands:db", "Move the catalog to PostgreSQL and back."),
+    "backup": ("gatherset.dataset.care_commands:backup", "Write the workspace into one file."),
+    "restore": ("gatherset.dataset.care_commands:restore", "Make a workspace from a backup."),
+    "doctor": ("gatherset.dataset.care_commands:doctor", "Look at what a workspace needs."),
     "specimens": ("gatherset.dataset.commands:specimens", "Draw synthetic gatherings to try things with."),
 }
 EXTRAS = {
@@ -48,6 +52,7 @@ EXTRAS = {
     "cv2": "faces",
     "httpx": "labelstudio",
     "markdown_it": "labelstudio",
+    "psycopg": "postgresql",
 }
 
 

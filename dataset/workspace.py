@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from gatherset.dataset.catalog.database import Catalog
+from gatherset.dataset.catalog.database import POINTER, Catalog
 from gatherset.dataset.errors import NoWorkspaceError, ReleaseError, WorkspaceError
 from gatherset.dataset.settings import FORMAT, Settings, is_language, is_name, read_settings
 from gatherset.dataset.taxonomy import Taxonomy, load_taxonomy
@@ -42,7 +42,7 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.settings: Settings = read_settings(root / SETTINGS_FILE)
-        self.catalog = Catalog(root / "catalog.db")
+        self.catalog = Catalog.of(root)
 
     @classmethod
     def create(cls, root: Path, name: str | None = None, *, language: str = "en", overlap: int = 2) -> Workspace:
@@ -60,21 +60,23 @@ class Workspace:
             raise WorkspaceError(f"{root} is a workspace already", f"Use it: gatherset ingest PHOTOS -w {root}")
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
             raise WorkspaceError(f"{root} exists and is not empty", "Choose a new folder")
-        catalog = Catalog(root / "catalog.db")
+        catalog = Catalog.new(root)
         try:
             root.mkdir(parents=True, exist_ok=True)
             catalog.create()
             # Pseudonyms are keyed with it, so that nobody can test a name against a published author.
             catalog.set_property("pseudonym_key", secrets.token_hex(32))
             catalog.close()
+            if catalog.schema:
+                (root / POINTER).write_text(f"{catalog.schema}\n", encoding="utf-8")
             text = TEMPLATE.format(format=FORMAT, name=name, language=language, overlap=overlap)
             (root / SETTINGS_FILE).write_text(text, encoding="utf-8")  # last: without it there is no workspace
         except BaseException as error:
-            catalog.close()
+            catalog.discard()
             for leftover in root.glob("*") if root.is_dir() else ():  # it was empty: all of this is ours
                 leftover.unlink()
             if isinstance(error, OSError | DBAPIError):
-                reason = error.orig if isinstance(error, DBAPIError) else error.strerror
+                reason = str(error.orig).strip() if isinstance(error, DBAPIError) else error.strerror
                 message = f"cannot make the workspace {root}: {reason}"
                 raise WorkspaceError(message, "Make room or choose another folder") from error
             raise

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gatherset.dataset.catalog.database import VARIABLE
 from gatherset.dataset.workspace import Workspace
+from tests.postgresql import Cluster, programs
 
 # A machine that does other work at the same time is slow now and then; that is no failure.
 hypothesis.settings.register_profile("unhurried", deadline=None)
@@ -30,10 +32,29 @@ CAPTIONS = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--postgresql", action="store_true", help="make the tests' workspaces in PostgreSQL")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A PostgreSQL server for this run."""
+    found = programs()
+    if found is None:
+        must_not_skip_in_ci("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    assert found is not None
+    cluster = Cluster(found)
+    yield cluster
+    cluster.remove()
+
+
 @pytest.fixture(autouse=True)
-def _no_workspace_around(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's own workspace must not leak into a test."""
+def _no_workspace_around(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own workspace and database must not leak into a test."""
     monkeypatch.delenv("GATHERSET_WORKSPACE", raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    if request.config.getoption("postgresql"):
+        monkeypatch.setenv(VARIABLE, request.getfixturevalue("postgresql").url)
 
 
 @pytest.fixture

@@ -1,16 +1,25 @@
-"""The connection to the catalog: short write transactions, and a schema that is exactly the one this code expects."""
+"""The connection to the catalog: short write transactions, and a schema that is exactly the one this code expects.
+
+The catalog is the file `catalog.db` (SQLite) or, for a team, a schema in a PostgreSQL database. Then the file
+`catalog.postgresql` in the workspace names the schema, and $GATHERSET_DATABASE_URL the database: a URL has a password
+in it, and a workspace must not. One database can hold the catalogs of many workspaces.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from gatherset.dataset.catalog.tables import properties
 from gatherset.dataset.errors import WorkspaceError
@@ -18,20 +27,62 @@ from gatherset.dataset.errors import WorkspaceError
 HEAD = "0006"  # the newest migration in dataset/migrations/versions
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BUSY_SECONDS = 10
+CONNECT_SECONDS = 10
+VARIABLE = "GATHERSET_DATABASE_URL"
+FILE, POINTER = "catalog.db", "catalog.postgresql"
+_SCHEMA = re.compile(r"gatherset_[0-9a-f]{16}")
 
 
 class Catalog:
-    """The database of one workspace (SQLite, WAL)."""
+    """The database of one workspace."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS}
-        )
-        event.listen(self.engine, "connect", _on_connect)
-        event.listen(self.engine, "begin", _on_begin)
+    def __init__(self, engine: sa.Engine, *, path: Path | None = None, schema: str | None = None) -> None:
+        self.engine = engine
+        self.path = path  # of the file, in SQLite
+        self.schema = schema  # its name, in PostgreSQL
         self._writing = self.engine.execution_options(gatherset_write=True)
         self._turn = Lock()
+
+    @classmethod
+    def new(cls, root: Path) -> Catalog:
+        """A catalog for a workspace to be made in the folder `root`: in PostgreSQL where the environment says so."""
+        return new_schema() if os.environ.get(VARIABLE) else cls.in_file(root / FILE)
+
+    @classmethod
+    def of(cls, root: Path) -> Catalog:
+        """The catalog of the workspace in the folder `root`. Raises WorkspaceError where it is not said where it is."""
+        pointer = root / POINTER
+        if not pointer.exists():
+            return cls.in_file(root / FILE)
+        schema = pointer.read_text(encoding="utf-8").strip()
+        if not _SCHEMA.fullmatch(schema):
+            raise WorkspaceError(f"{pointer} does not name a schema", "Restore it from a backup")
+        return cls.in_postgresql(database_url(), schema)
+
+    @classmethod
+    def in_file(cls, path: Path) -> Catalog:
+        engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+        return cls(engine, path=path)
+
+    @classmethod
+    def in_postgresql(cls, url: sa.URL, schema: str) -> Catalog:
+        engine = sa.create_engine(
+            url,
+            pool_pre_ping=True,  # a connection that died with the server is noticed before it is used, and made anew
+            pool_size=10,
+            max_overflow=40,  # as many as the threads of the app
+            connect_args={"options": f"-c search_path={schema}", "connect_timeout": CONNECT_SECONDS},
+        )
+        event.listen(engine, "begin", _on_begin_in_postgresql)
+        return cls(engine.execution_options(gatherset_lock=_lock_number(schema)), schema=schema)
+
+    def __str__(self) -> str:
+        if self.path:
+            return str(self.path)
+        url = self.engine.url
+        return f"the catalog {self.schema} in PostgreSQL ({url.host or 'localhost'}, {url.database or url.username})"
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -57,23 +108,22 @@ class Catalog:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         with self.write() as connection:
+            if self.schema:
+                connection.execute(sa.schema.CreateSchema(self.schema, if_not_exists=True))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
     def require_current(self) -> None:
         """Upgrade an older schema. Raises WorkspaceError for a missing or damaged database and for a newer one."""
-        if not self.path.is_file():
+        if self.path and not self.path.is_file():
             raise WorkspaceError(f"{self.path} is missing", "Restore it from a backup, or make a new workspace")
         try:
             version = self.version()
         except DatabaseError as error:
-            raise WorkspaceError(
-                f"{self.path} cannot be used: {error.orig}",
-                "Check its permissions and what else uses it, or restore it from a backup",
-            ) from error
+            raise WorkspaceError(f"{self} cannot be used: {_reason(error)}", _next_step(self)) from error
         if version is None or version > HEAD:
             raise WorkspaceError(
-                f"{self.path} was made by a newer Gatherset (schema {version}; this one knows {HEAD})",
+                f"{self} was made by a newer Gatherset (schema {version}; this one knows {HEAD})",
                 "Upgrade: pip install -U gatherset",
             )
         if version < HEAD:
@@ -92,8 +142,59 @@ class Catalog:
             connection.execute(sa.delete(properties).where(properties.c.key == key))
             connection.execute(sa.insert(properties).values(key=key, value=value))
 
+    def discard(self) -> None:
+        """Leave nothing behind in PostgreSQL; a file is its folder's."""
+        if self.schema:
+            with suppress(DatabaseError), self.write() as connection:
+                connection.execute(sa.schema.DropSchema(self.schema, cascade=True, if_exists=True))
+        self.close()
+
     def close(self) -> None:
         self.engine.dispose()
+
+
+def new_schema() -> Catalog:
+    """A catalog that is still to be made, where $GATHERSET_DATABASE_URL says. Raises WorkspaceError."""
+    return Catalog.in_postgresql(database_url(), f"gatherset_{secrets.token_hex(8)}")
+
+
+def database_url() -> sa.URL:
+    """What $GATHERSET_DATABASE_URL says. Raises WorkspaceError where it says nothing, or nothing that can be used."""
+    text = os.environ.get(VARIABLE)
+    if not text:
+        raise WorkspaceError(
+            "the catalog of this workspace is in PostgreSQL, and nothing says where",
+            f"Set {VARIABLE}=postgresql://USER:PASSWORD@HOST/DATABASE",
+        )
+    try:
+        url = sa.make_url(text)
+        if url.get_backend_name() != "postgresql":
+            raise ArgumentError
+        url = url.set(drivername="postgresql+psycopg")
+        url.get_dialect()
+        import psycopg  # noqa: F401
+    except (ArgumentError, ValueError) as error:
+        raise WorkspaceError(
+            f"{VARIABLE} is no address of a PostgreSQL database", "Write it as postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from error
+    except ImportError as error:
+        raise WorkspaceError("psycopg is not installed", "Run: pip install 'gatherset[postgresql]'") from error
+    return url
+
+
+def _reason(error: DatabaseError) -> str:
+    # PostgreSQL's messages have several lines, of which the first says what.
+    return (str(error.orig).strip().splitlines() or ["no reason given"])[0]
+
+
+def _next_step(catalog: Catalog) -> str:
+    if catalog.path:
+        return "Check its permissions and what else uses it, or restore it from a backup"
+    return f"Check that the server runs and that {VARIABLE} is right, or restore it from a backup"
+
+
+def _lock_number(schema: str) -> int:
+    return int.from_bytes(hashlib.sha256(schema.encode()).digest()[:8], signed=True)
 
 
 def _on_connect(connection: Any, _record: Any) -> None:
@@ -107,3 +208,16 @@ def _on_connect(connection: Any, _record: Any) -> None:
 def _on_begin(connection: Connection) -> None:
     immediate = connection.get_execution_options().get("gatherset_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _on_begin_in_postgresql(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    statement = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    if options.get("gatherset_write", False):
+        # Whoever writes holds this lock to the end of the transaction, on whatever machine: what it has read is still
+        # true when it writes, as in SQLite. Writes are short; one lock is simpler to be sure of than many rows'.
+        statement = f"SELECT pg_advisory_xact_lock({options['gatherset_lock']})"
+    # By the driver itself: SQLAlchemy would do it in the way of the statement to come, which may be one that streams.
+    cursor = connection.connection.cursor()
+    cursor.execute(statement)
+    cursor.close()

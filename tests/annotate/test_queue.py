@@ -195,6 +195,7 @@ def test_a_review_is_not_for_annotators(workspace: Workspace, make_photos: Calla
         skip(workspace, 2, "anna", "too dark")
 
 
+@pytest.mark.in_file  # it reads how SQLite plans
 def test_the_queue_looks_through_an_index(workspace: Workspace) -> None:
     """The partial indexes serve only while the queries say their condition in the same words."""
     for where, index in ((FRESH, "ix_tasks_fresh"), (STARTED, "ix_tasks_started")):

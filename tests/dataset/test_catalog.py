@@ -74,7 +74,7 @@ def test_a_record_without_its_image_cannot_be(workspace: Workspace) -> None:
 
 
 def test_creating_it_again_changes_nothing(tmp_path: Path) -> None:
-    catalog = Catalog(tmp_path / "catalog.db")
+    catalog = Catalog.in_file(tmp_path / "catalog.db")
     catalog.create()
     catalog.set_property("kept", "yes")
     catalog.create()
@@ -83,7 +83,7 @@ def test_creating_it_again_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp_path: Path) -> None:
-    catalog = Catalog(tmp_path / "catalog.db")
+    catalog = Catalog.in_file(tmp_path / "catalog.db")
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with catalog.write() as connection:

@@ -1,0 +1,141 @@
+"""A backup holds what a workspace cannot make again, and says so when it does not."""
+
+import io
+import tarfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gatherset.annotate.answer import Answer
+from gatherset.annotate.queue import next_task
+from gatherset.annotate.submissions import submit
+from gatherset.dataset.backup import back_up, restore
+from gatherset.dataset.errors import InputError, WorkspaceError
+from gatherset.dataset.release import build_release
+from gatherset.dataset.workspace import Workspace
+from tests.dataset.test_moving import ANSWER, held
+
+Fill = Callable[..., None]
+
+
+@pytest.fixture
+def full(workspace: Workspace, fill: Fill) -> Workspace:
+    fill(workspace, 12)
+    build_release(workspace)
+    (workspace.root / "guidelines.md").write_text("Write well.")
+    return workspace
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and path.name not in ("catalog.db", "catalog.db-wal", "catalog.db-shm")
+    }
+
+
+def test_what_is_restored_elsewhere_is_the_same_workspace(full: Workspace, tmp_path: Path) -> None:
+    size = back_up(full, tmp_path / "mg.tar")
+    again = restore(tmp_path / "mg.tar", tmp_path / "elsewhere" / "mg")
+    assert size == (tmp_path / "mg.tar").stat().st_size
+    assert held(again.catalog) == held(full.catalog)
+    assert files(again.root) == files(full.root)
+    again.catalog.close()
+
+
+def test_a_backup_taken_while_annotators_work_is_of_one_moment(full: Workspace, tmp_path: Path) -> None:
+    done = threading.Event()
+    for name in ("first", "second"):
+        full.catalog.set_property(name, "0")
+
+    def write_on() -> None:
+        number = 0
+        while not done.is_set():
+            full.catalog.set_property("first", str(number))
+            full.catalog.set_property("second", str(number))
+            number += 1
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        back_up(full, tmp_path / "mg.tar")
+    finally:
+        done.set()
+        writer.join()
+    again = restore(tmp_path / "mg.tar", tmp_path / "again")
+    first, second = int(again.catalog.property("first")), int(again.catalog.property("second"))
+    assert first - second in (0, 1)
+    again.catalog.close()
+
+
+def test_a_workspace_in_postgresql_is_backed_up_into_a_file(
+    postgresql: object, tmp_path: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATHERSET_DATABASE_URL", postgresql.url)  # type: ignore[attr-defined]
+    there = Workspace.create(tmp_path / "team")
+    fill(there, 3)
+    back_up(there, tmp_path / "team.tar")
+    monkeypatch.delenv("GATHERSET_DATABASE_URL")
+    again = restore(tmp_path / "team.tar", tmp_path / "again")
+    assert held(again.catalog) == held(there.catalog)
+    found = next_task(again, "anna")
+    assert found is None or submit(again, found.id, "anna", Answer("event", True, event_type="protest"), key="a" * 8)
+    again.catalog.close()
+    there.catalog.close()
+
+
+def test_a_backup_is_not_overwritten(full: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "mg.tar").write_text("an older one")
+    with pytest.raises(InputError, match="are not overwritten"):
+        back_up(full, tmp_path / "mg.tar")
+    assert (tmp_path / "mg.tar").read_text() == "an older one"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.98])
+def test_half_a_backup_restores_nothing(full: Workspace, tmp_path: Path, share: float) -> None:
+    back_up(full, tmp_path / "mg.tar")
+    data = (tmp_path / "mg.tar").read_bytes()
+    (tmp_path / "mg.tar").write_bytes(data[: int(share * len(data))])
+    with pytest.raises(InputError, match=r"no backup|no whole backup"):
+        restore(tmp_path / "mg.tar", tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_changed_file_in_it_is_named(full: Workspace, tmp_path: Path) -> None:
+    back_up(full, tmp_path / "mg.tar")
+    with tarfile.open(tmp_path / "mg.tar") as old, tarfile.open(tmp_path / "other.tar", "w") as new:
+        for member in old.getmembers():
+            file = old.extractfile(member)
+            assert file is not None
+            data = b"Write badly" if member.name == "guidelines.md" else file.read()
+            member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
+    with pytest.raises(InputError, match=r"is damaged: guidelines\.md is not what it was"):
+        restore(tmp_path / "other.tar", tmp_path / "again")
+
+
+def test_a_member_that_points_outside_writes_nothing_there(full: Workspace, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "evil.tar", "w") as tar:
+        member = tarfile.TarInfo("../outside.txt")
+        member.size = 3
+        tar.addfile(member, io.BytesIO(b"bad"))
+    with pytest.raises(InputError, match="no backup"):
+        restore(tmp_path / "evil.tar", tmp_path / "deep" / "again")
+    assert not list(tmp_path.rglob("outside.txt"))
+
+
+def test_a_folder_with_something_in_it_is_not_restored_into(full: Workspace, tmp_path: Path) -> None:
+    back_up(full, tmp_path / "mg.tar")
+    with pytest.raises(WorkspaceError, match="not empty"):
+        restore(tmp_path / "mg.tar", full.root)
+
+
+def test_an_answer_given_after_a_restore_is_kept(full: Workspace, tmp_path: Path) -> None:
+    back_up(full, tmp_path / "mg.tar")
+    again = restore(tmp_path / "mg.tar", tmp_path / "again")
+    found = next_task(again, "zoe")
+    assert found is not None
+    assert submit(again, found.id, "zoe", ANSWER, key="after-the-restore").new
+    again.catalog.close()

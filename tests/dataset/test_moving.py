@@ -1,0 +1,146 @@
+"""A catalog goes from a file to PostgreSQL and back with everything in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from gatherset.annotate.answer import Answer
+from gatherset.annotate.queue import next_task
+from gatherset.annotate.submissions import submit
+from gatherset.dataset.catalog import moving
+from gatherset.dataset.catalog.database import VARIABLE, Catalog, new_schema
+from gatherset.dataset.catalog.moving import contents, move, snapshot
+from gatherset.dataset.catalog.tables import submissions
+from gatherset.dataset.errors import WorkspaceError
+from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.workspace import Workspace
+from tests.postgresql import Cluster
+
+Photos = Callable[..., Path]
+ANSWER = Answer("event", True, event_type="protest")
+
+
+@pytest.fixture
+def used(workspace: Workspace, make_photos: Photos) -> Workspace:
+    """A workspace with images, a submission, a lease and a draft."""
+    ingest(workspace, make_photos(4), Provenance(license="CC-BY-4.0"))
+    submit(workspace, task(workspace, "anna"), "anna", ANSWER, key="first-key")
+    task(workspace, "anna")
+    return workspace
+
+
+@pytest.fixture
+def database(postgresql: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    monkeypatch.setenv(VARIABLE, postgresql.url)
+    return postgresql
+
+
+def task(workspace: Workspace, annotator: str) -> int:
+    found = next_task(workspace, annotator)
+    assert found is not None
+    return found.id
+
+
+def held(catalog: Catalog) -> dict[str, moving.Content]:
+    with catalog.read() as connection:
+        return contents(connection)
+
+
+def test_to_postgresql_and_back_nothing_is_changed(used: Workspace, database: Cluster) -> None:
+    before = held(used.catalog)
+    used.catalog.close()
+    target = new_schema()
+    rows = move(used.root, target)
+    target.close()
+    assert rows["submissions"] == 1
+    assert not (used.root / "catalog.db").exists()
+    assert (used.root / "catalog.db.moved").is_file()
+    there = Workspace.open(used.root)
+    assert there.catalog.schema is not None
+    assert held(there.catalog) == before
+    submit(there, task(there, "ben"), "ben", ANSWER, key="second-key")  # new rows go on counting
+    after = held(there.catalog)
+    there.catalog.close()
+    move(used.root, Catalog.in_file(used.root / "catalog.db.new"))
+    back = Workspace.open(used.root)
+    assert back.catalog.path is not None
+    assert held(back.catalog) == after
+    back.catalog.close()
+
+
+def test_an_app_that_still_runs_on_the_old_catalog_is_refused(used: Workspace, database: Cluster) -> None:
+    old = used.catalog
+    with old.read() as connection:
+        connection.execute(sa.select(submissions)).all()
+    target = new_schema()
+    move(used.root, target)
+    target.close()
+    with pytest.raises(DBAPIError):
+        submit(used, 1, "carla", ANSWER, key="third-key")
+    old.close()
+
+
+def test_what_stops_half_way_leaves_the_catalog_where_it_was(
+    used: Workspace, database: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = held(used.catalog)
+    target = new_schema()
+    with monkeypatch.context() as patched:
+        patched.setattr(moving, "_point", stop)
+        with pytest.raises(KeyboardInterrupt):
+            move(used.root, target)
+    assert held(Workspace.open(used.root).catalog) == before
+    with new_schema().engine.connect() as connection:
+        assert not connection.dialect.has_schema(connection, target.schema)  # type: ignore[no-untyped-call]
+
+
+def test_a_snapshot_of_postgresql_is_a_file(database: Cluster, tmp_path: Path, make_photos: Photos) -> None:
+    there = Workspace.create(tmp_path / "team")
+    ingest(there, make_photos(3), Provenance(license="CC-BY-4.0"))
+    snapshot(there.catalog, tmp_path / "copy.db")
+    copy = Catalog.in_file(tmp_path / "copy.db")
+    assert held(copy) == held(there.catalog)
+    copy.close()
+    there.catalog.close()
+
+
+def test_without_the_address_it_is_said_what_to_set(
+    database: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Workspace.create(tmp_path / "team").catalog.close()
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(WorkspaceError, match=f"is in PostgreSQL, and nothing says where. Set {VARIABLE}="):
+        Workspace.open(tmp_path / "team")
+
+
+@pytest.mark.parametrize("address", ["mysql://a@b/c", "http://example.org", "postgresql://a:b@c:port/d"])
+def test_an_address_that_is_none_is_refused_without_showing_it(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, address)
+    with pytest.raises(WorkspaceError, match="is no address of a PostgreSQL database") as error:
+        Workspace.create(tmp_path / "team")
+    assert address not in str(error.value)
+
+
+def test_a_database_that_is_down_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "postgresql://tests:secret@127.0.0.1:1/postgres")
+    with pytest.raises(WorkspaceError, match="cannot make the workspace") as error:
+        Workspace.create(tmp_path / "team")
+    assert "secret" not in str(error.value)
+    assert not (tmp_path / "team" / "gatherset.toml").exists()
+
+
+def test_one_changed_value_changes_the_content(used: Workspace, tmp_path: Path) -> None:
+    snapshot(used.catalog, tmp_path / "copy.db")
+    copy = Catalog.in_file(tmp_path / "copy.db")
+    assert held(copy) == held(used.catalog)
+    copy.set_property("pseudonym_key", "another")
+    assert held(copy)["properties"] != held(used.catalog)["properties"]
+    copy.close()
