@@ -117,7 +117,7 @@ def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp
 
 
 def test_a_catalog_from_before_suspects_keeps_its_records_and_can_doubt_them(tmp_path: Path) -> None:
-    catalog = Catalog(tmp_path / "catalog.db")
+    catalog = Catalog.in_file(tmp_path / "catalog.db")
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with catalog.write() as connection:
