@@ -163,24 +163,27 @@ def _accept(
         raise InputError("no event type is chosen", "Choose one, or say that it is not a gathering")
     known = _known_captions(image, answers, before)
     own = caption("", origin="human", author=_pseudonym(connection, reviewer), verified=True)
-    entries = [{**known.get(text, {**own, "text": text}), "verified": True} for text in texts]
+    entries = [known.get(text, {**own, "text": text}) for text in texts]
     votes = _supporting(type_votes(answers), kind, workspace)
     if before is None:
         record = make_record(image, kind, votes, entries)
-        record["flags"] = sorted(image["flags"])
     else:
         if kind == before["event"]["type"]:
             votes = before["event"]["votes"]
-        record = {**before, "event": {"type": kind, "votes": votes}, "captions": entries}
+        said_of_it = {"event": {"type": kind, "votes": votes}, "captions": entries}
+        record = {**before, **said_of_it, "flags": sorted(image["flags"])}
         if record == before:
             return int(connection.execute(sa.select(records.c.revision).where(records.c.id == image_id)).scalar_one())
     if refused := new_errors(workspace, before, record):
         raise RefusedError(refused)
-    reason = said(verdict.reason, "Say why the record changes") if before else verdict.reason.strip()
+    if before is None:
+        reason = verdict.reason.strip() or "a reviewer decided"
+    elif {**record, "flags": before["flags"]} == before:
+        reason = verdict.reason.strip() or f"flags: {', '.join(record['flags']) or 'none'}"
+    else:
+        reason = said(verdict.reason, "Say why the record changes")
     used = [row["id"] for row in answers if _contributes(row, kind, texts)]
-    return add_revision(
-        connection, record, submissions=used, reason=reason or "a reviewer decided", decided_by=reviewer
-    )
+    return add_revision(connection, record, submissions=used, reason=reason, decided_by=reviewer)
 
 
 def _supporting(votes: Mapping[str, int], kind: str, workspace: Workspace) -> dict[str, int]:
@@ -199,8 +202,11 @@ def _contributes(row: RowMapping, kind: str, texts: Sequence[str]) -> bool:
 def _known_captions(
     image: RowMapping, answers: Sequence[RowMapping], before: Record | None
 ) -> dict[str, dict[str, Any]]:
-    """{text: the caption as it is known}: whose it is, and whether a machine wrote it."""
-    known = {entry["text"].strip(): dict(entry) for entry in image["captions"]}
+    """{text: the caption as it is known}: whose it is, and whether a machine wrote it.
+
+    What the record has already stays as it is: only to have looked at it is no correction.
+    """
+    known = {entry["text"].strip(): {**entry, "verified": True} for entry in image["captions"]}
     for row in answers:
         for entry in written_captions(row, image):
             known.setdefault(entry["text"].strip(), entry)

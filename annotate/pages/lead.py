@@ -52,7 +52,8 @@ STYLE = """<style>
 .gs-table th { text-align: left; font-weight: 600; }
 .gs-table th, .gs-table td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid #e0e6e4; vertical-align: top; }
 .gs-table td.number, .gs-table th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.gs-warn { color: #9b1c1c; font-weight: 600; }
+.gs-notice { margin: 0; padding: .5rem .9rem; border-radius: .5rem; background: #fdf4e3; color: #7a4b00; }
+.gs-notice.good { background: #e4f4ee; color: #1c2826; }
 .gs-dispute img { width: 100%; height: 9rem; object-fit: cover; border-radius: .4rem; }
 .gs-dispute img.veiled { filter: blur(14px); }
 .gs-dispute p { margin: .2rem 0 0; font-size: .85rem; }
@@ -67,7 +68,7 @@ def main() -> None:
     st.html(STYLE)
     st.header("Team", anchor=False)
     if said := st.session_state.pop("said", ""):
-        (st.error if st.session_state.pop("wrong", False) else st.success)(said)
+        notice(said, good=not st.session_state.pop("wrong", False))
     seen = overview(workspace)
     parts: dict[str, Callable[[Workspace, str, Overview], None]] = {
         "Overview": show_overview,
@@ -86,7 +87,7 @@ def show_overview(workspace: Workspace, name: str, seen: Overview) -> None:
     for line in seen.annotators:
         if line.hurried:
             text = f"{line.name} has sent {line.most_a_minute:,} answers within one minute: nobody looks at so many."
-            st.warning(text)
+            notice(text)
     left, right = st.columns(2)
     with left:
         st.subheader("Answers a day", anchor=False)
@@ -260,7 +261,7 @@ def show_agreement(workspace: Workspace, name: str, seen: Overview) -> None:
         text = f"Captions of a record: distinct-2 {captions['distinct_2']:.3f}, likeness {captions['likeness']:.3f}"
         small(f"{text} ({captions['records']} of {captions['of']} records looked at).")
     if document["removed_types"]:
-        st.warning(f"Chosen, but not in the taxonomy any more: {', '.join(document['removed_types'])}")
+        notice(f"Chosen, but not in the taxonomy any more: {', '.join(document['removed_types'])}")
     download("Agreement as CSV", "agreement.csv", as_csv(document))
 
 
@@ -365,6 +366,11 @@ def percent(share: float | None) -> str:
 
 def three(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"
+
+
+def notice(text: str, *, good: bool = False) -> None:
+    """Not Streamlit's own boxes: they read Markdown, and a person's name may hold some."""
+    st.html(f'<p class="gs-notice {"good" if good else ""}" role="status">{html.escape(text)}</p>')
 
 
 def small(text: str) -> None:

@@ -300,9 +300,7 @@ def test_a_decision_asks_nobody_any_more(workspace: Workspace, image: str) -> No
     assert next_task(workspace, "ben") is None
 
 
-def test_a_flag_brings_a_record_before_a_reviewer_and_taking_it_back_lifts_it(
-    workspace: Workspace, make_photos: Callable[..., Path]
-) -> None:
+def test_a_flag_brings_a_record_before_a_reviewer(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
     ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
     submit(workspace, 1, "anna", Answer("event", True, "protest", flags=("personal_data",)), key="1")
     submit(workspace, 1, "ben", Answer("event", True, "protest"), key="2")
@@ -311,6 +309,14 @@ def test_a_flag_brings_a_record_before_a_reviewer_and_taking_it_back_lifts_it(
     review = next_review_desk(workspace, "rita")["review"]
     assert review["reasons"][0]["note"] == "flagged: personal data"
     assert review["record"]["revision"] == 1
+    decide(workspace, review["image_id"])  # what was flagged stands in the record from now on
+    assert record(workspace, review["image_id"])["flags"] == ["personal_data"]
+    assert next_review(workspace, "rita") is None
+
+
+def test_a_flag_that_is_taken_back_asks_no_reviewer(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
+    submit(workspace, 1, "anna", Answer("event", True, "protest", flags=("personal_data",)), key="1")
     submit(workspace, 1, "anna", Answer("event", True, "protest"), key="3")
     assert next_review(workspace, "rita") is None
 

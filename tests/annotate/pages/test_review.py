@@ -79,7 +79,7 @@ def title(page: Any) -> str:
 
 def stored(page: Any, before: str) -> None:
     """Wait for what comes after the image called `before`: the next one, or nothing."""
-    expect(page.locator("#title")).not_to_have_text(before)
+    expect(page.locator("#title")).not_to_have_text(before, timeout=20_000)
 
 
 def identity(workspace: Workspace, ref: str) -> str:
