@@ -92,7 +92,7 @@ def _pull_pages(
 ) -> int:
     """Take over what was changed in all tasks there; how many that were there are gone."""
     gone = 0
-    listed = pages(client, link, "id,updated_at,total_annotations,cancelled_annotations")
+    listed = pages(client, link, "id,data,updated_at,total_annotations,cancelled_annotations")
     for page in progress(listed, total=2 + total // LISTED, label="pull"):
         for documents in _fetched(client, link, _changed(workspace, link, page)):
             _pull_tasks(workspace, client, link, documents, people, pulled)
@@ -322,7 +322,7 @@ def _take(
         if state == SURPLUS and before is not None and before.state == SURPLUS and before.digest == returned.digest:
             return  # there is still no place for it
         counts.surplus += submission is None
-        if state == STORED:
+        if state == STORED and (counts.refused or any(row.state == REFUSED for row in known.values())):
             _mend(connection, link, returned)
         if late:
             message = (

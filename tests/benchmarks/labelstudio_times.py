@@ -1,6 +1,6 @@
 """Push and pull beside the bare calls of Label Studio's SDK that move the same objects; its closed loop beside ours.
 
-Run it: python tests/benchmarks/labelstudio_times.py [TASKS]
+Run it: python tests/benchmarks/labelstudio_times.py [TASKS [ANNOTATIONS]]
 It starts a Label Studio of its own (`make labelstudio` installs it) and takes minutes, most of them its server's.
 """
 
@@ -9,31 +9,32 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-import statistics
 import sys
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from label_studio_sdk import LabelStudio
 
-from gatherset.annotate.answer import Answer
 from gatherset.annotate.labelstudio.client import Client
-from gatherset.annotate.labelstudio.configuration import configuration
 from gatherset.annotate.labelstudio.project import Wanted, set_up
 from gatherset.annotate.labelstudio.push import BATCH
-from gatherset.annotate.submissions import submit
 from gatherset.dataset.workspace import Workspace
+from tests.benchmarks.fifty_sessions import hurry, together
+from tests.benchmarks.fifty_sessions import say as say_times
+from tests.benchmarks.session import Session
+from tests.browser import APP, Server
 from tests.labelstudio_server import TOKEN, VENV, LabelStudioServer, make_person
-from tests.labelstudio_workspace import PEOPLE, SENTENCES, Over, fill, results
+from tests.labelstudio_workspace import PEOPLE, Over, fill, results
 
 TASKS = 10_000
 LOOP = 100  # submissions of a closed loop
 WRITERS = (1, 8)
+CONFIG = '<View><Image name="image" value="$image"/></View>'  # nothing there checks results against it
 PAGE = 100  # tasks with their annotations a request, of both
 
 
@@ -57,65 +58,76 @@ def bare_pull(sdk: LabelStudio, project: int) -> int:
     return sum(len(task.annotations or ()) for task in sdk.tasks.list(project=project, fields="all", page_size=PAGE))
 
 
-def loop(sdk: LabelStudio, tasks: list[int], taken: list[float]) -> None:
+def hurry_there(sdk: LabelStudio, tasks: Sequence[int], taken: list[float]) -> None:
+    """Annotations without a pause."""
     for task in tasks:
-        identity = str(uuid.uuid4())
-        taken.append(timed(lambda: sdk.annotations.create(task, result=results(task), unique_id=identity)))  # noqa: B023
+        said, identity = results(task), str(uuid.uuid4())
+        started = time.perf_counter()
+        sdk.annotations.create(task, result=said, unique_id=identity)
+        taken.append(time.perf_counter() - started)
 
 
-def own_loop(workspace: Workspace, name: str, tasks: list[int], taken: list[float]) -> None:
-    for task in tasks:
-        texts = tuple(sentence.format(task) for sentence in SENTENCES)
-        answer = Answer("caption", True, "protest", texts)
-        taken.append(timed(lambda: submit(workspace, task, name, answer, key=f"{name}-{task}")))  # noqa: B023
+def closed_loops(sdk_of: Callable[[], LabelStudio], first: int, folder: Path) -> None:
+    """LOOP submissions one after the other without a pause, by one writer and by eight: over HTTP, theirs and ours.
+
+    Ours hands out the next task in the same breath; theirs would be asked for it.
+    """
+    workspace = Workspace.create(folder, overlap=1)
+    fill(workspace, LOOP * len(WRITERS))
+    app = Server(workspace.root, APP)
+    app.start()
+    try:
+        for turn, writers in enumerate(WRITERS):
+            share, theirs, ours = LOOP // writers, list[float](), list[float]()
+            starts = [first + LOOP * turn + share * number for number in range(writers)]
+            together(
+                [
+                    threading.Thread(target=hurry_there, args=(sdk_of(), range(start, start + share), theirs))
+                    for start in starts
+                ]
+            )
+            sessions = [Session(workspace, f"writer {writers} {number}", app.port) for number in range(writers)]
+            together([threading.Thread(target=hurry, args=(one, share, ours)) for one in sessions])
+            say_times(f"annotations.create, {writers} at once", theirs)
+            say_times(f"submission in the app, {writers} at once", ours)
+    finally:
+        app.stop()
+        workspace.catalog.close()
 
 
-def together(writers: int, act: Callable[[int, list[int], list[float]], None], first: int) -> list[float]:
-    """What each of LOOP submissions took, by so many writers at once."""
-    share, taken = LOOP // writers, list[float]()
-    threads = [
-        threading.Thread(target=act, args=(n, list(range(first + n * share, first + (n + 1) * share)), taken))
-        for n in range(writers)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(1000 * one for one in taken)
+def opened(client: Client, folder: Path, count: int) -> Over:
+    """A workspace of `count` tasks, and its project there."""
+    workspace = Workspace.create(folder, name="mg", overlap=1)
+    fill(workspace, count)
+    link, _ = set_up(workspace, client, Wanted(title=folder.name, images_url="http://127.0.0.1:8501"))
+    return Over(workspace, client, link, {email: number for number, email in client.people().items()})
 
 
-def say_loop(what: str, times: list[float]) -> None:
-    p95 = times[int(0.95 * len(times))]
-    print(f"{what:<44} p50 {statistics.median(times):6.0f} ms  p95 {p95:6.0f} ms", flush=True)
-
-
-def closed_loops(server: LabelStudioServer, workspace: Workspace, first_there: int) -> None:
-    """Submissions one after the other without a pause: theirs over HTTP, ours into the catalog."""
-    for writers in WRITERS:
-        clients = [LabelStudio(base_url=server.url, api_key=TOKEN) for _ in range(writers)]
-        offset = LOOP * WRITERS.index(writers)
-        theirs = together(writers, lambda n, tasks, taken: loop(clients[n], tasks, taken), first_there + offset)  # noqa: B023
-        say_loop(f"annotations.create, {writers} at once", theirs)
-        ours = together(writers, lambda n, tasks, taken: own_loop(workspace, f"writer {n}", tasks, taken), 1 + offset)
-        say_loop(f"submit, {writers} at once", ours)
-
-
-def transfers(client: Client, sdk: LabelStudio, workspace: Workspace, count: int) -> list[dict[str, Any]]:
-    """Push and pull `count` objects, ours and theirs; the tasks as they are there."""
-    link, _ = set_up(workspace, client, Wanted(images_url="http://127.0.0.1:8501"))
-    there = Over(workspace, client, link, {PEOPLE[0]: make_person(client, PEOPLE[0])})
+def time_push(client: Client, sdk: LabelStudio, folder: Path, count: int) -> list[dict[str, Any]]:
+    """Push `count` tasks, ours and theirs; the tasks as they are there."""
+    there = opened(client, folder, count)
     ours = timed(there.push)
-    documents = [{"data": row["data"]} for row in all_tasks(client, link.project)]
-    other = client.make_project(title="the same by the SDK", label_config=link.config)["id"]
+    documents = [{"data": row["data"]} for row in all_tasks(client, there.link.project)]
+    other = client.make_project(title="the same by the SDK", label_config=there.link.config)["id"]
     say(f"push {count} tasks", ours, timed(lambda: bare_push(sdk, other, documents)))
+    print(f"push once more, nothing new: {timed(there.push):.1f} s", flush=True)
+    there.workspace.catalog.close()
+    return documents
+
+
+def time_pull(client: Client, sdk: LabelStudio, folder: Path, count: int) -> None:
+    """Pull `count` annotations, ours and theirs."""
+    there = opened(client, folder, count)
+    there.push()
     there.annotate_all()
+    theirs = timed(lambda: bare_pull(sdk, there.link.project))
     before = peak()
     ours = timed(lambda: print(there.pull()))
     added = peak() - before
-    say(f"pull {count} annotations", ours, timed(lambda: print(bare_pull(sdk, link.project), "annotations")))
+    say(f"pull {count} annotations", ours, theirs)
     print(f"memory that the pull added at its peak: {added:.0f} MB")
-    print(f"push and pull once more, nothing new: {timed(there.push):.1f} s and {timed(there.pull):.1f} s", flush=True)
-    return documents
+    print(f"pull once more, nothing new: {timed(there.pull):.1f} s", flush=True)
+    there.workspace.catalog.close()
 
 
 def all_tasks(client: Client, project: int) -> Iterator[dict[str, Any]]:
@@ -130,30 +142,26 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def run(folder: Path, count: int) -> None:
+def run(folder: Path, count: int, annotated: int) -> None:
     server = LabelStudioServer(folder / "data", folder)
     shutil.copytree(VENV / "empty", folder / "data")
     server.start()
     sdk = LabelStudio(base_url=server.url, api_key=TOKEN)
-    workspace = Workspace.create(folder / "mg", overlap=1)
-    looped = Workspace.create(folder / "loop", overlap=1)
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     try:
-        fill(workspace, count)
-        fill(looped, LOOP * len(WRITERS))
         with server.client() as client:
-            documents = transfers(client, sdk, workspace, count)
-            config = configuration(workspace, "caption")
-            third = client.make_project(title="for the closed loop", label_config=config)["id"]
+            make_person(client, PEOPLE[0])
+            documents = time_push(client, sdk, folder / "pushed", count)
+            third = client.make_project(title="for the closed loop", label_config=CONFIG)["id"]
             first = client.add_tasks(third, documents[: LOOP * len(WRITERS)])[0]
-            closed_loops(server, looped, first)
+            closed_loops(lambda: LabelStudio(base_url=server.url, api_key=TOKEN), first, folder / "loop")
+            time_pull(client, sdk, folder / "pulled", annotated)
     finally:
-        workspace.catalog.close()
-        looped.catalog.close()
         server.kill()
     print(f"load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
+    asked = [int(given) for given in sys.argv[1:]] or [TASKS]
     with tempfile.TemporaryDirectory() as made:
-        run(Path(made), int(sys.argv[1]) if len(sys.argv) > 1 else TASKS)
+        run(Path(made), asked[0], asked[-1])

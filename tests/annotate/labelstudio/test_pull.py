@@ -140,6 +140,16 @@ def test_what_was_sent_back_and_answered_anew_is_settled(over: Make) -> None:
     assert there.pull().read == 0
 
 
+def test_of_two_answers_of_one_person_the_later_holds(over: Make) -> None:
+    there = over(1)
+    for said in (results(1)[:5], results(1, "sports_event"), results(1)):
+        there.annotate(1, said=said)
+    pulled = there.pull()
+    assert (pulled.read, pulled.stored, pulled.sent_back) == (3, 2, 0)
+    assert [row.answer["event_type"] for row in stored(there)] == ["sports_event", "protest"]
+    assert states(there) == [("mended", False), ("stored", False), ("stored", False)]
+
+
 def test_what_was_sent_back_and_mended_while_it_counts_as_skipped_is_taken_over(over: Make) -> None:
     there = over(1)
     number = there.annotate(1, said=results(1)[:5])
