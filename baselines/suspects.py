@@ -7,7 +7,8 @@ A caption is judged by two numbers: how well its picture, and how well the other
 in standard deviations above the pictures of the fold. What these numbers are where a caption is wrong is known: those
 of captions held against pictures drawn at random. A logistic regression between the two kinds gives the ratio of their
 densities, and that, with the share of wrong captions, the probability that a caption is wrong. An event type is judged
-by a softmax regression on the words of all captions and the global feature of the picture.
+in the same way, by how likely a softmax regression on the words of all captions and the global feature of the picture
+finds it, beside the likeliest other type and beside types drawn at random.
 """
 
 from __future__ import annotations
@@ -125,9 +126,8 @@ def find_suspects(
         report(f"fold {fold + 1} of {folds}:")
         evidence.append(_caption_evidence(run, part, features, fold, folds, report))
         tests.append(part["test"])
-    captions = _doubted_captions(tests, evidence)
-    events = [suspect for part in parts for suspect in _doubted_events(part, features)]
-    return sorted([*captions, *events], key=lambda suspect: (-suspect.score, suspect.record_id, suspect.position))
+    found = [*_doubted_captions(tests, evidence), *doubted_events(parts, features)]
+    return sorted(found, key=lambda suspect: (-suspect.score, suspect.record_id, suspect.position))
 
 
 def _caption_evidence(
@@ -224,23 +224,56 @@ def _doubted_captions(tests: Sequence[Part], evidence: Sequence[Evidence]) -> li
     return found
 
 
-def _doubted_events(part: Folded, features: FeatureFile) -> list[Suspect]:
-    """The records of the fold whose type is less likely than another."""
+@dataclass(frozen=True)
+class _Guess:
+    """How likely each type is for the records of a fold that can be judged."""
+
+    records: list[str]
+    types: list[str]  # of the columns
+    given: NDArray[np.integer]  # [n] the column of the record's type
+    log_p: Floats  # [n, types]
+
+    def fits(self, columns: NDArray[np.integer]) -> Floats:
+        """[n, 2]: how likely the type in `columns` is, and how much likelier than the likeliest other."""
+        rows = np.arange(len(columns))
+        own, others = self.log_p[rows, columns], self.log_p.copy()
+        others[rows, columns] = -np.inf
+        return np.stack([own, own - others.max(1)], 1)
+
+    def decoys(self, seed: int) -> Floats:
+        """[n * DECOYS, 2]: the same for types that are surely wrong."""
+        steps = np.random.default_rng(seed).integers(1, len(self.types), (DECOYS, len(self.given)))
+        return np.concatenate([self.fits((self.given + step) % len(self.types)) for step in steps])
+
+
+def _guess(part: Folded, features: FeatureFile) -> _Guess:
     known = _joined(part["train"], part["val"])
     tfidf = TfIdf.of(flat_captions(known))
-    types = sorted(set(known.event_types))
+    counts = Counter(known.event_types)
+    types = sorted(counts)
     labels = np.array([types.index(kind) for kind in known.event_types])
     fitted = Softmax(_seen_and_told(known, tfidf, features), labels, len(types))
-    probabilities = np.exp(fitted.log_probabilities(_seen_and_told(part["test"], tfidf, features)))
-    counts = Counter(known.event_types)
+    test = part["test"][[row for row, kind in enumerate(part["test"].event_types) if counts[kind] >= THIN]]
+    given = np.array([types.index(kind) for kind in test.event_types], np.int64)
+    return _Guess(test.ids, types, given, fitted.log_probabilities(_seen_and_told(test, tfidf, features)))
+
+
+def doubted_events(parts: Sequence[Folded], features: FeatureFile) -> list[Suspect]:
+    """The records of all folds whose type is more likely wrong than right, and less likely than another."""
+    guesses = [guess for part in parts if len((guess := _guess(part, features)).given) and len(guess.types) > 1]
+    if not guesses:
+        return []
+    fits = np.concatenate([guess.fits(guess.given) for guess in guesses])
+    decoys = np.concatenate([guess.decoys(seed) for seed, guess in enumerate(guesses)])
+    probability = probability_of_being_wrong(fits, decoys)
+    places = [(guess, row) for guess in guesses for row in range(len(guess.given))]
     found = []
-    for record, kind, row in zip(part["test"].ids, part["test"].event_types, probabilities, strict=True):
-        if counts[kind] < THIN:
-            continue
-        best, given = int(row.argmax()), float(row[types.index(kind)])
-        if types[best] != kind and 1 - given >= DOUBTED:
-            reason = f"captions and picture look like {types[best]} ({row[best]:.0%}) rather than {kind} ({given:.0%})"
-            found.append(Suspect(record, "event", 0, kind, 1 - given, reason, types[best]))
+    for row in np.flatnonzero((probability >= DOUBTED) & (fits[:, 1] < 0)).tolist():
+        guess, own = places[row]
+        p, kind = np.exp(guess.log_p[own]), guess.types[guess.given[own]]
+        best = guess.types[int(p.argmax())]
+        reason = f"captions and picture look like {best} ({p.max():.0%}) rather than {kind} ({p[guess.given[own]]:.0%})"
+        found.append(Suspect(guess.records[own], "event", 0, kind, float(probability[row]), reason, best))
     return found
 
 
