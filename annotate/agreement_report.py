@@ -5,15 +5,14 @@ Its shape: schemas/agreement_report.schema.json.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
-from io import StringIO
 from typing import Any
 
 from gatherset.annotate.caption_spread import caption_spread
 from gatherset.annotate.gold import gold_scores
 from gatherset.annotate.ledger import Ledger, current_ledger
 from gatherset.dataset.agreement import Agreement, DawidSkene
+from gatherset.dataset.spreadsheet import as_csv
 from gatherset.dataset.workspace import Workspace
 
 QUESTIONS = {"gathering": "Is it a gathering?", "event_type": "Which event type?"}
@@ -153,13 +152,9 @@ def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"
 
 
-def as_csv(document: Mapping[str, Any]) -> str:
-    """The report as one table: a line for each figure's subject; `about` says what `name` and `other` are."""
-    file = StringIO()
-    writer = csv.DictWriter(file, CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_csv_rows(document))
-    return file.getvalue()
+def as_table(document: Mapping[str, Any]) -> str:
+    """The report as one CSV table: a line for each figure's subject; `about` says what `name` and `other` are."""
+    return as_csv(CSV_COLUMNS, _csv_rows(document))
 
 
 def _csv_rows(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -168,23 +163,18 @@ def _csv_rows(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         overall = {"images": found["compared"], "agreed": found["agreed"], "alpha": found["alpha"]}
         yield {"question": name, "about": "all", **overall, "low": low, "high": high}
         for value, alpha in found["per_value"].items():
-            yield {"question": name, "about": "answer", "name": _cell(value), "alpha": alpha}
+            yield {"question": name, "about": "answer", "name": value, "alpha": alpha}
         for pair in found["pairs"]:
-            names = {"name": _cell(pair["first"]), "other": _cell(pair["second"]), "images": pair["units"]}
+            names = {"name": pair["first"], "other": pair["second"], "images": pair["units"]}
             yield {"question": name, "about": "pair", **names, "agreed": pair["agreed"], "alpha": pair["alpha"]}
         for one in found["per_annotator"]:
-            about = {"about": "annotator", "name": _cell(one["name"]), "images": one["units"]}
+            about = {"about": "annotator", "name": one["name"], "images": one["units"]}
             yield {"question": name, **about, "agreed": one["agreed"], "accuracy": one["accuracy"]}
         values = found["confusion"]["values"]
         for first, row in zip(values, found["confusion"]["matrix"], strict=True):
             for second, count in zip(values, row, strict=True):
-                met = {"name": _cell(first), "other": _cell(second), "images": count}
+                met = {"name": first, "other": second, "images": count}
                 yield {"question": name, "about": "confusion", **met}
     for person, score in document["gold"].items():
-        right = {"name": _cell(person), "images": score["answers"], "accuracy": score["right"] / score["answers"]}
+        right = {"name": person, "images": score["answers"], "accuracy": score["right"] / score["answers"]}
         yield {"question": "known answer", "about": "annotator", **right}
-
-
-def _cell(text: str) -> str:
-    """`text` as a spreadsheet shows it: a name that begins like a formula must not become one."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

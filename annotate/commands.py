@@ -114,13 +114,13 @@ def agreement(export: Path | None, workspace: Path | None, as_json: bool) -> Non
 
     Example: gatherset agreement --export agreement.csv
     """
-    from gatherset.annotate.agreement_report import agreement_report, as_csv, text_lines
+    from gatherset.annotate.agreement_report import agreement_report, as_table, text_lines
     from gatherset.dataset.workspace import Workspace
 
     document = agreement_report(Workspace.open(workspace))
     if export:
         partial = export.with_name(f"{export.name}.partial")
-        partial.write_text(as_csv(document), encoding="utf-8")
+        partial.write_text(as_table(document), encoding="utf-8")
         partial.replace(export)
     if as_json:
         print_json(document)

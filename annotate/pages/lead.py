@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import html
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from io import StringIO
 from typing import Any
 
 import altair as alt
@@ -30,6 +28,7 @@ from gatherset.annotate.team import (
 )
 from gatherset.dataset.errors import GathersetError
 from gatherset.dataset.rules import RULES
+from gatherset.dataset.spreadsheet import as_csv
 from gatherset.dataset.targets import validate_target
 from gatherset.dataset.workspace import Workspace
 
@@ -168,7 +167,7 @@ def show_annotators(workspace: Workspace, name: str, seen: Overview) -> None:
     }
     rows = annotator_rows(seen.annotators)
     table(columns, [shown_annotator(row) for row in rows])
-    download("Annotators as CSV", "annotators.csv", as_table(rows))
+    download("Annotators as CSV", "annotators.csv", as_csv(list(rows[0]) if rows else ["name"], rows))
     st.subheader("Change", anchor=False)
     names = [line.name for line in seen.annotators]
     if not names:
@@ -346,14 +345,6 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None
     head = "".join(f"<th>{html.escape(title)}</th>" for title in columns.values())
     body = "".join("<tr>" + "".join(cell("td", row[key]) for key in columns) + "</tr>" for row in rows)
     st.html(f'<div class="gs-scroll" tabindex="0"><table class="gs-table"><tr>{head}</tr>{body}</table></div>')
-
-
-def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    file = StringIO()
-    writer = csv.DictWriter(file, list(rows[0]) if rows else ["name"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue()
 
 
 def download(label: str, name: str, text: str) -> None:

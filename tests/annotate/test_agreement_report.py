@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from gatherset import schemas
-from gatherset.annotate.agreement_report import agreement_report, as_csv, text_lines
+from gatherset.annotate.agreement_report import agreement_report, as_table, text_lines
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.answer_file import import_answers
 from gatherset.annotate.gold import set_gold
@@ -108,7 +108,7 @@ def test_the_page_the_command_and_the_report_say_the_same(annotated: tuple[Works
     assert json.loads(done.output) == json.loads(json.dumps(document))
     text = CliRunner().invoke(main, ["agreement", "-w", str(workspace.root)]).output
     assert f"alpha {document['questions']['event_type']['alpha']:.3f}" in text
-    rows = list(csv.DictReader(StringIO(as_csv(document))))
+    rows = list(csv.DictReader(StringIO(as_table(document))))
     [overall] = [row for row in rows if (row["question"], row["about"]) == ("event_type", "all")]
     assert float(overall["alpha"]) == document["questions"]["event_type"]["alpha"]
 
@@ -131,7 +131,7 @@ def undefined(workspace: Workspace) -> dict[str, Any]:
     document = agreement_report(workspace)
     jsonschema.validate(document, schemas.read("agreement_report.schema.json"))
     assert list(text_lines(document))
-    assert as_csv(document)
+    assert as_table(document)
     return {name: found["undefined"] for name, found in document["questions"].items()}
 
 
@@ -201,7 +201,7 @@ def test_known_answers_and_captions_stand_in_the_report(photos: Workspace) -> No
     assert document["gold"] == {"=anna": {"right": 1, "answers": 1}}
     assert document["captions"]["records"] == 4
     assert 0 < document["captions"]["likeness"] < 1
-    assert "'=anna" in as_csv(document)  # a spreadsheet must not take a name for a formula
+    assert "'=anna" in as_table(document)  # a spreadsheet must not take a name for a formula
 
 
 def test_the_second_opinion_breaks_ties(photos: Workspace) -> None:
