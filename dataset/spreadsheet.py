@@ -10,8 +10,8 @@ from typing import Any
 
 def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """A line for each row; what a row does not have stays empty."""
-    file = StringIO()
-    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    file = StringIO(newline="")
+    writer = csv.DictWriter(file, columns)  # lines end as RFC 4180 says
     writer.writeheader()
     writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     return file.getvalue()

@@ -11,7 +11,7 @@ import altair as alt
 import streamlit as st
 
 from gatherset.annotate.access import may
-from gatherset.annotate.agreement_report import QUESTIONS, agreement_report, as_csv
+from gatherset.annotate.agreement_report import QUESTIONS, agreement_report, as_table
 from gatherset.annotate.checklist import checklist
 from gatherset.annotate.discussions import raise_discussion
 from gatherset.annotate.overview import Overview, annotator_rows, overview
@@ -261,7 +261,7 @@ def show_agreement(workspace: Workspace, name: str, seen: Overview) -> None:
         small(f"{text} ({captions['records']} of {captions['of']} records looked at).")
     if document["removed_types"]:
         notice(f"Chosen, but not in the taxonomy any more: {', '.join(document['removed_types'])}")
-    download("Agreement as CSV", "agreement.csv", as_csv(document))
+    download("Agreement as CSV", "agreement.csv", as_table(document))
 
 
 def show_release(workspace: Workspace, name: str, seen: Overview) -> None:

@@ -13,4 +13,4 @@ def test_no_text_becomes_a_formula(text: str) -> None:
 
 
 def test_numbers_and_harmless_texts_stay_as_they_are() -> None:
-    assert as_csv(["a", "b", "c"], [{"a": "anna", "b": -1}]) == "a,b,c\nanna,-1,\n"
+    assert as_csv(["a", "b", "c"], [{"a": "anna", "b": -1}]) == "a,b,c\r\nanna,-1,\r\n"
