@@ -73,7 +73,7 @@ def closed_loops(sdk_of: Callable[[], LabelStudio], first: int, folder: Path) ->
     Ours hands out the next task in the same breath; theirs would be asked for it.
     """
     workspace = Workspace.create(folder, overlap=1)
-    fill(workspace, LOOP * len(WRITERS))
+    fill(workspace, 2 * LOOP * len(WRITERS))  # more than are answered: each writer is handed the next
     app = Server(workspace.root, APP)
     app.start()
     try:

@@ -1,4 +1,4 @@
-"""The server is killed in the midst of a push and of a pull, and comes back."""
+"""The server is killed in the midst of a push and of a pull, and comes back: each start takes it seconds."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from gatherset.dataset.errors import ServerError
 from tests.labelstudio_server import LabelStudioServer
 from tests.labelstudio_workspace import Over
 
-pytestmark = pytest.mark.labelstudio
+pytestmark = [pytest.mark.labelstudio, pytest.mark.slow]
 Make = Callable[..., Over]
 
 
