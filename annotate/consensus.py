@@ -47,6 +47,10 @@ _CURRENT_ANSWERS = (
     )
     .order_by(submissions.c.id)
 )
+_RECORD = sa.select(records.c.id).where(records.c.id == sa.bindparam("image"))
+_IMAGE = sa.select(images).where(images.c.id == sa.bindparam("image"))
+_FLAGS = sa.select(images.c.flags).where(images.c.id == sa.bindparam("image"))
+_TASKS = sa.select(tasks).where(tasks.c.image_id == sa.bindparam("image"))
 _LAST_DECISION = (
     sa.select(decisions.c.kind)
     .where(decisions.c.image_id == sa.bindparam("image"))
@@ -70,12 +74,12 @@ def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
     """
     answers = current_answers(connection, image_id)
     _take_flags(connection, image_id, answers)
-    if connection.execute(sa.select(records.c.id).where(records.c.id == image_id)).scalar() is not None:
+    if connection.execute(_RECORD, {"image": image_id}).scalar() is not None:
         return
     if connection.execute(_LAST_DECISION, {"image": image_id}).scalar() == "rejected":
         return
-    image = connection.execute(sa.select(images).where(images.c.id == image_id)).mappings().one()
-    own_tasks = {row.kind: row for row in connection.execute(sa.select(tasks).where(tasks.c.image_id == image_id))}
+    image = connection.execute(_IMAGE, {"image": image_id}).mappings().one()
+    own_tasks = {row.kind: row for row in connection.execute(_TASKS, {"image": image_id})}
     needed = workspace.settings.queue.overlap
     screened = "screen" in own_tasks
     gathering = majority(gathering_votes(answers, screened=screened), needed)
@@ -104,7 +108,7 @@ def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
 
 def _take_flags(connection: Connection, image_id: str, answers: Sequence[RowMapping]) -> None:
     """What annotators flag holds for the image until they take it back; what it came with is not theirs to take."""
-    known = set(connection.execute(sa.select(images.c.flags).where(images.c.id == image_id)).scalar_one())
+    known = set(connection.execute(_FLAGS, {"image": image_id}).scalar_one())
     said = {flag for row in answers for flag in row["answer"]["flags"]} & IMAGE_FLAGS
     flags = known | said
     if left := (known & IMAGE_FLAGS) - said:

@@ -78,7 +78,12 @@ def read_draft(connection: Connection, task_id: int, person: int) -> Draft | Non
 
 def drop_draft(connection: Connection, task_id: int, person: int) -> None:
     """Forget the draft: it was submitted."""
-    connection.execute(sa.delete(drafts).where(*_own(task_id, person)))
+    connection.execute(_DROP, {"task": task_id, "person": person})
+
+
+_DROP = sa.delete(drafts).where(
+    drafts.c.task_id == sa.bindparam("task"), drafts.c.annotator_id == sa.bindparam("person")
+)
 
 
 def own_version(connection: Connection, task_id: int, person: int) -> int:

@@ -45,8 +45,10 @@ def set_gold(workspace: Workspace, task_id: int, answer: Answer, *, explanation:
 
 def is_gold(connection: Connection, image_id: str) -> bool:
     """Whether the answer to one of the image's tasks is known: then its other answers decide nothing either."""
-    of_image = sa.select(gold.c.task_id).join(tasks).where(tasks.c.image_id == image_id).limit(1)
-    return connection.execute(of_image).scalar() is not None
+    return connection.execute(_OF_IMAGE, {"image": image_id}).scalar() is not None
+
+
+_OF_IMAGE = sa.select(gold.c.task_id).join(tasks).where(tasks.c.image_id == sa.bindparam("image")).limit(1)
 
 
 def is_right(known: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:

@@ -33,10 +33,20 @@ def returned(connection: Connection, task_id: int, person: int) -> Returned | No
     return None if row is None else Returned(row.decided_by, row.comment)
 
 
+_ANSWERED = (
+    sa.update(returns)
+    .where(
+        returns.c.task_id == sa.bindparam("task"),
+        returns.c.annotator_id == sa.bindparam("person"),
+        returns.c.answered_at.is_(None),
+    )
+    .values(answered_at=sa.bindparam("now"))
+)
+
+
 def answer_return(connection: Connection, task_id: int, person: int) -> bool:
     """Say that the person has answered again. False where nothing was sent back to them."""
-    answered = sa.update(returns).where(*_waiting(task_id, person)).values(answered_at=now())
-    return connection.execute(answered).rowcount > 0
+    return connection.execute(_ANSWERED, {"task": task_id, "person": person, "now": now()}).rowcount > 0
 
 
 def look_again(connection: Connection, image_id: str, note: str) -> None:

@@ -23,6 +23,17 @@ from gatherset.dataset.records import current_record
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
+# Composed once: putting a statement together costs more than running it, and a submission needs some thirty.
+_KNOWN = sa.select(submissions.c.id).where(submissions.c.key == sa.bindparam("the_key"))
+_TASK = sa.select(tasks).where(tasks.c.id == sa.bindparam("task"))
+_OWN = (submissions.c.task_id == sa.bindparam("task"), submissions.c.annotator_id == sa.bindparam("person"))
+_LAST = sa.select(submissions).where(*_OWN).order_by(submissions.c.version.desc()).limit(1)
+_STORE = sa.insert(submissions).returning(submissions.c.id)
+_LET_GO = sa.delete(leases).where(
+    leases.c.task_id == sa.bindparam("task"), leases.c.annotator_id == sa.bindparam("person")
+)
+_RETIRED = sa.select(annotators.c.retired).where(annotators.c.id == sa.bindparam("person"))
+_COUNT = sa.update(tasks).where(tasks.c.id == sa.bindparam("task")).values(answers=tasks.c.answers + 1)
 IMPORTED = "import-"  # how the keys of answers begin that came in a file, all at once
 
 
@@ -93,10 +104,10 @@ def store(
 
     `submitted_at` is when it was given, where that is not now.
     """
-    known = connection.execute(sa.select(submissions.c.id).where(submissions.c.key == key)).scalar()
+    known = connection.execute(_KNOWN, {"the_key": key}).scalar()
     if known is not None:
         return Stored(known, new=False)
-    task = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
+    task = connection.execute(_TASK, {"task": task_id}).one_or_none()
     if task is None or task.kind != answer.kind or task.kind not in ANNOTATED:
         raise SubmissionError(f"there is no task {task_id} of kind '{answer.kind}'", "Take the next task")
     person = annotator_id(connection, annotator)
@@ -106,31 +117,27 @@ def store(
     if last is not None and last.answer == document:
         drop_draft(connection, task_id, person)
         if answer_return(connection, task_id, person):  # they stand by what they said
-            connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
+            connection.execute(_LET_GO, {"task": task_id, "person": person})
             look_again(connection, task.image_id, f"{annotator} stands by the answer")
         return Stored(last.id, new=False)
     if version is not None:
         _require_place(connection, workspace, task_id, person, version, last)
-    new = connection.execute(
-        sa.insert(submissions)
-        .values(
-            task_id=task_id,
-            annotator_id=person,
-            version=last.version + 1 if last else 1,
-            key=key,
-            answer=document,
-            started_at=started_at,
-            submitted_at=submitted_at or now(),
-        )
-        .returning(submissions.c.id)
-    ).scalar_one()
+    row = {
+        "task_id": task_id,
+        "annotator_id": person,
+        "version": last.version + 1 if last else 1,
+        "key": key,
+        "answer": document,
+        "started_at": started_at,
+        "submitted_at": submitted_at or now(),
+    }
+    new = connection.execute(_STORE, row).scalar_one()
     drop_draft(connection, task_id, person)
-    connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
+    connection.execute(_LET_GO, {"task": task_id, "person": person})
     if is_gold(connection, task.image_id):
         return Stored(new, new=True)  # its answer is known: this one decides nothing
-    retired = sa.select(annotators.c.retired).where(annotators.c.id == person)
-    if last is None and connection.execute(retired).scalar() is None:
-        connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(answers=tasks.c.answers + 1))
+    if last is None and connection.execute(_RETIRED, {"person": person}).scalar() is None:
+        connection.execute(_COUNT, {"task": task_id})
     came_back = answer_return(connection, task_id, person)
     decide(connection, workspace, task.image_id)
     if came_back:
@@ -153,8 +160,7 @@ def _require_place(
 
 
 def _last(connection: Connection, task_id: int, person: int) -> Any:
-    query = sa.select(submissions).where(submissions.c.task_id == task_id, submissions.c.annotator_id == person)
-    return connection.execute(query.order_by(submissions.c.version.desc()).limit(1)).one_or_none()
+    return connection.execute(_LAST, {"task": task_id, "person": person}).one_or_none()
 
 
 def _contradicts_record(connection: Connection, image_id: str, answer: Answer) -> bool:

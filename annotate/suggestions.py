@@ -35,10 +35,14 @@ def suggestions_for(connection: Connection, workspace: Workspace, image_id: str)
     ]
 
 
+_SENTENCES = (
+    sa.select(suggestions.c.id, suggestions.c.value)
+    .where(suggestions.c.image_id == sa.bindparam("image"), suggestions.c.kind == "caption")
+    .order_by(suggestions.c.id.desc())
+)
+
+
 def accepted(connection: Connection, image_id: str, captions: Sequence[str]) -> tuple[int | None, ...]:
     """For each caption the suggestion for this image whose words it has unchanged; whatever the page says of it."""
-    query = sa.select(suggestions.c.id, suggestions.c.value).where(
-        suggestions.c.image_id == image_id, suggestions.c.kind == "caption"
-    )
-    texts = {row.value.strip(): row.id for row in connection.execute(query.order_by(suggestions.c.id.desc()))}
+    texts = {row.value.strip(): row.id for row in connection.execute(_SENTENCES, {"image": image_id})}
     return tuple(texts.get(text.strip()) for text in captions)

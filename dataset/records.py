@@ -89,25 +89,17 @@ def add_revision(
     connection: Connection, record: Record, *, submissions: Sequence[int], reason: str, decided_by: str
 ) -> int:
     """Write `record` as the newest revision of its id; returns the revision's number, 1 for a new record."""
-    current = connection.execute(sa.select(records.c.revision).where(records.c.id == record["id"])).scalar()
+    current = connection.execute(_REVISION, {"record": record["id"]}).scalar()
     revision = (current or 0) + 1
     now_current = {"revision": revision, "event_type": record["event"]["type"]}
     if current is None:
-        connection.execute(sa.insert(records).values(id=record["id"], **now_current))
+        connection.execute(_NEW, {"id": record["id"], **now_current})
     else:
         connection.execute(sa.update(records).where(records.c.id == record["id"]).values(now_current))
     content = {key: value for key, value in record.items() if key != "split"}  # it may change without a revision
-    connection.execute(
-        sa.insert(revisions).values(
-            record_id=record["id"],
-            revision=revision,
-            content=content,
-            submissions=list(submissions),
-            reason=reason,
-            decided_by=decided_by,
-            created_at=now(),
-        )
-    )
+    row = {"record_id": record["id"], "revision": revision, "content": content, "submissions": list(submissions)}
+    row |= {"reason": reason, "decided_by": decided_by, "created_at": now()}
+    connection.execute(_WRITTEN, row)
     return revision
 
 
@@ -132,7 +124,7 @@ def count_records(connection: Connection) -> int:
 
 def current_record(connection: Connection, identity: str) -> Record | None:
     """The current revision of one record; None where the image has not become one, or it was withdrawn."""
-    row = connection.execute(_CURRENT.where(records.c.id == identity)).one_or_none()
+    row = connection.execute(_ONE, {"record": identity}).one_or_none()
     return None if row is None else _record(row)
 
 
@@ -142,6 +134,10 @@ _CURRENT = (
     .join(records, (records.c.id == revisions.c.record_id) & (records.c.revision == revisions.c.revision))
     .where(records.c.withdrawn.is_(None))
 )
+# Composed once: that takes longer than to run them.
+_ONE = _CURRENT.where(records.c.id == sa.bindparam("record"))
+_REVISION = sa.select(records.c.revision).where(records.c.id == sa.bindparam("record"))
+_NEW, _WRITTEN = sa.insert(records), sa.insert(revisions)
 
 
 def _record(row: Any) -> Record:

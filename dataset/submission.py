@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,11 @@ _MISSING = {  # the schema's complaint as a person would put it, for what a pers
 }
 
 
+@cache
+def _validator() -> Any:
+    return StrictValidator(schemas.read("submission.schema.json"))
+
+
 def submission_findings(submission: Mapping[str, Any], context: Context, where: str) -> list[Finding]:
     """What is wrong with a submission: errors keep it from being stored, warnings do not.
 
@@ -42,10 +48,9 @@ def check_submission(
     """The findings of those rules among `ids` that look at submissions, and the rules that ran, with their levels."""
     levels = context.settings.rules.levels
     ran = {rule_id: levels.get(rule_id, RULES[rule_id].level) for rule_id in ids if _asks_of_submissions(rule_id)}
-    validator = StrictValidator(schemas.read("submission.schema.json"))
     findings = [
         Finding("GS101", "error", where, _in_words(error), "Complete the answer")
-        for error in islice(validator.iter_errors(submission), MAX_COMPLAINTS)
+        for error in islice(_validator().iter_errors(submission), MAX_COMPLAINTS)
     ]
     if findings:
         return findings, ran

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ftfy.badness import badness
 
 from gatherset.dataset.records import Record
 from gatherset.dataset.rules.reading import reading
 from gatherset.dataset.rules.rule import Context, Rule, golden, quoted, register
+from gatherset.dataset.taxonomy import Taxonomy
 from gatherset.dataset.tokens import normalised
 
 _DATE = re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\b\d{1,2}:\d{2}\b")
@@ -259,6 +261,11 @@ class OneSentence(Rule):
         ]
 
 
+@lru_cache(maxsize=4)
+def _labels(taxonomy: Taxonomy) -> frozenset[str]:
+    return frozenset(normalised(name) for kind in taxonomy.types for name in (kind.name, kind.title))
+
+
 @register
 class NotTheLabel(Rule):
     """A model would read the answer: the event type is annotated apart from the captions."""
@@ -270,8 +277,7 @@ class NotTheLabel(Rule):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        types = context.taxonomy.types
-        self._labels = {normalised(name) for kind in types for name in (kind.name, kind.title)}
+        self._labels = _labels(context.taxonomy)
 
     def check(self, record: Record) -> Iterator[str]:
         read = reading(record)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 from gatherset.dataset.records import Record
 from gatherset.dataset.rules.reading import reading
 from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, quoted, register
+from gatherset.dataset.taxonomy import Taxonomy
 from gatherset.dataset.tokens import normalised
 
 
@@ -107,6 +109,22 @@ class VotesAgree(Rule):
         return [[golden(lambda record: record["event"].update(votes=votes))]]
 
 
+@lru_cache(maxsize=4)
+def _key_words(taxonomy: Taxonomy, general: frozenset[str]) -> dict[str, str]:
+    """{key word, normalised: the one type it speaks of}, with the plurals; none of the `general` groups."""
+    counted = Counter(word for kind in taxonomy.types for word in set(kind.keywords))
+    type_of = {
+        normalised(word): kind.name
+        for kind in taxonomy.types
+        for word in kind.keywords
+        if counted[word] == 1 and kind.group not in general
+    }
+    for word, name in list(type_of.items()):
+        type_of.setdefault(f"{word}s", name)
+        type_of.setdefault(f"{word}es", name)
+    return type_of
+
+
 @register
 class WordsFitType(Rule):
     """It speaks where three captions hold key words of another type and none holds one of the record's own.
@@ -123,16 +141,7 @@ class WordsFitType(Rule):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        counted = Counter(word for kind in context.taxonomy.types for word in set(kind.keywords))
-        self._type_of = {
-            normalised(word): kind.name
-            for kind in context.taxonomy.types
-            for word in kind.keywords
-            if counted[word] == 1 and kind.group not in self._GENERAL
-        }
-        for word, name in list(self._type_of.items()):
-            self._type_of.setdefault(f"{word}s", name)
-            self._type_of.setdefault(f"{word}es", name)
+        self._type_of = _key_words(context.taxonomy, self._GENERAL)
         self._types = frozenset(self._type_of.values())
         self._phrases = {word: word.partition(" ")[0] for word in self._type_of if " " in word}
         self._single = self._type_of.keys() - self._phrases.keys()

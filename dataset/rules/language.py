@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,12 @@ def _identifier() -> LanguageIdentifier:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
+@lru_cache(maxsize=10_000)  # a caption is checked at every pause in the typing, when submitted, and in its record
+def _classified(text: str) -> tuple[str, float]:
+    language, share = identifier().classify(text)
+    return str(language), float(share)
+
+
 @register
 class InItsLanguage(Rule):
     """Speaks only where the identifier (py3langid) is sure, and of captions that are long enough to tell."""
@@ -62,7 +68,7 @@ class InItsLanguage(Rule):
                 continue
             if wanted not in identifier().labels:
                 return  # it cannot tell
-            language, share = identifier().classify(text)
+            language, share = _classified(text)
             if language != wanted and share >= SURE:
                 yield f"caption {number} seems to be '{language}', not '{wanted}': {quoted(text)}"
 

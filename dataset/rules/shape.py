@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -42,6 +42,12 @@ def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> I
 StrictValidator = extend(jsonschema.Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique_items})
 
 
+@cache  # compiling takes a millisecond, and rules are made for every submission
+def _validators() -> tuple[Callable[[Any], bool], Any]:
+    schema = schemas.read("record.schema.json")
+    return jsonschema_rs.Draft202012Validator(schema).is_valid, StrictValidator(schema)
+
+
 @register
 class Schema(Rule):
     """Runs first: a record that breaks it is not shown to the other rules.
@@ -57,9 +63,7 @@ class Schema(Rule):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        schema = schemas.read("record.schema.json")
-        self._is_valid = jsonschema_rs.Draft202012Validator(schema).is_valid
-        self._words = StrictValidator(schema)
+        self._is_valid, self._words = _validators()
 
     def check(self, record: Record) -> Iterator[str]:
         if self._passes(record):
