@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
-from operator import itemgetter
 from pathlib import Path
 
 from gatherset.dataset.errors import InputError
@@ -18,6 +17,7 @@ from gatherset.dataset.records import Record
 from gatherset.dataset.records_file import Part, parts, read_part
 from gatherset.dataset.rules import RULES, DatasetRule, Rule
 from gatherset.dataset.rules.explanation import OTHERS
+from gatherset.dataset.rules.image import PixelRule
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.settings import RuleSettings
 from gatherset.dataset.validation_report import SHOWN, Report
@@ -35,19 +35,25 @@ class Run:
         ids = [rule_id for rule_id in (rule_ids(settings) if ids is None else ids) if RULES[rule_id].applies(context)]
         self.rules: list[Rule] = [RULES[rule_id](context) for rule_id in ids]
         self._shape = [rule for rule in self.rules if rule.id == SHAPE]
-        self._others = [rule for rule in self.rules if rule.id != SHAPE]
+        # Of a picture, which is read and decoded for all of its rules, while the record is the last that was taken.
+        self._at_once: list[Rule] = [rule for rule in self.rules if isinstance(rule, PixelRule)]
+        self._others = [rule for rule in self.rules if rule.id != SHAPE and not isinstance(rule, PixelRule)]
         self.report = Report({rule_id: settings.levels.get(rule_id, RULES[rule_id].level) for rule_id in ids}, shown)
 
     def feed(self, items: Iterable[tuple[str, Record | Finding]]) -> None:
         """Check `items`: (where it stands, a record, or the finding that kept it from being read)."""
         remaining = iter(items)
-        while batch := list(islice(remaining, BATCH)):
-            self._check(batch)
+        while self._check(islice(remaining, BATCH)):
+            pass
 
-    def _check(self, batch: Sequence[tuple[str, Record | Finding]]) -> None:
-        """One rule after the other over a few records: half again as quick as all rules over one record at a time."""
+    def _check(self, batch: Iterable[tuple[str, Record | Finding]]) -> bool:
+        """One rule after the other over a few records: half again as quick as all rules over one record at a time.
+
+        False where the batch is empty.
+        """
         found: list[tuple[int, Finding]] = []  # with the place of the record in the batch
-        records: list[tuple[int, str, Record, frozenset[str]]] = []  # with what it is excused from
+        records: list[_Item] = []
+        place = -1
         for place, (where, record) in enumerate(batch):
             if isinstance(record, Finding):
                 found.append((place, record))
@@ -55,20 +61,26 @@ class Run:
             self.report.checked += 1
             if broken := [self._finding(rule, where, text) for rule in self._shape for text in rule.check(record)]:
                 found += [(place, finding) for finding in broken]  # the other rules rely on the shape
-            else:
-                records.append((place, where, record, _waivers(record)))
+                continue
+            records.append((place, where, record, _waivers(record)))
+            for rule in self._at_once:
+                found += self._ask(rule, records[-1:])
         for rule in self._others:
-            name, remembers = rule.id, isinstance(rule, DatasetRule)
-            for place, where, record, waived in records:
-                if name not in waived:
-                    for message in rule.check(record):
-                        found.append((place, self._finding(rule, where, message)))
-                elif remembers:
-                    self.report.waived[name] += 1  # it does not see the record: what it says of the others stands
-                else:
-                    self.report.waived[name] += sum(1 for _ in rule.check(record))
-        for _, finding in sorted(found, key=itemgetter(0)):  # by record, as they are read
+            found += self._ask(rule, records)
+        for _, finding in sorted(found, key=lambda one: (one[0], one[1].rule)):  # as they are read
             self.report.add(finding)
+        return place >= 0
+
+    def _ask(self, rule: Rule, records: Iterable[_Item]) -> Iterator[tuple[int, Finding]]:
+        name, remembers = rule.id, isinstance(rule, DatasetRule)
+        for place, where, record, waived in records:
+            if name not in waived:
+                for message in rule.check(record):
+                    yield place, self._finding(rule, where, message)
+            elif remembers:
+                self.report.waived[name] += 1  # it does not see the record: what it says of the others stands
+            else:
+                self.report.waived[name] += sum(1 for _ in rule.check(record))
 
     def close(self) -> Report:
         """Ask for what only shows when all records are known; the report is whole now."""
@@ -93,6 +105,7 @@ class Run:
         self.report.merge(report)
 
 
+_Item = tuple[int, str, Record, frozenset[str]]  # place in the batch, where it stands, what it is excused from
 Seen = tuple[dict[str, DatasetRule], Report]
 
 
