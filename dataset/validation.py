@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from contextlib import closing
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
+from gatherset.dataset.processes import Workers
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import Record
 from gatherset.dataset.records_file import Part, parts, read_part
@@ -128,23 +126,18 @@ def validate_file(path: Path, context: Context, ids: Sequence[str] | None = None
     """
     run = Run(context, ids, shown)
     pieces = parts(path)
-    work = partial(_check_part, context=context, ids=ids, shown=shown)
-    if len(pieces) <= 2:  # starting processes would cost more than they bring
-        for piece in pieces:
-            run.merge(work(piece))
-        return run.close()
-    # Not forked: the process may have threads, of which a fork would make a dead half.
-    pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+    workers = Workers((context, ids, shown), len(pieces))
     try:
-        for seen in progress(pool.map(work, pieces), total=len(pieces), label="validate (parts of the file)"):
-            run.merge(seen)
+        with closing(workers.in_order(_check_part, pieces)) as results:
+            for seen in progress(results, total=len(pieces), label="validate (parts of the file)"):
+                run.merge(seen)
     finally:
-        pool.shutdown(cancel_futures=True)
+        workers.close()
     return run.close()
 
 
-def _check_part(part: Part, *, context: Context, ids: Sequence[str] | None, shown: int | None) -> Seen:
-    run = Run(context, ids, shown)
+def _check_part(how: tuple[Context, Sequence[str] | None, int | None], part: Part) -> Seen:
+    run = Run(*how)
     run.feed(read_part(part))
     return run.seen()
 
