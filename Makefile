@@ -12,7 +12,8 @@ demo: $(VENV)/installed-demo
 
 test: $(VENV)/installed-test chromium labelstudio postgresql check
 	$(BIN)/python -m pytest -m "not slow and not nightly" $(ARGS)
-	$(BIN)/python -m pytest --postgresql -m "not slow and not nightly and not in_file" tests/dataset/test_catalog.py tests/annotate/test_*.py
+	$(BIN)/python -m pytest --postgresql -m "not slow and not nightly and not in_file" \
+	  tests/dataset/test_catalog.py $(foreach name,queue submissions drafts consensus review,tests/annotate/test_$(name).py)
 
 test-slow: $(VENV)/installed-test chromium labelstudio
 	$(BIN)/python -m pytest -m slow $(ARGS)
