@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import sqlalchemy as sa
+
 from gatherset.dataset import submission
+from gatherset.dataset.catalog.tables import submissions
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.rules.rule import Context
@@ -17,6 +20,13 @@ MAX_CAPTIONS = 20
 MAX_TEXT = 2000  # characters of one text; nobody types more, and a draft is sent at every change
 _LISTS = ("captions", "flags", "suggested", "overruled")
 _NUMBERED = re.compile(r"\bcaption (\d+)")
+_newer = submissions.alias()
+# Of a row of `submissions`: it is what its annotator says to that task now, not a version that they have replaced.
+IS_CURRENT = ~sa.exists().where(
+    _newer.c.task_id == submissions.c.task_id,
+    _newer.c.annotator_id == submissions.c.annotator_id,
+    _newer.c.version > submissions.c.version,
+)
 
 
 @dataclass(frozen=True)

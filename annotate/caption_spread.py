@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from itertools import combinations
 from statistics import fmean
 from typing import Any
 
@@ -10,7 +10,7 @@ from rapidfuzz.distance import Indel
 from sqlalchemy import Connection
 
 from gatherset.dataset.records import count_records, some_records
-from gatherset.dataset.tokens import normalised, words
+from gatherset.dataset.tokens import distinct_2, normalised, words
 
 MOST = 1000  # records that are looked at; ids are hashes, so that the first ones are a fair sample
 
@@ -18,8 +18,8 @@ MOST = 1000  # records that are looked at; ids are hashes, so that the first one
 def caption_spread(connection: Connection, most: int = MOST) -> dict[str, Any]:
     """{records looked at, of all, mean distinct-2, mean likeness}; None for the means where there are none.
 
-    distinct-2 is the share of different pairs of words among all pairs (Li et al. 2016, arXiv:1510.03055), likeness
-    the share of letters that need not be inserted or deleted to make one caption of another.
+    distinct-2 is that of dataset/tokens.py; likeness is the share of letters that need not be inserted or deleted to
+    make one caption of another.
     """
     texts = [[entry["text"] for entry in record["captions"]] for record in some_records(connection, most)]
     several = [captions for captions in texts if len(captions) > 1]
@@ -32,8 +32,7 @@ def caption_spread(connection: Connection, most: int = MOST) -> dict[str, Any]:
 
 
 def _distinct_2(captions: list[str]) -> float:
-    pairs = [pair for text in captions for pair in pairwise(words(text))]
-    return len(set(pairs)) / len(pairs) if pairs else 0.0
+    return distinct_2(words(normalised(text)) for text in captions)
 
 
 def _likeness(captions: list[str]) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, RowMapping
 
+from gatherset.annotate.answer import IS_CURRENT
 from gatherset.annotate.reasons import SETTLED_BY_AGREEMENT, send_to_review, settle
 from gatherset.annotate.suggestions import MODEL
 from gatherset.dataset.catalog.tables import annotators, decisions, images, records, submissions, tasks
@@ -21,7 +22,6 @@ from gatherset.dataset.workspace import Workspace
 AGREEMENT = "agreement"  # who decided, where no reviewer did
 # What annotators say about the image itself; "unsure" is about the annotator and stays with the answer.
 IMAGE_FLAGS = frozenset({"sensitive", "wrong_orientation", "personal_data"})
-_newer = submissions.alias()
 # Composed once: putting this statement together costs several times what running it does.
 _CURRENT_ANSWERS = (
     sa.select(
@@ -39,11 +39,7 @@ _CURRENT_ANSWERS = (
     .where(
         tasks.c.image_id == sa.bindparam("image"),
         annotators.c.retired.is_(None),
-        ~sa.exists().where(
-            _newer.c.task_id == submissions.c.task_id,
-            _newer.c.annotator_id == submissions.c.annotator_id,
-            _newer.c.version > submissions.c.version,
-        ),
+        IS_CURRENT,
     )
     .order_by(submissions.c.id)
 )

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id, stored_name
-from gatherset.annotate.answer import Answer
+from gatherset.annotate.answer import IS_CURRENT, Answer
 from gatherset.annotate.drafts import drop_draft
 from gatherset.dataset.catalog.tables import annotators, gold, leases, practice_answers, submissions, tasks
 from gatherset.dataset.errors import SubmissionError
@@ -92,18 +92,11 @@ def practice_place(connection: Connection, annotator: str) -> tuple[int, int]:
 
 def gold_scores(workspace: Workspace) -> dict[str, tuple[int, int]]:
     """{annotator: (right answers, answers)} on the images with a known answer that were mixed into the queue."""
-    newer = submissions.alias()
     query = (
         sa.select(annotators.c.name, gold.c.answer.label("known"), submissions.c.answer)
         .join(gold, gold.c.task_id == submissions.c.task_id)
         .join(annotators, annotators.c.id == submissions.c.annotator_id)
-        .where(
-            ~sa.exists().where(
-                newer.c.task_id == submissions.c.task_id,
-                newer.c.annotator_id == submissions.c.annotator_id,
-                newer.c.version > submissions.c.version,
-            )
-        )
+        .where(IS_CURRENT)
     )
     scores: dict[str, tuple[int, int]] = {}
     with workspace.catalog.read() as connection:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id, stored_name
+from gatherset.annotate.answer import IS_CURRENT
 from gatherset.annotate.drafts import drop_draft
 from gatherset.dataset.catalog.tables import (
     annotators,
@@ -78,7 +79,6 @@ def past_work(
     workspace: Workspace, annotator: str, *, before: int | None = None, task: int | None = None, limit: int = 20
 ) -> list[Past]:
     """The annotator's current submissions, the latest first: those older than `before`, or to one task, if given."""
-    newer = submissions.alias()
     query = (
         sa.select(
             submissions.c.id,
@@ -96,11 +96,7 @@ def past_work(
         .outerjoin(records, records.c.id == images.c.id)
         .outerjoin(revisions, (revisions.c.record_id == records.c.id) & (revisions.c.revision == records.c.revision))
         .where(
-            ~sa.exists().where(
-                newer.c.task_id == submissions.c.task_id,
-                newer.c.annotator_id == submissions.c.annotator_id,
-                newer.c.version > submissions.c.version,
-            ),
+            IS_CURRENT,
         )
         .order_by(submissions.c.id.desc())
         .limit(limit)

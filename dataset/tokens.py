@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _KEPT = (string.ascii_letters + string.digits + "\n").encode()
@@ -33,3 +35,12 @@ def normalised(text: str) -> str:
 def words(form: str) -> list[str]:
     """The words of a normalised text."""
     return (form if form.isascii() else _UNSPACED.sub(r" \1 ", form)).split()
+
+
+def distinct_2(sentences: Iterable[Sequence[str]]) -> float:
+    """The share of different pairs of neighbouring words among all of them (Li et al. 2016, arXiv:1510.03055).
+
+    Each sentence is its words; 0 where there is no pair.
+    """
+    pairs = [pair for found in sentences for pair in pairwise(found)]
+    return len(set(pairs)) / len(pairs) if pairs else 0.0

@@ -20,7 +20,20 @@ from gatherset.annotate.labelstudio.links import Link
 from gatherset.annotate.labelstudio.project import require_unchanged
 from gatherset.annotate.labelstudio.results import read_results
 from gatherset.annotate.labelstudio.returned import send_back
-from gatherset.annotate.labelstudio.tasks_there import LISTED, Page, is_ours, is_unsure, mark_gone, pages, reconcile
+from gatherset.annotate.labelstudio.tasks_there import (
+    LISTED,
+    MENDED,
+    REFUSED,
+    SKIPPED,
+    STORED,
+    SURPLUS,
+    Page,
+    is_ours,
+    is_unsure,
+    mark_gone,
+    pages,
+    reconcile,
+)
 from gatherset.annotate.queue import has_place, skip_for
 from gatherset.annotate.submissions import store
 from gatherset.dataset.catalog.tables import images, labelstudio_annotations, labelstudio_tasks, skips, tasks
@@ -31,8 +44,6 @@ from gatherset.dataset.timestamps import FORMAT, now
 from gatherset.dataset.workspace import Workspace
 
 BATCH = 100  # tasks with their annotations a request, and a transaction
-# What became of an annotation. A refused one is mended when its author's next one for the task is stored.
-STORED, REFUSED, SURPLUS, SKIPPED, MENDED = "stored", "refused", "surplus", "skipped", "mended"
 SKIP_REASON = "skipped in Label Studio"
 
 

@@ -17,7 +17,7 @@ from gatherset.annotate.labelstudio.configuration import EVENT_TYPE, IMAGE, REMA
 from gatherset.annotate.labelstudio.links import Link
 from gatherset.annotate.labelstudio.project import LOCAL, people_asked, require_unchanged
 from gatherset.annotate.labelstudio.results import choices, text
-from gatherset.annotate.labelstudio.tasks_there import IMAGE_ID, TASK, is_unsure, pages, reconcile
+from gatherset.annotate.labelstudio.tasks_there import IMAGE_ID, STORED, SURPLUS, TASK, is_unsure, pages, reconcile
 from gatherset.annotate.suggestions import suggestions_for
 from gatherset.dataset.catalog.tables import images, labelstudio_annotations, labelstudio_tasks, suggestions, tasks
 from gatherset.dataset.progress import progress
@@ -242,7 +242,7 @@ def _stale(link: Link, soon: str) -> sa.Select[Any]:
         .where(
             labelstudio_annotations.c.project_id == link.id,
             labelstudio_annotations.c.task_id == tasks.c.id,
-            labelstudio_annotations.c.state.in_(("stored", "surplus")),
+            labelstudio_annotations.c.state.in_((STORED, SURPLUS)),
             labelstudio_annotations.c.deleted_at.is_(None),
         )
         .scalar_subquery()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from gatherset.annotate.labelstudio.client import Client, MissingError
 from gatherset.annotate.labelstudio.links import Link
 from gatherset.annotate.labelstudio.push import task_data
+from gatherset.annotate.labelstudio.tasks_there import REFUSED, SURPLUS
 from gatherset.dataset.catalog.tables import (
     images,
     labelstudio_annotations,
@@ -50,7 +51,7 @@ def returned_annotations(workspace: Workspace) -> list[Returned]:
             labelstudio_tasks,
             (labelstudio_tasks.c.project_id == there.c.project_id) & (labelstudio_tasks.c.task_id == there.c.task_id),
         )
-        .where(there.c.state.in_(("refused", "surplus")))
+        .where(there.c.state.in_((REFUSED, SURPLUS)))
         .order_by(there.c.pulled_at.desc(), there.c.remote.desc())
     )
     with workspace.catalog.read() as connection:
@@ -78,7 +79,7 @@ def send_back(workspace: Workspace, client: Client, link: Link) -> int:
     there = labelstudio_annotations
     query = sa.select(there.c.remote, there.c.task_id).where(
         there.c.project_id == link.id,
-        there.c.state == "refused",
+        there.c.state == REFUSED,
         there.c.sent_back_at.is_(None),
         there.c.deleted_at.is_(None),
     )
@@ -116,7 +117,7 @@ def _remarks(workspace: Workspace, link: Link) -> list[tuple[Any, str]]:
     refused = sa.exists().where(
         there.c.project_id == link.id,
         there.c.task_id == labelstudio_tasks.c.task_id,
-        there.c.state == "refused",
+        there.c.state == REFUSED,
         there.c.deleted_at.is_(None),
     )
     query = (
@@ -135,7 +136,7 @@ def _remarks(workspace: Workspace, link: Link) -> list[tuple[Any, str]]:
         )
     )
     reasons = sa.select(there.c.task_id, there.c.author, there.c.findings).where(
-        there.c.project_id == link.id, there.c.state == "refused", there.c.deleted_at.is_(None)
+        there.c.project_id == link.id, there.c.state == REFUSED, there.c.deleted_at.is_(None)
     )
     told: dict[int, list[str]] = {}
     with workspace.catalog.read() as connection:

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gatherset.annotate.answer import IS_CURRENT
 from gatherset.annotate.labelstudio.configuration import configuration
 from gatherset.annotate.labelstudio.push import prediction, task_data
 from gatherset.annotate.labelstudio.results import answer_results
@@ -92,7 +93,6 @@ def _annotation(row: Any) -> dict[str, Any]:
 _TASKS = sa.select(tasks.c.id, tasks.c.image_id, *(images.c[name] for name in ("sha256", "format", "captions"))).join(
     images
 )
-_newer = submissions.alias()
 _ANSWERS = (
     sa.select(
         *(submissions.c[name] for name in ("key", "answer", "started_at", "submitted_at")), annotators.c.pseudonym
@@ -100,11 +100,7 @@ _ANSWERS = (
     .join(annotators, annotators.c.id == submissions.c.annotator_id)
     .where(
         submissions.c.task_id == sa.bindparam("task"),
-        ~sa.exists().where(
-            _newer.c.task_id == submissions.c.task_id,
-            _newer.c.annotator_id == submissions.c.annotator_id,
-            _newer.c.version > submissions.c.version,
-        ),
+        IS_CURRENT,
     )
     .order_by(submissions.c.id)
 )

@@ -18,7 +18,7 @@ def main() -> None:
     settings, taxonomy = workspace.settings, workspace.taxonomy
     html, css, *scripts = (
         (FOLDER / name).read_text(encoding="utf-8")
-        for name in ("desk.html", "desk.css", "browser.js", "picture.js", "desk.js")
+        for name in ("desk.html", "desk.css", "browser.js", "board.js", "picture.js", "desk.js")
     )
     desk = st.components.v2.component("gatherset_desk", html=html, css=css, js="\n".join(scripts))
     done = desk(

@@ -10,7 +10,7 @@ import streamlit as st
 from gatherset.annotate.server import open_workspace
 
 FOLDER = Path(__file__).parent
-PARTS = ("desk/browser.js", "desk/picture.js", "review_desk/differences.js", "review_desk/review.js")
+PARTS = ("desk/browser.js", "desk/board.js", "desk/picture.js", "review_desk/differences.js", "review_desk/review.js")
 
 
 def main() -> None:

@@ -51,21 +51,9 @@ function merged(base, here, there) {
 
 // ---- the desk -----------------------------------------------------------------------------------------------------
 
-class Desk {
+class Desk extends Board {
   constructor(root, data) {
-    this.root = root;
-    this.data = data;
-    this.ends = new AbortController(); // takes all listeners away at once
-    this.work = null; // the task on the desk: {task, draft, version, …} as the server handed it out
-    this.now = null; // the answer as it stands
-  }
-
-  $(id) {
-    return this.root.querySelector(`#${id}`);
-  }
-
-  on(target, name, act, options = {}) {
-    target.addEventListener(name, act, { signal: this.ends.signal, ...options });
+    super(root, data, { path: "/work/", kept: "What you typed" });
   }
 
   open() {
@@ -95,17 +83,13 @@ class Desk {
   }
 
   close() {
-    this.save({ keepalive: true });
-    this.ends.abort();
+    super.close();
     clearInterval(this.holding);
-    clearTimeout(this.timer);
   }
 
   // What is the same for every task.
   fill() {
-    this.$("keys").replaceChildren(
-      ...KEYS.flatMap(([keys, what]) => [element("dt", {}, element("kbd", { textContent: keys })), element("dd", { textContent: what })]),
-    );
+    this.listKeys(KEYS);
     this.$("reasons").replaceChildren(
       ...REASONS.map((text) => element("label", { className: "check" }, element("input", { type: "radio", name: "reason", value: text }), text)),
     );
@@ -116,12 +100,7 @@ class Desk {
         return element("label", { className: "check" }, box, title);
       }),
     );
-    const digits = this.$("digits");
-    digits.checked = quietly(() => localStorage.getItem("gatherset:digits")) !== "off";
-    this.on(digits, "change", () => {
-      quietly(() => localStorage.setItem("gatherset:digits", digits.checked ? "on" : "off"));
-      this.showDigits();
-    });
+    this.remembered("digits", () => this.showDigits());
     const groups = this.data.groups.map(([name, title]) => [title, this.data.types.filter((type) => type.group === name)]);
     const ordered = groups.flatMap(([title, types]) => types.map((type) => [title, type]));
     this.types = ordered.map(([, type]) => type);
@@ -145,37 +124,11 @@ class Desk {
     this.$("choices").querySelectorAll("kbd").forEach((kbd) => (kbd.hidden = !this.$("digits").checked));
   }
 
-  // ---- speaking with the server ----
-
-  post(path, body, options = {}) {
-    return ask(`/work/${path}`, { annotator: this.data.annotator, ...body }, options);
-  }
-
-  // Asks until there is an answer: a server that is being started again is not an error.
-  async persist(path, body) {
-    for (;;) {
-      try {
-        const answer = await this.post(path, body);
-        this.status("");
-        return answer;
-      } catch (error) {
-        if (error instanceof Refusal && error.status < 500) throw error;
-        this.status("Not connected. What you typed is kept; trying again…", true);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER));
-        if (this.ends.signal.aborted) throw error;
-      }
-    }
-  }
-
   refused(error) {
-    if (!(error instanceof Refusal)) {
-      if (!this.ends.signal.aborted) console.error(error);
-      return;
-    }
-    if (error.kind === "signed_out") this.notice(`${error.what}. What you typed is kept in this browser.`, "bad", "Sign in", () => location.assign("/sign-in"));
-    else if (error.kind === "gone") this.gone();
-    else if (error.kind === "answered") this.notice(`${error.what}.`, "", "Next image", () => this.begin());
-    else this.problems([`${error.what}. ${error.next_step || ""}`]);
+    super.refused(error, {
+      gone: () => this.gone(),
+      answered: () => this.notice(`${error.what}.`, "", "Next image", () => this.begin()),
+    });
   }
 
   // ---- a task comes and goes ----
@@ -367,12 +320,6 @@ class Desk {
     this.$("definition").textContent = type ? `${type.title}: ${type.definition} Includes ${type.includes}. Not: ${type.excludes}.` : "";
   }
 
-  button(text, key, act, className = "") {
-    const made = element("button", { type: "button", className }, `${text} `, key ? element("kbd", { textContent: key, ariaHidden: "true" }) : "");
-    this.on(made, "click", act);
-    return made;
-  }
-
   buttons() {
     const { kind } = this.work.task;
     const asked = kind === "screen"
@@ -386,22 +333,6 @@ class Desk {
     const { progress, practice } = this.work;
     const counted = `${progress.today} today, ${progress.all} in all`;
     this.$("place").textContent = practice ? `Practice ${practice.number} of ${practice.of}` : `${this.data.annotator}: ${counted}`;
-  }
-
-  status(text, off = false) {
-    this.$("status").textContent = text;
-    this.$("status").classList.toggle("off", off);
-  }
-
-  notice(text, className = "", label = "", act = null) {
-    for (const there of this.$("notices").children) if (there.textContent.startsWith(text)) return there;
-    const made = element("div", { className: `notice ${className}` }, element("p", { textContent: text }), label ? this.button(label, "", act) : "");
-    this.$("notices").append(made);
-    return made;
-  }
-
-  problems(texts) {
-    this.$("problems").replaceChildren(...texts.map((text) => element("p", { textContent: text[0].toUpperCase() + text.slice(1) })));
   }
 
   // ---- what the rules say ----
@@ -749,12 +680,8 @@ class Desk {
   }
 
   key(event) {
-    const target = event.composedPath()[0];
-    const writing = target.matches?.("textarea, input:not([type=radio], [type=checkbox])");
-    if (this.root.querySelector("dialog[open]")) return;
-    // A dialog or a field of the page around: its keys are not ours.
-    if (!this.root.contains(target) && (writing || target.closest?.("[role=dialog]"))) return;
-    const act = this.keyAct(event, writing);
+    const heard = this.heard(event, "textarea, input:not([type=radio], [type=checkbox])");
+    const act = heard && this.keyAct(event, heard.writing);
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();

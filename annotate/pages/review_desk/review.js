@@ -28,22 +28,10 @@ export default function ({ data, parentElement }) {
   };
 }
 
-class Review {
+class Review extends Board {
   constructor(root, data) {
-    this.root = root;
-    this.data = data;
-    this.ends = new AbortController();
-    this.work = null; // what lies before the reviewer, as the server handed it out
-    this.now = null; // the decision as it stands
+    super(root, data, { path: "/review/", kept: "What you decided" });
     this.later = []; // tasks put off in this session
-  }
-
-  $(id) {
-    return this.root.querySelector(`#${id}`);
-  }
-
-  on(target, name, act, options = {}) {
-    target.addEventListener(name, act, { signal: this.ends.signal, ...options });
   }
 
   start() {
@@ -65,55 +53,25 @@ class Review {
         }
       });
     }
-    this.$("keys").replaceChildren(
-      ...SHORTCUTS.flatMap(([keys, what]) => [element("dt", {}, element("kbd", { textContent: keys })), element("dd", { textContent: what })]),
-    );
-    const single = this.$("single");
-    single.checked = quietly(() => localStorage.getItem("gatherset:single")) !== "off";
-    this.on(single, "change", () => quietly(() => localStorage.setItem("gatherset:single", single.checked ? "on" : "off")));
+    this.listKeys(SHORTCUTS);
+    this.remembered("single");
     this.picture = new Picture(this.root, this.ends.signal, () => this.$("desk").focus({ preventScroll: true }));
     if (this.data.open) this.openImage(this.data.open);
     else this.next({ gather: true });
   }
 
-  close() {
-    this.save({ keepalive: true });
-    this.ends.abort();
-    clearTimeout(this.timer);
-  }
-
-  // ---- speaking with the server ----
-
-  post(path, body, options = {}) {
-    return ask(`/review/${path}`, { annotator: this.data.annotator, later: this.later, ...body }, options);
-  }
-
-  async persist(path, body) {
-    for (;;) {
-      try {
-        const answer = await this.post(path, body);
-        this.status("");
-        return answer;
-      } catch (error) {
-        if (error instanceof Refusal && error.status < 500) throw error;
-        this.status("Not connected. What you decided is kept; trying again…", true);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER));
-        if (this.ends.signal.aborted) throw error;
-      }
-    }
+  always() {
+    return { ...super.always(), later: this.later };
   }
 
   refused(error) {
-    if (!(error instanceof Refusal)) {
-      if (!this.ends.signal.aborted) console.error(error);
-      return;
-    }
-    if (error.kind === "signed_out") this.notice(`${error.what}. What you typed is kept in this browser.`, "bad", "Sign in", () => location.assign("/sign-in"));
-    else if (error.kind === "changed") {
-      const again = this.work.image_id;
-      this.notice(`${error.what}. Your text is kept.`, "bad", "Look again", () => this.openImage(again));
-      this.notice("Or leave it as it is.", "", "Next image", () => this.dropAndGo());
-    } else this.problems([`${error.what}. ${error.next_step || ""}`]);
+    super.refused(error, {
+      changed: () => {
+        const again = this.work.image_id;
+        this.notice(`${error.what}. Your text is kept.`, "bad", "Look again", () => this.openImage(again));
+        this.notice("Or leave it as it is.", "", "Next image", () => this.dropAndGo());
+      },
+    });
   }
 
   async next(body = {}) {
@@ -331,33 +289,12 @@ class Review {
     }
   }
 
-  button(text, key, act, className = "") {
-    const made = element("button", { type: "button", className }, `${text} `, key ? element("kbd", { textContent: key, ariaHidden: "true" }) : "");
-    this.on(made, "click", act);
-    return made;
-  }
-
   buttons() {
     const asked = [this.button(this.work.record ? "Store the change" : "Decide", "Ctrl+Enter", () => this.decide(), "primary")];
     if (this.work.opinions.length) asked.push(this.button("Send back", "R", () => this.sendBack()));
     asked.push(this.button("Discuss", "D", () => this.dialog("discuss", "question")));
     asked.push(this.button(this.work.opened ? "Back to the queue" : "Later", "L", () => this.putOff()));
     this.$("buttons").replaceChildren(...asked);
-  }
-
-  status(text, off = false) {
-    this.$("status").textContent = text;
-    this.$("status").classList.toggle("off", off);
-  }
-
-  notice(text, className = "", label = "", act = null) {
-    const made = element("div", { className: `notice ${className}` }, element("p", { textContent: text }), label ? this.button(label, "", act) : "");
-    this.$("notices").append(made);
-    return made;
-  }
-
-  problems(texts) {
-    this.$("problems").replaceChildren(...texts.map((text) => element("p", { textContent: text[0].toUpperCase() + text.slice(1) })));
   }
 
   // ---- what the reviewer does ----
@@ -549,11 +486,8 @@ class Review {
   // ---- keys ----
 
   key(event) {
-    const target = event.composedPath()[0];
-    const writing = target.matches?.("textarea, input:not([type=checkbox]), select");
-    if (this.root.querySelector("dialog[open]")) return;
-    if (!this.root.contains(target) && (writing || target.closest?.("[role=dialog]"))) return;
-    const act = this.keyAct(event, target, writing);
+    const heard = this.heard(event, "textarea, input:not([type=checkbox]), select");
+    const act = heard && this.keyAct(event, heard.target, heard.writing);
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();
