@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Two at a time, a file after the other, the longest first.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-slow test-nightly check clean chromium labelstudio postgresql
 
@@ -11,8 +13,8 @@ demo: $(VENV)/installed-demo
 	$(BIN)/gatherset demo $(ARGS)
 
 test: $(VENV)/installed-test chromium labelstudio postgresql check
-	$(BIN)/python -m pytest -m "not slow and not nightly" $(ARGS)
-	$(BIN)/python -m pytest --postgresql -m "not slow and not nightly and not in_file" \
+	$(PYTEST) -m "not slow and not nightly" $(ARGS)
+	$(PYTEST) --postgresql -m "not slow and not nightly and not in_file" \
 	  tests/dataset/test_catalog.py $(foreach name,queue submissions drafts consensus review,tests/annotate/test_$(name).py)
 
 test-slow: $(VENV)/installed-test chromium labelstudio

@@ -22,6 +22,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 # Without these, Chromium calls home at every start, which a closed network refuses many times over.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 SECONDS_TO_START = 60
+PATIENCE = 30_000  # milliseconds that a page may take on a machine that runs other tests at the same time
 APP = [sys.executable, "-m", "gatherset.cli", "app", "--port", "PORT"]
 STREAMLIT = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "PORT"]
 

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -32,6 +33,14 @@ CAPTIONS = (
 )
 
 
+# Files of minutes, which would be what is left at the end when two are run at a time.
+LONGEST = ("docs/test_docs.py", "doors/test_demo.py", "benchmarks/test_kill.py", "pages/test_states.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgresql", action="store_true", help="make the tests' workspaces in PostgreSQL")
 
@@ -46,6 +55,17 @@ def postgresql() -> Iterator[Cluster]:
     cluster = Cluster(found)
     yield cluster
     cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests of a process: Playwright does not start a second one beside it."""
+    from tests.browser import CHROMIUM, chromium
+
+    if CHROMIUM is None:
+        must_not_skip_in_ci("no Chromium (Debian: apt-get install chromium)")
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -14,29 +14,27 @@ from gatherset.annotate.labelstudio.push import push
 from gatherset.dataset.catalog.tables import submissions
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
-from tests.browser import CHROMIUM, chromium
-from tests.conftest import draw, must_not_skip_in_ci
+from tests.browser import PATIENCE
+from tests.conftest import draw
 from tests.labelstudio_server import EMAIL, PASSWORD, LabelStudioServer, annotate
 from tests.labelstudio_workspace import SENTENCES, results
 
 pytestmark = pytest.mark.labelstudio
-PATIENCE = 60_000  # milliseconds; its first page takes seconds
 
 
 @pytest.fixture
-def page(server: LabelStudioServer) -> Iterator[Any]:
-    """A browser in which the lead is signed in."""
-    if CHROMIUM is None:
-        must_not_skip_in_ci("no Chromium (Debian: apt-get install chromium)")
-    with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(PATIENCE)
-        page.goto(f"{server.url}/user/login/")
-        page.locator("input[name=email]").fill(EMAIL)
-        page.locator("input[name=password]").fill(PASSWORD)
-        page.locator("button[type=submit]").first.click()
-        page.wait_for_url(lambda url: "login" not in url)
-        yield page
+def page(server: LabelStudioServer, browser: Any) -> Iterator[Any]:
+    """A page in which the lead is signed in."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(2 * PATIENCE)  # its first page takes seconds
+    page.goto(f"{server.url}/user/login/")
+    page.locator("input[name=email]").fill(EMAIL)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("button[type=submit]").first.click()
+    page.wait_for_url(lambda url: "login" not in url)
+    yield page
+    context.close()
 
 
 def test_what_is_labelled_in_the_page_is_found_in_the_workspace(

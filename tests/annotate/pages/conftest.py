@@ -1,4 +1,4 @@
-"""A browser for all tests of the pages, and a server for those that only need an image of their own."""
+"""Visits of the pages, and a server for those that only need an image of their own."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ import pytest
 
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
-from tests.browser import APP, CHROMIUM, chromium, server, sign_in
-from tests.conftest import draw, must_not_skip_in_ci
+from tests.browser import APP, PATIENCE, server, sign_in
+from tests.conftest import draw
 
 pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
 IMAGES = 30
 Visit = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        must_not_skip_in_ci("no Chromium (Debian: apt-get install chromium)")
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +39,7 @@ def visit(browser: Any) -> Iterator[Visit]:
         context = browser.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         sign_in(page, address, name)
         page.locator("#image").wait_for()
         return page

@@ -16,7 +16,7 @@ from gatherset.dataset.catalog.tables import decisions, discussions, images, rev
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.records import current_record, current_records
 from gatherset.dataset.workspace import Workspace
-from tests.browser import APP, server
+from tests.browser import APP, PATIENCE, server
 from tests.conftest import draw, some_photographs
 
 Visit = Callable[..., Any]
@@ -65,7 +65,7 @@ def review(browser: Any) -> Visit:
 
 def browser_page(browser: Any, address: str, name: str, width: int, height: int) -> Any:
     page = browser.new_context(viewport={"width": width, "height": height}).new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE)
     page.goto(f"{address}/sign-in")
     page.get_by_label("Your name").fill(name)
     page.get_by_role("button", name="Begin").click()
