@@ -91,7 +91,7 @@ class Desk {
   signedOut() {
     this.now = null;
     this.close();
-    location.assign("/sign-in");
+    location.assign("sign-in");
   }
 
   close() {
@@ -148,7 +148,7 @@ class Desk {
   // ---- speaking with the server ----
 
   post(path, body, options = {}) {
-    return ask(`/work/${path}`, { annotator: this.data.annotator, ...body }, options);
+    return ask(`work/${path}`, { annotator: this.data.annotator, ...body }, options);
   }
 
   // Asks until there is an answer: a server that is being started again is not an error.
@@ -172,7 +172,7 @@ class Desk {
       if (!this.ends.signal.aborted) console.error(error);
       return;
     }
-    if (error.kind === "signed_out") this.notice(`${error.what}. What you typed is kept in this browser.`, "bad", "Sign in", () => location.assign("/sign-in"));
+    if (error.kind === "signed_out") this.notice(`${error.what}. What you typed is kept in this browser.`, "bad", "Sign in", () => location.assign("sign-in"));
     else if (error.kind === "gone") this.gone();
     else if (error.kind === "answered") this.notice(`${error.what}.`, "", "Next image", () => this.begin());
     else this.problems([`${error.what}. ${error.next_step || ""}`]);

@@ -85,7 +85,7 @@ class Review {
   // ---- speaking with the server ----
 
   post(path, body, options = {}) {
-    return ask(`/review/${path}`, { annotator: this.data.annotator, later: this.later, ...body }, options);
+    return ask(`review/${path}`, { annotator: this.data.annotator, later: this.later, ...body }, options);
   }
 
   async persist(path, body) {
@@ -108,7 +108,7 @@ class Review {
       if (!this.ends.signal.aborted) console.error(error);
       return;
     }
-    if (error.kind === "signed_out") this.notice(`${error.what}. What you typed is kept in this browser.`, "bad", "Sign in", () => location.assign("/sign-in"));
+    if (error.kind === "signed_out") this.notice(`${error.what}. What you typed is kept in this browser.`, "bad", "Sign in", () => location.assign("sign-in"));
     else if (error.kind === "changed") {
       const again = this.work.image_id;
       this.notice(`${error.what}. Your text is kept.`, "bad", "Look again", () => this.openImage(again));
