@@ -28,6 +28,7 @@ from gatherset.dataset.catalog.tables import (
     revisions,
     sessions,
     suspects,
+    tasks,
 )
 from gatherset.dataset.corrections import withdraw_record
 from gatherset.dataset.errors import InputError
@@ -116,10 +117,11 @@ def _rename(connection: Connection, name: str, pseudonym: str) -> None:
         connection.execute(sa.update(column.table).where(column == name).values({column.key: pseudonym}))
     # In the sentences that Gatherset writes for reviewers the name is a word among others.
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-    query = sa.select(reasons.c.id, reasons.c.note).where(reasons.c.note.contains(name, autoescape=True))
-    for row in connection.execute(query).all():
-        note = word.sub(pseudonym, row.note)
-        connection.execute(sa.update(reasons).where(reasons.c.id == row.id).values(note=note))
+    for table in (reasons, tasks):
+        query = sa.select(table.c.id, table.c.note).where(table.c.note.contains(name, autoescape=True))
+        for row in connection.execute(query).all():
+            note = word.sub(pseudonym, row.note)
+            connection.execute(sa.update(table).where(table.c.id == row.id).values(note=note))
     for row in connection.execute(sa.select(labelstudio_projects.c.id, labelstudio_projects.c.people)).all():
         people = {there: here for there, here in row.people.items() if here != name}
         if people != row.people:

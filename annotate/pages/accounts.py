@@ -34,6 +34,7 @@ def main() -> None:
         return
     st.html(STYLE)
     st.header("Accounts", anchor=False)
+    small("Who may come in, and as what.")
     if open_to_all(workspace):
         small("There are no accounts: whoever sits at this machine may do everything, under any name.")
         small("With the first one everybody has to sign in. Make it at the shell, for yourself:")

@@ -93,9 +93,9 @@ def test_a_name_in_the_sentences_for_reviewers_goes_too(worked: Workspace) -> No
 def test_who_decided_is_a_pseudonym_afterwards(worked: Workspace) -> None:
     with worked.catalog.read() as connection:
         first, second = (record["id"] for record in current_records(connection))
-    seen = opened_desk(worked, NAME, second)["version"]
+    seen = opened_desk(worked, NAME, second)["review"]["version"]
     withdraw(worked, first, "a slip", NAME)
-    decide_review(worked, second, NAME, Verdict(True, "concert_performance", TEXTS), key="a-decision", version=seen)
+    decide_review(worked, second, NAME, Verdict(True, "concert_performance", TEXTS, reason="a stage"), key="a-decision", version=seen)
     erase(worked, NAME, withdraw=False, by="mia")
     assert NAME not in everything(worked)
 
