@@ -29,8 +29,8 @@ class _Lines(logging.Formatter):
         fields = getattr(entry, "fields", None)
         if fields is None:
             fields = {"event": "log", "level": entry.levelname, "logger": entry.name, "where": _where(entry)}
-            if entry.levelno < logging.WARNING or entry.exc_info is None:
-                fields["message"] = entry.getMessage() if entry.name.startswith("uvicorn") else str(entry.msg)
+            if entry.exc_info is None:
+                fields["message"] = str(entry.msg)  # the sentence without what was put into it
         return json.dumps({"time": now(), **fields}, ensure_ascii=True)
 
 
@@ -51,8 +51,8 @@ def begin() -> None:
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())
-    _LOG.setLevel(logging.INFO)
     for name in ("gatherset", *FOREIGN):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
-    _LOG.handlers = [handler]
+        logger.setLevel(logging.WARNING)  # what they tell about themselves in good days is of no use
+    _LOG.setLevel(logging.INFO)

@@ -95,7 +95,14 @@ def test_who_decided_is_a_pseudonym_afterwards(worked: Workspace) -> None:
         first, second = (record["id"] for record in current_records(connection))
     seen = opened_desk(worked, NAME, second)["review"]["version"]
     withdraw(worked, first, "a slip", NAME)
-    decide_review(worked, second, NAME, Verdict(True, "concert_performance", TEXTS, reason="a stage"), key="a-decision", version=seen)
+    decide_review(
+        worked,
+        second,
+        NAME,
+        Verdict(True, "concert_performance", TEXTS, reason="a stage"),
+        key="a-decision",
+        version=seen,
+    )
     erase(worked, NAME, withdraw=False, by="mia")
     assert NAME not in everything(worked)
 
