@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test test-slow test-nightly check clean chromium labelstudio postgresql
+.PHONY: demo test test-slow test-nightly check clean chromium labelstudio postgresql nginx
 
 demo: $(VENV)/installed-demo
 	$(BIN)/gatherset demo $(ARGS)
 
-test: $(VENV)/installed-test chromium labelstudio postgresql check
+test: $(VENV)/installed-test chromium labelstudio postgresql nginx check
 	$(BIN)/python -m pytest -m "not slow and not nightly" $(ARGS)
 	$(BIN)/python -m pytest --postgresql -m "not slow and not nightly and not in_file" \
 	  tests/dataset/test_catalog.py $(foreach name,queue submissions drafts consensus review,tests/annotate/test_$(name).py)
@@ -57,6 +57,14 @@ postgresql:
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } || \
 	  echo "PostgreSQL could not be installed: its tests will be skipped"; \
 	else echo "No PostgreSQL: its tests will be skipped (Debian: apt-get install postgresql)"; fi
+
+# And for nginx, with which a test serves the site of deploy/. It is not left running.
+nginx:
+	@command -v nginx >/dev/null || ls /usr/sbin/nginx >/dev/null 2>&1 || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx >/dev/null; } || \
+	  echo "nginx could not be installed: its tests will be skipped"; \
+	else echo "No nginx: its tests will be skipped (Debian: apt-get install nginx)"; fi
 
 # A Label Studio for the tests, in a folder of its own, since it pins what Gatherset does not, with an empty database.
 # Where the package index does not have it, its tests are skipped and say so.

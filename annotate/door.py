@@ -73,7 +73,9 @@ class Door:
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start" and path in ("/auth/login", "/oauth2callback"):
                 headers = MutableHeaders(scope=message)
-                known = any(value.startswith("_streamlit_user=") for value in headers.getlist("set-cookie"))
+                # Where it was in vain, Streamlit sets the same cookie to end at once.
+                given = [value for value in headers.getlist("set-cookie") if value.startswith("_streamlit_user=")]
+                known = any("max-age=0" not in value.lower() for value in given)
                 if path == "/oauth2callback":
                     tried = bool(scope["query_string"])
                     there = "enter" if known else "sign-in?problem=provider" if tried else "sign-in"

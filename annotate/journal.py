@@ -14,7 +14,7 @@ from typing import Any
 from gatherset.dataset.timestamps import now
 
 _LOG = logging.getLogger("gatherset")
-FOREIGN = ("streamlit", "uvicorn", "uvicorn.error", "authlib", "asyncio")
+FOREIGN = ("streamlit", "uvicorn", "authlib", "asyncio")
 
 
 def record(event: str, **fields: Any) -> None:
@@ -51,7 +51,9 @@ def begin() -> None:
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())
-    for name in ("gatherset", *FOREIGN):
+    # Each module of Streamlit has a logger with a handler of its own.
+    known = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in FOREIGN]
+    for name in ("gatherset", *FOREIGN, *known):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.WARNING)  # what they tell about themselves in good days is of no use

@@ -24,7 +24,7 @@ from gatherset.dataset.errors import GathersetError
 from gatherset.dataset.workspace import Workspace
 
 PAGES = Path(__file__).parent / "pages"
-FRESH = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+FRESH = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY"}
 MAX_BYTES = 10_000  # of a form
 PASSWORD = (
     '<label for="password">Password</label>'

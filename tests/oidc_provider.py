@@ -1,4 +1,4 @@
-"""A provider of identities (OpenID Connect) of the tests' own, on loopback: it signs with authlib's library, and can fail."""
+"""A provider of identities (OpenID Connect) of the tests' own, on loopback: it signs what it says, and can fail."""
 
 from __future__ import annotations
 
