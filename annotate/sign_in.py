@@ -120,16 +120,12 @@ def _sign_in(request: Request, form: Form) -> Response:
 
 def _accept(request: Request, form: Form) -> Response:
     workspace, token, password = open_workspace(), form.get("token", ""), form.get("password", "")
-    place = request.client.host if request.client else ""
-    if minutes := attempts.begin(place, "an invitation"):
-        return _invitation_page("", f"Too many attempts. Try again in {minutes} min.", status=429)
     if password != form.get("again", ""):
         return _invitation_page(token, "The two are not the same.")
     try:
         name = accept_invitation(workspace, token, password)
     except GathersetError as error:
         return _invitation_page(token, f"{error}.")
-    attempts.succeeded(place, "an invitation")
     journal.record("invitation_accepted")
     session = access.sign_in(workspace, name, password)
     return _come_in(request, session) if session else RedirectResponse("sign-in", status_code=303)

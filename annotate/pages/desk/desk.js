@@ -160,7 +160,7 @@ class Desk {
         return answer;
       } catch (error) {
         if (error instanceof Refusal && error.status < 500) throw error;
-        this.status("Not connected. What you typed is kept; trying again…", true);
+        this.status(`${trouble(error)}. What you typed is kept; trying again…`, true);
         await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER));
         if (this.ends.signal.aborted) throw error;
       }
@@ -547,7 +547,7 @@ class Desk {
         this.refused(error);
       } else {
         failed = true;
-        this.status("Not connected. What you typed is kept in this browser", true);
+        this.status(`${trouble(error)}. What you typed is kept in this browser`, true);
       }
     } finally {
       this.saving = false;

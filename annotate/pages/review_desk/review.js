@@ -96,7 +96,7 @@ class Review {
         return answer;
       } catch (error) {
         if (error instanceof Refusal && error.status < 500) throw error;
-        this.status("Not connected. What you decided is kept; trying again…", true);
+        this.status(`${trouble(error)}. What you decided is kept; trying again…`, true);
         await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER));
         if (this.ends.signal.aborted) throw error;
       }
@@ -436,7 +436,7 @@ class Review {
       else if (error instanceof Refusal && error.status < 500) this.refused(error);
       else {
         this.unsaved = true;
-        this.status("Not connected. What you decided is kept in this browser", true);
+        this.status(`${trouble(error)}. What you decided is kept in this browser`, true);
         this.timer = setTimeout(() => this.save(), RETRY_AFTER);
       }
     } finally {
