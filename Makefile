@@ -7,12 +7,12 @@ ARGS ?=
 # Two at a time, a file after the other, the longest first.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-slow test-nightly check clean chromium labelstudio postgresql
+.PHONY: demo test test-slow test-nightly check clean chromium labelstudio postgresql nginx
 
 demo: $(VENV)/installed-demo
 	$(BIN)/gatherset demo $(ARGS)
 
-test: $(VENV)/installed-test chromium labelstudio postgresql check
+test: $(VENV)/installed-test chromium labelstudio postgresql nginx check
 	$(PYTEST) -m "not slow and not nightly" $(ARGS)
 	$(PYTEST) --postgresql -m "not slow and not nightly and not in_file" \
 	  tests/dataset/test_catalog.py $(foreach name,queue submissions drafts consensus review,tests/annotate/test_$(name).py)
@@ -59,6 +59,14 @@ postgresql:
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } || \
 	  echo "PostgreSQL could not be installed: its tests will be skipped"; \
 	else echo "No PostgreSQL: its tests will be skipped (Debian: apt-get install postgresql)"; fi
+
+# And for nginx, with which a test serves the site of deploy/. It is not left running.
+nginx:
+	@command -v nginx >/dev/null || ls /usr/sbin/nginx >/dev/null 2>&1 || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx >/dev/null; } || \
+	  echo "nginx could not be installed: its tests will be skipped"; \
+	else echo "No nginx: its tests will be skipped (Debian: apt-get install nginx)"; fi
 
 # A Label Studio for the tests, in a folder of its own, since it pins what Gatherset does not, with an empty database.
 # Where the package index does not have it, its tests are skipped and say so.

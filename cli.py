@@ -16,9 +16,10 @@ from gatherset.dataset.shell import COULD_NOT_RUN, say
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's life
     "demo": ("gatherset.cli:demo", "Walk the whole line with synthetic images, or open the app on them."),
-    "init": ("gatherset.dataset.commands:init", "Make a folder a new workspace."),
+    "init": ("gatherset.annotate.account_commands:init", "Make a folder a new workspace."),
     "ingest": ("gatherset.dataset.commands:ingest", "Bring a folder of images and captions in."),
     "app": ("gatherset.annotate.commands:app", "Annotate in the browser."),
+    "account": ("gatherset.annotate.account_commands:account", "Who may come in, and as what."),
     "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),
     "labelstudio": ("gatherset.annotate.labelstudio.commands:labelstudio", "Annotate in Label Studio."),
     "gold": ("gatherset.annotate.commands:gold", "Images of known answer: practice, and a measure."),
@@ -43,6 +44,8 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
 EXTRAS = {
     "streamlit": "app",
     "starlette": "app",
+    "argon2": "app",
+    "authlib": "app",
     "torch": "baselines",
     "gensim": "baselines",
     "safetensors": "baselines",
@@ -146,7 +149,7 @@ def _demo_steps(folder: Path, images: int, *, headless: bool) -> list[tuple[list
     waiting = 0 if headless else 24  # for the visitor to annotate
     steps: list[tuple[list[str], Path | None]] = [
         (["specimens", str(photos), "--count", str(images), "--unannotated", str(waiting)], photos),
-        (["init", str(mg)], mg / "gatherset.toml"),
+        (["init", str(mg), "--alone"], mg / "gatherset.toml"),
         (["ingest", str(photos), *workspace], None),
         (["submissions", "import", str(photos / "annotator_a.csv"), "--as", "a", *workspace], None),
         (["submissions", "import", str(photos / "annotator_b.csv"), "--as", "b", *workspace], None),

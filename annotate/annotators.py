@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import unicodedata
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gatherset.dataset.catalog.tables import annotators, properties
+from gatherset.dataset.catalog.tables import annotators
 from gatherset.dataset.errors import SubmissionError
+from gatherset.dataset.pseudonyms import new_pseudonym
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
@@ -25,8 +24,7 @@ def annotator_id(connection: Connection, name: str) -> int:
     known = connection.execute(_BY_NAME, {"name": name}).scalar()
     if known is not None:
         return int(known)
-    key = connection.execute(sa.select(properties.c.value).where(properties.c.key == "pseudonym_key")).scalar_one()
-    row = {"name": name, "pseudonym": pseudonym(key, name), "created_at": now()}
+    row = {"name": name, "pseudonym": new_pseudonym(), "created_at": now()}
     return int(connection.execute(sa.insert(annotators).values(row).returning(annotators.c.id)).scalar_one())
 
 
@@ -66,8 +64,3 @@ def checked_name(name: str) -> str:
 def one_name(name: str) -> str:
     """`name` as it is stored: one person is not two by the kind of space between the names."""
     return " ".join(unicodedata.normalize("NFKC", name).split())
-
-
-def pseudonym(key: str, name: str) -> str:
-    """The name under which an author appears in records; without the workspace's secret `key` it says nothing."""
-    return f"a-{hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest()[:8]}"

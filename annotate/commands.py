@@ -130,13 +130,20 @@ def agreement(export: Path | None, workspace: Path | None, as_json: bool) -> Non
 
 
 @click.command()
-@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--port", default=8501, show_default=True, envvar="GATHERSET_PORT", type=click.IntRange(1, 65535))
+@click.option(
+    "--address",
+    default="127.0.0.1",
+    show_default=True,
+    envvar="GATHERSET_ADDRESS",
+    help="Where to listen; another needs accounts and [app] url. Not needed behind a proxy on this machine.",
+)
 @workspace_option
-def app(port: int, workspace: Path | None) -> None:
-    """Open the workspace in the browser.
+def app(port: int, address: str, workspace: Path | None) -> None:
+    """Serve the workspace to browsers: at this machine, or to a team (docs/deploy.md).
 
     Example: gatherset app
     """
     from gatherset.annotate.server import serve
 
-    serve(workspace, port=port)
+    serve(workspace, port=port, address=address)

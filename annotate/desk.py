@@ -21,13 +21,13 @@ from gatherset.dataset.workspace import Workspace
 
 
 def image_url(sha256: str, image_format: str) -> str:
-    """Where the image route has the thumbnail of a stored image."""
-    return f"/img/{sha256}{SUFFIX[image_format]}"
+    """Where the image route has the thumbnail of a stored image, seen from a page: the app may be under a sub-path."""
+    return f"img/{sha256}{SUFFIX[image_format]}"
 
 
 def original_url(sha256: str, image_format: str) -> str:
-    """Where the image route has the stored image itself, for a close look."""
-    return f"/original/{sha256}{SUFFIX[image_format]}"
+    """Likewise the stored image itself, for a close look."""
+    return f"original/{sha256}{SUFFIX[image_format]}"
 
 
 def next_desk(workspace: Workspace, annotator: str) -> dict[str, Any]:

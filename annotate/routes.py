@@ -7,6 +7,7 @@ a browser can send again what a dying server did not acknowledge. JSON comes in 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gatherset.annotate import journal
 from gatherset.annotate.access import may, visitor
 from gatherset.annotate.annotators import one_name
 from gatherset.annotate.answer import MAX_TEXT, check_answer, read_answer
@@ -24,6 +26,7 @@ from gatherset.annotate.desk import earlier_desk, next_desk, remarks, shown
 from gatherset.annotate.discussions import raise_discussion
 from gatherset.annotate.drafts import AnsweredError, NewerDraftError, save_draft
 from gatherset.annotate.gold import practise
+from gatherset.annotate.outages import in_words
 from gatherset.annotate.own_work import discard_draft
 from gatherset.annotate.queue import skip
 from gatherset.annotate.review import ChangedError, decide_review, read_verdict, send_back
@@ -37,12 +40,18 @@ from gatherset.annotate.review_desk import (
 from gatherset.annotate.review_queue import gather
 from gatherset.annotate.server import open_workspace
 from gatherset.annotate.submissions import IMPORTED, AnsweredMeanwhileError, GoneError, RefusedError, submit
-from gatherset.dataset.errors import GathersetError, InputError
+from gatherset.dataset.errors import GathersetError, InputError, WorkspaceError
 from gatherset.dataset.findings import errors
 from gatherset.dataset.workspace import Workspace
 
+
+class ForbiddenError(GathersetError):
+    """The person's role does not allow it."""
+
+
 Body = Mapping[str, Any]
 Act = Callable[[Workspace, str, Body], dict[str, Any]]
+KEPT = ("/submission", "/skip", "/decide", "/return")  # what the journal has a line for
 MAX_BYTES = 200_000  # of a request: twenty captions with their reasons, several times over
 
 
@@ -149,40 +158,42 @@ def _key(body: Body) -> str:
     return key
 
 
-def _reviewing(act: Act) -> Act:
-    """`act` for those who may review, and nobody else."""
+def _route(path: str, act: Act, needs: str = "annotate") -> Route:
+    """The route that does `act` for those who may do what it `needs`, and for nobody else."""
 
     def allowed(workspace: Workspace, name: str, body: Body) -> dict[str, Any]:
-        if not may(workspace, name, "review"):
-            raise InputError("only reviewers may do this", "Ask the lead of the team")
+        if not may(workspace, name, needs):
+            raise ForbiddenError("your role does not reach so far", "Ask a maintainer of the dataset")
         return act(workspace, name, body)
 
-    return allowed
-
-
-def _route(path: str, act: Act) -> Route:
     async def endpoint(request: Request) -> Response:
         data = b""
         async for chunk in request.stream():
             data += chunk
             if len(data) > MAX_BYTES:
                 return _no(413, "wrong", "The request is too large", "Shorten the captions")
-        return await run_in_threadpool(_answer, act, request, data)
+        return await run_in_threadpool(_answer, allowed, request, data)
 
     return Route(path, endpoint, methods=["POST"])
 
 
 def _answer(act: Act, request: Request, data: bytes) -> Response:
-    workspace = open_workspace()
     try:
+        workspace = open_workspace()
         name = visitor(workspace, request.cookies)
         if name is None:
-            return _no(401, "signed_out", "You are not signed in", "Sign in again: what you typed is kept")
+            return _no(401, "signed_out", "You are not signed in", "Sign in again")
         body = _body(request, data)
         if one_name(str(body["annotator"])) != name:
             message = f"This browser is signed in as {name} now"
             return _no(401, "signed_out", message, "Reload the page")
-        return JSONResponse(act(workspace, name, body))
+        started = time.perf_counter()
+        answer = act(workspace, name, body)
+        if request.url.path.endswith(KEPT):
+            which = {key: body[key] for key in ("task", "image") if isinstance(body.get(key), int | str)}
+            milliseconds = round(1000 * (time.perf_counter() - started))
+            journal.record(request.url.path.rpartition("/")[2], **which, ms=milliseconds)
+        return JSONResponse(answer)
     except RefusedError as error:
         return _no(422, "refused", error.what, error.next_step, findings=shown(error.findings))
     except NewerDraftError as error:
@@ -199,12 +210,17 @@ def _answer(act: Act, request: Request, data: bytes) -> Response:
         return _no(409, "answered", error.what, error.next_step)
     except GoneError as error:
         return _no(409, "gone", error.what, error.next_step)
+    except ForbiddenError as error:
+        return _no(403, "wrong", error.what, error.next_step)
+    except WorkspaceError as error:  # a database of another version, a workspace that is gone
+        return _no(503, "unavailable", str(error), "It is tried again")
     except GathersetError as error:
         return _no(400, "wrong", error.what, error.next_step)
     except (KeyError, TypeError, ValueError, OverflowError):
         return _no(400, "wrong", "The request is not what the page sends", "Reload the page")
     except DBAPIError as error:
-        return _no(503, "unavailable", f"The catalog cannot be used now: {error.orig}", "It is tried again")
+        journal.record("database_failed", path=request.url.path, error=type(error.orig).__name__)
+        return _no(503, "unavailable", in_words(error), "It is tried again")
 
 
 def _body(request: Request, data: bytes) -> Body:
@@ -233,10 +249,10 @@ ROUTES = [
     _route("/work/skip", skipped),
     _route("/work/discard", discarded),
     _route("/work/back", back),
-    _route("/review/next", _reviewing(next_to_review)),
-    _route("/review/open", _reviewing(opened)),
-    _route("/review/draft", _reviewing(verdict)),
-    _route("/review/decide", _reviewing(decision)),
-    _route("/review/return", _reviewing(sent_back)),
-    _route("/review/discuss", _reviewing(discussed)),
+    _route("/review/next", next_to_review, needs="review"),
+    _route("/review/open", opened, needs="review"),
+    _route("/review/draft", verdict, needs="review"),
+    _route("/review/decide", decision, needs="review"),
+    _route("/review/return", sent_back, needs="review"),
+    _route("/review/discuss", discussed, needs="review"),
 ]

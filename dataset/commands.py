@@ -1,4 +1,4 @@
-"""The shell commands of the dataset: init, ingest, validate, split, specimens."""
+"""The shell commands of the dataset: ingest, validate, split, specimens."""
 
 from __future__ import annotations
 
@@ -28,23 +28,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
     from gatherset.dataset.validation_report import Report
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--name", help="Of the dataset and its releases. Default: the folder's name.")
-@click.option("--language", default="en", show_default=True, help="BCP 47 tag of the captions.")
-@click.option("--overlap", default=2, show_default=True, type=click.IntRange(1, 5), help="Annotators an image goes to.")
-def init(folder: Path, name: str | None, language: str, overlap: int) -> None:
-    """Make FOLDER a new workspace.
-
-    Example: gatherset init mg
-    """
-    from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
-
-    workspace = Workspace.create(folder, name, language=language, overlap=overlap)
-    say(f"Made the workspace {workspace.root} (settings: {SETTINGS_FILE}).")
-    say(f"Next: gatherset ingest PHOTOS -w {folder} --license SPDX-ID")
 
 
 @click.command()

@@ -15,7 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 import gatherset
+from gatherset.dataset.clock import trouble
 from gatherset.dataset.errors import GathersetError
+from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 LEAST_FREE = 2_000_000_000  # bytes; an original has some five million
@@ -53,7 +55,7 @@ def examine(path: Path | None) -> Iterator[Check]:
         return
     try:
         yield Check("workspace", True, f"{workspace.root} ({workspace.settings.name})")
-        for check in (_writable, _space, _catalog, _images):
+        for check in (_writable, _space, _catalog, _clock, _images):
             yield check(workspace)
     finally:
         workspace.catalog.close()
@@ -105,6 +107,14 @@ def _catalog(workspace: Workspace) -> Check:
         return Check("catalog", True, f"{catalog}, PostgreSQL {said}")
     except DatabaseError as error:
         return Check("catalog", False, f"{catalog}: {error.orig}", RESTORE)
+
+
+def _clock(workspace: Workspace) -> Check:
+    try:
+        found = trouble(workspace.catalog)
+    except DatabaseError as error:  # which the check of the catalog speaks of
+        return Check("clock", True, f"{now()}, not compared: {type(error.orig).__name__}")
+    return Check("clock", found is None, found or now())
 
 
 def _images(workspace: Workspace) -> Check:

@@ -24,6 +24,7 @@ from gatherset.dataset.findings import Finding
 from gatherset.dataset.loading import Release, open_release, releases_in
 from gatherset.dataset.papers import About, write_papers
 from gatherset.dataset.progress import progress
+from gatherset.dataset.pseudonyms import ReleasedAuthors
 from gatherset.dataset.records import SPLITS, Record, count_records, current_records, newest_change
 from gatherset.dataset.release_folder import assembled, write_checksums
 from gatherset.dataset.splits import plan_splits
@@ -109,11 +110,13 @@ def _drafted(
     workspace: Workspace, connection: Connection, assigned: Mapping[str, str], blurred: Blurred | None
 ) -> Iterator[Record]:
     """The records as they will be released."""
+    authors = ReleasedAuthors(workspace.pseudonym_key, workspace.settings.name)
     for record in progress(current_records(connection), total=count_records(connection), label="read"):
         if record["split"] is None:
             record["split"] = assigned.get(record["id"])
         if record["split"] is None and workspace.settings.splits.counts:
             continue  # more than the counts ask for: it waits
+        record = authors.shown(record)
         yield blurred.record(record) if blurred else record
 
 

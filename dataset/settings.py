@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
+from urllib.parse import urlsplit
 
 from gatherset import schemas
 from gatherset.dataset.errors import WorkspaceError
@@ -84,6 +85,16 @@ class AboutSettings:
 
 
 @dataclass(frozen=True)
+class AppSettings:
+    """Where and how annotators reach the app; see docs/deploy.md. Secrets are in the environment, never here."""
+
+    url: str = ""  # where they open it, e.g. "https://annotate.example.org/mg"; empty: on this machine alone
+    session_hours: int = 12  # without a sign of life, after which one signs in again; at most 30 days in all
+    provider: str = ""  # of OpenID Connect: the address of its metadata; empty: passwords alone
+    client_id: str = ""  # what the provider calls this app; the secret is $GATHERSET_PROVIDER_SECRET
+
+
+@dataclass(frozen=True)
 class Settings:
     format: int  # of this file
     name: str  # of the dataset and its releases
@@ -96,6 +107,7 @@ class Settings:
     rules: RuleSettings = field(default_factory=RuleSettings)
     release: ReleaseSettings = ReleaseSettings()
     about: AboutSettings = AboutSettings()
+    app: AppSettings = AppSettings()
 
     @property
     def captions_asked(self) -> int:
@@ -190,6 +202,11 @@ def _check(settings: Settings, path: Path) -> None:
         "splits: series must be a regular expression with a group": not splits.series or _has_group(splits.series),
         "release: buckets must be 1, 2, 4, … 256": settings.release.buckets in {2**n for n in range(9)},
         "about: annotators must be 'experts' or 'crowd'": settings.about.annotators in ("", "experts", "crowd"),
+        "app: url must begin with http:// or https:// and name a host": not settings.app.url
+        or is_url(settings.app.url),
+        "app: session_hours must be 1 to 720": 1 <= settings.app.session_hours <= 720,
+        "app: provider needs a url and a client_id": not settings.app.provider
+        or bool(is_url(settings.app.provider) and settings.app.url and settings.app.client_id),
         "rules: levels must be 'error' or 'warning'": set(rules.levels.values()) <= {"error", "warning"},
         # Unrelated photographs differ in 32 bits on average: more than a quarter would join everything.
         "rules: near_duplicate_distance must be 0 to 16": 0 <= rules.near_duplicate_distance <= 16,
@@ -210,6 +227,12 @@ def _has_group(pattern: str) -> bool:
         return re.compile(pattern).groups >= 1
     except re.error:
         return False
+
+
+def is_url(text: str) -> bool:
+    """Whether `text` is the address of a page, without a query."""
+    parts = urlsplit(text)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
 
 
 def is_language(text: str) -> bool:

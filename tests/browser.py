@@ -37,14 +37,18 @@ class Server:
         self.command = [str(self.port) if part == "PORT" else part for part in command]
         self.folder = folder
         self.environment = {**os.environ, "GATHERSET_WORKSPACE": str(workspace)}
+        self.errors: int | None = None  # where its standard error goes; None: with the test's
+        self.path = ""  # the sub-path that [app] url says
         self.address = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.command, cwd=self.folder, env=self.environment)
+        self.process = subprocess.Popen(
+            self.command, cwd=self.folder, env=self.environment, stderr=self.errors, text=True
+        )
         for _ in range(SECONDS_TO_START * 20):
             assert self.process.poll() is None, f"the server ended with {self.process.returncode}"
             try:
-                with urllib.request.urlopen(f"{self.address}/_stcore/health") as answer:
+                with urllib.request.urlopen(f"{self.address}{self.path}/_stcore/health") as answer:
                     assert answer.status == 200
                     return
             except OSError:

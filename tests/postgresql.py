@@ -8,13 +8,34 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from gatherset.dataset.catalog.database import VARIABLE
 
 
 def programs() -> Path | None:
     """The folder with initdb and pg_ctl; Debian keeps them out of the path."""
     places = [shutil.which("initdb"), *sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), reverse=True)]
     return next((Path(place).resolve().parent for place in places if place), None)
+
+
+@contextmanager
+def database(wanted: bool) -> Iterator[Cluster | None]:
+    """A server in which new workspaces have their catalog while this holds; None where it is not wanted."""
+    if not wanted:
+        yield None
+        return
+    found = programs()
+    assert found is not None, "PostgreSQL is not installed (Debian: apt-get install postgresql)"
+    cluster = Cluster(found)
+    os.environ[VARIABLE] = cluster.url
+    try:
+        yield cluster
+    finally:
+        del os.environ[VARIABLE]
+        cluster.remove()
 
 
 class Cluster:

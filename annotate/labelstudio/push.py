@@ -178,7 +178,7 @@ def _address(workspace: Workspace, link: Link, row: Any) -> tuple[str, str | Non
         path = workspace.store.path(row.sha256, row.format).relative_to(workspace.store.folder)
         return f"{link.images}{path.as_posix()}", None
     until = _days_from_now(DAYS)
-    return f"{link.images}{access.signed(workspace, original_url(row.sha256, row.format), until)}", until
+    return f"{link.images}{access.signed(workspace, f'/{original_url(row.sha256, row.format)}', until)}", until
 
 
 def _days_from_now(days: int) -> str:

@@ -144,7 +144,7 @@ def show_disputes(workspace: Workspace, name: str, seen: Overview) -> None:
         with columns[number % 4]:
             veiled = ' class="veiled"' if one.sensitive else ""
             st.html(
-                f'<div class="gs-dispute"><a href="/review?image={one.image_id}" target="_self">'
+                f'<div class="gs-dispute"><a href="review?image={one.image_id}" target="_self">'
                 f'<img src="{one.picture}" alt="{one.image_id}"{veiled}></a><p>{html.escape(one.votes)}</p></div>'
             )
             question = f"The annotators say: {one.votes}. Which is it?"

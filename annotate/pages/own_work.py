@@ -35,7 +35,7 @@ def main() -> None:
     # In this very tab: a desk that stays open in another one would keep what it holds.
     st.html(
         f"<p><b>{html.escape(name)}</b>: {progress.today} answered today, {progress.all} in all. "
-        '<a href="/sign-out" target="_self">Sign out</a></p>'
+        '<a href="sign-out" target="_self">Sign out</a></p>'
     )
     places = ", ".join(f"{count} {place}" for place, count in standing(workspace).items())
     small(f"The dataset {workspace.settings.name}: {places}.")

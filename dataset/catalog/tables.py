@@ -310,3 +310,30 @@ suspects = Table(
     UniqueConstraint("record_id", "kind", "position", "value"),
 )
 Index("ix_suspects_state_score", suspects.c.state, suspects.c.score)
+
+# Who may come in. A workspace without accounts is open to whoever sits at its machine.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("annotator_id", Integer, ForeignKey("annotators.id"), primary_key=True),
+    Column("role", Text, nullable=False),  # annotator, reviewer, maintainer
+    Column("email", Text, unique=True),  # in lower case; by it a provider of identities says who it is
+    Column("password", Text),  # argon2; null: none was chosen yet, or a provider says who it is
+    Column("subject", Text, unique=True),  # of the person at the provider, once they have come from there
+    Column("invitation", Text, unique=True),  # sha256 of what the link holds with which a password is chosen
+    Column("invited_until", Text),
+    Column("disabled", Text),  # why they cannot come in; null: they can
+    Column("version", Integer, nullable=False),  # one more at each change: two maintainers notice each other
+    Column("created_at", Text, nullable=False),
+    Column("changed_by", Text),
+    Column("changed_at", Text),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token", Text, primary_key=True),  # sha256 of what the browser holds
+    Column("annotator_id", Integer, ForeignKey("accounts.annotator_id"), nullable=False, index=True),
+    Column("started_at", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
+)

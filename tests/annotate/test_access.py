@@ -1,8 +1,15 @@
-import pytest
+import statistics
+import time
 
-from gatherset.annotate.access import COOKIE, is_signed, signed, ticket, visitor
+import pytest
+import sqlalchemy as sa
+
+from gatherset.annotate.access import COOKIE, DAYS, MAY, end_session, is_signed, may, sign_in, signed, ticket, visitor
+from gatherset.annotate.accounts import add_account, change_account, reset
 from gatherset.annotate.annotators import annotator_id, known_annotator
+from gatherset.dataset.catalog.tables import sessions
 from gatherset.dataset.errors import SubmissionError
+from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 
@@ -60,3 +67,106 @@ def test_a_signed_address_opens_nothing_else(workspace: Workspace) -> None:
     assert not is_signed(workspace, IMAGE, {**good, "until": "2999-01-02"})
     assert not is_signed(workspace, IMAGE, {"until": "2999-01-01"})
     assert not is_signed(workspace, IMAGE, {})
+
+
+PASSWORD = "a sentence of hers"
+
+
+@pytest.fixture
+def team(workspace: Workspace) -> Workspace:
+    for role in ("maintainer", "reviewer", "annotator"):
+        add_account(workspace, role, role, password=PASSWORD, by="a test")
+    return workspace
+
+
+def session_of(workspace: Workspace, name: str, password: str = PASSWORD) -> dict[str, str]:
+    return {COOKIE: sign_in(workspace, name, password) or ""}
+
+
+def change_sessions(workspace: Workspace, **values: str) -> None:
+    with workspace.catalog.write() as connection:
+        connection.execute(sa.update(sessions).values(values))
+
+
+def test_a_password_opens_a_session_under_the_name_as_it_is_written(team: Workspace) -> None:
+    assert visitor(team, session_of(team, " Reviewer ")) == "reviewer"
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [
+        ("reviewer", "another sentence"),
+        ("nobody", PASSWORD),
+        ("", ""),
+        ("\0", PASSWORD),
+        ("reviewer", ""),
+        ("x", "\ud800"),
+    ],
+)
+def test_whatever_does_not_fit_opens_nothing(team: Workspace, name: str, password: str) -> None:
+    assert sign_in(team, name, password) is None
+
+
+def test_who_has_no_password_yet_or_is_disabled_cannot_sign_in(team: Workspace) -> None:
+    add_account(team, "invited", "annotator", by="maintainer")
+    assert sign_in(team, "invited", "") is None
+    change_account(team, "reviewer", by="maintainer", disabled="gone")
+    assert sign_in(team, "reviewer", PASSWORD) is None
+
+
+def test_an_unknown_name_takes_as_long_as_a_wrong_password(team: Workspace) -> None:
+    taken: dict[str, list[float]] = {"reviewer": [], "nobody": []}
+    for _ in range(5):
+        for name, times in taken.items():
+            started = time.process_time()
+            sign_in(team, name, "another sentence")
+            times.append(time.process_time() - started)
+    known, unknown = (statistics.median(times[1:]) for times in taken.values())
+    assert 0.5 < known / unknown < 2
+
+
+def test_with_the_first_account_a_name_alone_opens_nothing(workspace: Workspace) -> None:
+    before = {COOKIE: ticket(workspace, "anna")}
+    assert visitor(workspace, before) == "anna"
+    assert may(workspace, "anna", "lead")
+    add_account(workspace, "mia", "maintainer", password=PASSWORD, by="mia")
+    assert visitor(workspace, before) is None
+    assert not may(workspace, "anna", "annotate")
+
+
+@pytest.mark.parametrize(("role", "acts"), [("annotator", 1), ("reviewer", 2), ("maintainer", 4)])
+def test_each_role_may_do_what_those_below_it_may(team: Workspace, role: str, acts: int) -> None:
+    assert [may(team, role, act) for act in MAY] == [True] * acts + [False] * (len(MAY) - acts)
+
+
+def test_a_session_ends_with_time_sign_out_and_the_account(team: Workspace) -> None:
+    mine = session_of(team, "reviewer")
+    change_sessions(team, expires_at=now(plus_minutes=-1))
+    assert visitor(team, mine) is None
+    mine = session_of(team, "reviewer")
+    end_session(team, mine)
+    assert visitor(team, mine) is None
+    mine = session_of(team, "reviewer")
+    change_account(team, "reviewer", by="maintainer", disabled="gone")
+    assert visitor(team, mine) is None
+    change_account(team, "reviewer", by="maintainer", disabled=None)
+    assert visitor(team, mine) is None
+    mine = session_of(team, "reviewer")
+    reset(team, "reviewer", by="maintainer")
+    assert visitor(team, mine) is None
+
+
+def test_a_session_that_is_used_goes_on_but_not_for_ever(team: Workspace) -> None:
+    mine = session_of(team, "reviewer")
+    change_sessions(team, expires_at=now(plus_minutes=30))
+    assert visitor(team, mine) == "reviewer"
+    with team.catalog.read() as connection:
+        assert connection.execute(sa.select(sessions.c.expires_at)).scalar_one() > now(plus_minutes=60)
+    change_sessions(team, started_at=now(plus_minutes=-DAYS * 24 * 60 - 1))
+    assert visitor(team, mine) is None
+
+
+def test_a_session_that_a_wrong_clock_began_in_the_future_is_none(team: Workspace) -> None:
+    mine = session_of(team, "reviewer")
+    change_sessions(team, started_at=now(plus_minutes=60), expires_at="2999-01-01T00:00:00Z")
+    assert visitor(team, mine) is None

@@ -10,8 +10,9 @@ pytest.importorskip("streamlit", reason="streamlit is not installed: pip install
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from gatherset.annotate import routes, server
+from gatherset.annotate import routes, server, sign_in
 from gatherset.annotate.access import COOKIE, signed, ticket
+from gatherset.annotate.door import Door
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
 
@@ -23,7 +24,7 @@ def client(workspace: Workspace, make_photos: Callable[..., Path], monkeypatch: 
     ingest(workspace, make_photos(2), Provenance(license="CC-BY-4.0"))
     monkeypatch.setenv("GATHERSET_WORKSPACE", str(workspace.root))
     server.open_workspace.cache_clear()
-    with TestClient(Starlette(routes=[*routes.ROUTES, *server.ROUTES])) as client:
+    with TestClient(Starlette(routes=[*routes.ROUTES, *server.ROUTES, *sign_in.ROUTES])) as client:
         client.cookies.set(COOKIE, ticket(workspace, "anna"))
         yield client
     server.open_workspace().catalog.close()
@@ -52,7 +53,7 @@ def test_nobody_comes_in_without_a_ticket(client: Any) -> None:
 
 
 def test_who_is_signed_out_already_can_sign_out(client: Any) -> None:
-    with TestClient(server.Door(client.app)) as door:
+    with TestClient(Door(client.app)) as door:
         assert "localStorage" in door.get("/sign-out", headers={"accept": "text/html"}).text
 
 
@@ -144,7 +145,7 @@ def test_the_last_submission_is_handed_out_again_to_be_corrected(client: Any) ->
 
 
 def test_an_image_is_shown_to_who_has_a_signed_address(client: Any) -> None:
-    address = post(client, "next").json()["task"]["original"]
+    address = "/" + post(client, "next").json()["task"]["original"]
     client.cookies.clear()
     workspace = server.open_workspace()
     assert client.get(address).status_code == 403
@@ -180,7 +181,7 @@ def test_who_may_not_review_is_refused(client: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(routes, "may", lambda workspace, name, act: False)
     for path in ("next", "open", "draft", "decide", "return", "discuss"):
         answer = review(client, path)
-        assert (answer.status_code, "only reviewers" in answer.json()["what"]) == (400, True)
+        assert (answer.status_code, "your role" in answer.json()["what"]) == (403, True)
 
 
 @pytest.mark.parametrize(

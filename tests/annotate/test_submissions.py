@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gatherset.annotate.annotators import pseudonym
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.submissions import RefusedError, submit
 from gatherset.dataset.catalog.tables import annotators, submissions
@@ -46,9 +45,8 @@ def test_captions_written_by_an_annotator_carry_a_pseudonym(workspace: Workspace
         submit(workspace, caption_task, name, Answer("caption", True, "protest", TEXTS), key=name)
     with workspace.catalog.read() as connection:
         [record] = current_records(connection)
-    assert {entry["author"] for entry in record["captions"]} == {
-        pseudonym(workspace.catalog.property("pseudonym_key"), "anna")
-    }
+        anna = connection.execute(sa.select(annotators.c.pseudonym).where(annotators.c.name == "anna")).scalar_one()
+    assert {entry["author"] for entry in record["captions"]} == {anna}
     assert record["event"] == {"type": "protest", "votes": {"protest": 2}}
     assert [entry["text"] for entry in record["captions"]] == list(TEXTS)
 

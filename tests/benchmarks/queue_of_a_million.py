@@ -1,6 +1,6 @@
 """How long the queue of a million tasks takes to hand out the next one, and a submission to be stored.
 
-Run it: python tests/benchmarks/queue_of_a_million.py [FOLDER] (half a gigabyte; a few minutes)
+Run it: python tests/benchmarks/queue_of_a_million.py [--postgresql] (half a gigabyte; a few minutes)
 """
 
 from __future__ import annotations
@@ -22,15 +22,23 @@ from gatherset.annotate.submissions import submit
 from gatherset.dataset.catalog.tables import tasks
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
+from tests.postgresql import database
 
 COUNT = 1_000_000
 ROUNDS = 200
 ANSWER = Answer("event", True, "protest")
+NUMBERS = {  # n from 1 to COUNT, and n in hexadecimal with so many digits
+    "sqlite": (
+        "(WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number "
+        f"WHERE n < {COUNT}) SELECT n FROM number)",
+        "printf('%0{digits}x', n)",
+    ),
+    "postgresql": (f"generate_series(1, {COUNT}) AS number(n)", "lpad(to_hex(n), {digits}, '0')"),
+}
 FILL = """
-WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {count})
 INSERT INTO images (id, sha256, phash, width, height, format, bytes, language, captions, source, flags, ref, added_at)
-SELECT printf('gs-%016x', n), printf('%064x', n), printf('%016x', n), 640, 480, 'jpeg', 1000, 'en', '[]', '{{}}', '[]',
-       n || '.jpg', '{now}' FROM number
+SELECT 'gs-' || {short}, {long}, {short}, 640, 480, 'jpeg', 1000, 'en', '[]', '{{}}', '[]', n || '.jpg', '{now}'
+FROM {numbers}
 """
 TASKS = """
 INSERT INTO tasks (image_id, kind, state, overlap, answers, note)
@@ -44,8 +52,14 @@ SELECT id, {person}, 1, 'made-{person}-' || id, '{answer}', '{now}' FROM tasks W
 
 def fill(workspace: Workspace) -> None:
     with workspace.catalog.write() as connection:
-        connection.exec_driver_sql(FILL.format(count=COUNT, now=now()))
+        numbers, hexadecimal = NUMBERS[connection.dialect.name]
+        short, long = (hexadecimal.format(digits=digits) for digits in (16, 64))
+        connection.exec_driver_sql(FILL.format(numbers=numbers, short=short, long=long, now=now()))
         connection.exec_driver_sql(TASKS)
+    with workspace.catalog.engine.connect() as connection:  # as PostgreSQL itself does within minutes
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("ANALYZE")
+            connection.commit()
 
 
 def answered(workspace: Workspace, name: str, first: int, last: int) -> None:
@@ -105,8 +119,5 @@ def run(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        run(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as made:
-            run(Path(made))
+    with tempfile.TemporaryDirectory() as made, database("--postgresql" in sys.argv[1:]):
+        run(Path(made))

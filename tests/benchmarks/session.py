@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +16,7 @@ from websockets.sync.client import connect
 from gatherset.annotate.access import COOKIE, ticket
 from gatherset.dataset.workspace import Workspace
 
+RETRY_AFTER = 1.5  # seconds, as in annotate/pages/desk/browser.js
 # Different enough for the rules about captions that are nearly the same; {} is a number.
 SENTENCES = (
     "Many people gather near a tall tower in picture {}.",
@@ -23,6 +25,18 @@ SENTENCES = (
     "Two speakers wave from a small wooden stage.",
     "A child on somebody's shoulders holds a paper flag.",
 )
+
+
+class UnavailableError(ConnectionError):
+    """The server cannot answer now: 503."""
+
+
+class RefusedError(AssertionError):
+    """Any other answer than 200."""
+
+    def __init__(self, status: int, answer: dict[str, Any]) -> None:
+        self.status, self.answer = status, answer
+        super().__init__(status, answer)
 
 
 class Session:
@@ -65,8 +79,21 @@ class Session:
             self.connection.close()
             self.connection = None
             raise
-        assert response.status == 200, (response.status, answer)
+        if response.status == 503:
+            raise UnavailableError(answer["what"])
+        if response.status != 200:
+            raise RefusedError(response.status, answer)
         return answer
+
+    def persist(self, path: str, until: float, **body: Any) -> dict[str, Any]:
+        """`post`, again and again until there is an answer, as the page does; at most until the moment `until`."""
+        while True:
+            try:
+                return self.post(path, **body)
+            except (OSError, http.client.HTTPException, ValueError):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(RETRY_AFTER)
 
     def close(self) -> None:
         if self.connection is not None:

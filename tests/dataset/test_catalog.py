@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 
 from gatherset.dataset.catalog.database import HEAD, MIGRATIONS, Catalog
 from gatherset.dataset.catalog.tables import (
+    accounts,
     annotators,
     metadata,
     properties,
@@ -136,4 +137,23 @@ def test_a_catalog_from_before_suspects_keeps_its_records_and_can_doubt_them(tmp
         connection.execute(sa.insert(suspects).values(row))
         with pytest.raises(sa.exc.IntegrityError):
             connection.execute(sa.insert(suspects).values(row))
+    catalog.close()
+
+
+def test_a_catalog_from_before_accounts_keeps_its_people_and_takes_accounts(tmp_path: Path) -> None:
+    catalog = Catalog.in_file(tmp_path / "catalog.db")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with catalog.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        connection.exec_driver_sql(
+            "INSERT INTO annotators (id, name, pseudonym, created_at) VALUES (7, 'anna', 'a-00000000', 'then')"
+        )
+    catalog.require_current()
+    with catalog.write() as connection:
+        row = {"annotator_id": 7, "role": "maintainer", "version": 1, "created_at": "now"}
+        connection.execute(sa.insert(accounts).values(row))
+        with pytest.raises(sa.exc.IntegrityError):
+            connection.execute(sa.insert(accounts).values({**row, "annotator_id": 8}))
     catalog.close()

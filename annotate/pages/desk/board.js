@@ -47,7 +47,7 @@ class Board {
         return answer;
       } catch (error) {
         if (error instanceof Refusal && error.status < 500) throw error;
-        this.status(`Not connected. ${this.kept} is kept; trying again…`, true);
+        this.status(`${trouble(error)}. ${this.kept} is kept; trying again…`, true);
         await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER));
         if (this.ends.signal.aborted) throw error;
       }
@@ -60,7 +60,7 @@ class Board {
       if (!this.ends.signal.aborted) console.error(error);
       return;
     }
-    if (error.kind === "signed_out") this.notice(`${error.what}. What you typed is kept in this browser.`, "bad", "Sign in", () => location.assign("/sign-in"));
+    if (error.kind === "signed_out") this.notice(`${error.what}. What you typed is kept in this browser.`, "bad", "Sign in", () => location.assign("sign-in"));
     else if (on[error.kind]) on[error.kind]();
     else this.problems([`${error.what}. ${error.next_step || ""}`]);
   }

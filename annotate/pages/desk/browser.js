@@ -38,6 +38,11 @@ class Refusal extends Error {
   }
 }
 
+// Why there is no answer: what the server says, where it can say something.
+function trouble(error) {
+  return error instanceof Refusal ? error.message : "Not connected";
+}
+
 // The server's answer to a request; a Refusal where it says no.
 async function ask(path, body, options = {}) {
   const response = await fetch(path, {

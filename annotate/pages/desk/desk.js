@@ -53,7 +53,7 @@ function merged(base, here, there) {
 
 class Desk extends Board {
   constructor(root, data) {
-    super(root, data, { path: "/work/", kept: "What you typed" });
+    super(root, data, { path: "work/", kept: "What you typed" });
   }
 
   open() {
@@ -79,7 +79,7 @@ class Desk extends Board {
   signedOut() {
     this.now = null;
     this.close();
-    location.assign("/sign-in");
+    location.assign("sign-in");
   }
 
   close() {
@@ -478,7 +478,7 @@ class Desk extends Board {
         this.refused(error);
       } else {
         failed = true;
-        this.status("Not connected. What you typed is kept in this browser", true);
+        this.status(`${trouble(error)}. What you typed is kept in this browser`, true);
       }
     } finally {
       this.saving = false;

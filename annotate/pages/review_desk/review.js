@@ -30,7 +30,7 @@ export default function ({ data, parentElement }) {
 
 class Review extends Board {
   constructor(root, data) {
-    super(root, data, { path: "/review/", kept: "What you decided" });
+    super(root, data, { path: "review/", kept: "What you decided" });
     this.later = []; // tasks put off in this session
   }
 
@@ -373,7 +373,7 @@ class Review extends Board {
       else if (error instanceof Refusal && error.status < 500) this.refused(error);
       else {
         this.unsaved = true;
-        this.status("Not connected. What you decided is kept in this browser", true);
+        this.status(`${trouble(error)}. What you decided is kept in this browser`, true);
         this.timer = setTimeout(() => this.save(), RETRY_AFTER);
       }
     } finally {

@@ -1,0 +1,52 @@
+"""The journal: one line of JSON an event, without names, captions or passwords."""
+
+import http.client
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
+from gatherset.annotate.accounts import add_account
+from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.workspace import Workspace
+from tests.benchmarks.session import Session
+from tests.browser import APP, Server
+
+NAME, PASSWORD, CAPTION = "Anna Zimtstern", "a sentence of hers", "gather near a tall tower"
+
+
+def test_a_day_of_work_is_told_without_names_or_texts(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(2, captions=False), Provenance(license="CC-BY-4.0"))
+    add_account(workspace, NAME, "maintainer", "anna@example.org", password=PASSWORD, by=NAME)
+    server = Server(workspace.root, APP)
+    server.errors = subprocess.PIPE
+    server.start()
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    for password in ("a wrong one", PASSWORD):
+        form = urlencode({"name": NAME, "password": password})
+        connection.request("POST", "/sign-in", form, {"Content-Type": "application/x-www-form-urlencoded"})
+        answer = connection.getresponse()
+        answer.read()
+    connection.close()
+    session = Session(workspace, NAME, server.port)
+    session.cookie = str(answer.headers["set-cookie"]).partition(";")[0]
+    task = session.post("next")["task"]["id"]
+    session.post("submission", task=task, key="a-key-of-16-signs", version=0, answer=session.answer(task))
+    session.close()
+    server.process.terminate()
+    _, said = server.process.communicate(timeout=30)
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert [line["event"] for line in lines if line["event"] != "log"] == [
+        "started",
+        "sign_in_refused",
+        "signed_in",
+        "submission",
+        "stopped",
+    ]
+    assert all(line["time"] for line in lines)
+    for word in ("Zimtstern", "anna@", PASSWORD, CAPTION, "wrong one"):
+        assert word not in said
