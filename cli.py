@@ -17,6 +17,7 @@ INTERRUPTED = 130  # what a shell expects after Ctrl-C
 COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's life
     "demo": ("gatherset.cli:demo", "Walk the whole line with synthetic images, or open the app on them."),
     "init": ("gatherset.dataset.commands:init", "Make a folder a new workspace."),
+    "fetch": ("gatherset.dataset.web.commands:fetch", "Fetch the images of a list of URLs, for ingest."),
     "ingest": ("gatherset.dataset.commands:ingest", "Bring a folder of images and captions in."),
     "app": ("gatherset.annotate.commands:app", "Annotate in the browser."),
     "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),
@@ -28,6 +29,7 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "split": ("gatherset.dataset.commands:split", "Give new records a split."),
     "release": ("gatherset.dataset.release_commands:release", "Build, compare, check and publish releases."),
     "pull": ("gatherset.dataset.release_commands:pull", "Fetch a published release."),
+    "linkcheck": ("gatherset.dataset.web.commands:linkcheck", "Whether a release's images are still on the web."),
     "export": ("gatherset.dataset.export_commands:export", "Write a release in the form of another tool."),
     "features": ("gatherset.baselines.commands:features", "Extract image features of a release."),
     "train": ("gatherset.baselines.commands:train", "Train EDAN on a release."),
@@ -50,7 +52,6 @@ EXTRAS = {
     "onnxruntime": "detectors",
     "transformers": "detectors",
     "cv2": "faces",
-    "httpx": "labelstudio",
     "markdown_it": "labelstudio",
     "psycopg": "postgresql",
 }
