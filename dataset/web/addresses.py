@@ -102,7 +102,8 @@ class _Guarded(httpcore.AsyncNetworkBackend):
             raise UnknownNameError("name server", "the name server does not answer") from error
         permitted = [address for address in addresses if self._reach.permits(address)]
         if not permitted:
-            raise ForbiddenAddressError(f"{host} is {', '.join(addresses)}, which is not a public address")
+            leads = "" if host in addresses else f" leads to {', '.join(addresses)}, which"
+            raise ForbiddenAddressError(f"{host}{leads} is not a public address")
         for address in permitted[:-1]:
             try:
                 return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)

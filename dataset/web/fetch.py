@@ -30,7 +30,8 @@ from gatherset.dataset.web.url_list import COLUMNS, Row, as_entry, read_url_list
 JOURNAL, REPORT, IMAGES = "fetch.jsonl", "fetch.csv", "images"
 UNDER_WAY = ".under-way"  # what is being received
 PLACEHOLDER = 5  # URLs with one and the same picture: it says that another one is gone, mostly
-_STEPS = {  # category: what a person can do
+_STEPS = {  # kind or category: what a person can do
+    "private address": "Is it yours? Then allow it: --allow-network. Else remove the line",
     "4xx": "Find the image elsewhere, or remove the line",
     "not-asked": "Ask its owner, or remove the line",
 }
@@ -166,7 +167,7 @@ def _report(rows: Sequence[Row], journal: Journal) -> str:
 
 
 def _finding(path: Path, row: Row, outcome: Outcome) -> Finding:
-    step = _STEPS.get(outcome.category, "Try again later: --again failed")
+    step = _STEPS.get(outcome.kind, _STEPS.get(outcome.category, "Try again later: --again failed"))
     level = "warning" if outcome.category == NOT_ASKED else "error"
     return Finding("GS611", level, f"{path}:{row.line}", f"{row.url[:200]}: {outcome}", step)
 

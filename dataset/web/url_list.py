@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -37,7 +37,7 @@ def read_url_list(path: Path) -> tuple[list[Row], list[Finding]]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(_lines(file, str(path)))
+            lines = list(_lines(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{path} cannot be read: {reason}", "Give a CSV file in UTF-8 with a column 'url'") from error
@@ -69,12 +69,14 @@ def read_url_list(path: Path) -> tuple[list[Row], list[Finding]]:
     return list(rows.values()), findings
 
 
-def _lines(file: Iterator[str], where: str) -> Iterator[tuple[int, list[str]]]:
+def _lines(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     """(number, cells) of each line that is not empty. NUL, which no list means, would stop the reader."""
     reader = csv.reader(line.replace("\0", "") for line in file)
+    begin = 1
     for cells in reader:
         if any(cell.strip() for cell in cells):
-            yield reader.line_num, cells
+            yield begin, cells
+        begin = reader.line_num + 1
 
 
 def _header(cells: list[str], path: Path, findings: list[Finding]) -> list[str]:
@@ -97,6 +99,8 @@ def _fault(row: Row) -> tuple[str, str, str] | None:
     """(rule, message, next step) of what keeps a row from being asked for."""
     if not row.url:
         return "GS611", "the line has no URL", "Mend the line, or remove it"
+    if lines := row.url.count("\n"):
+        return "GS611", f"a quote is not closed: {lines} more lines are read as part of this URL", "Close the quote"
     if fault := url_fault(row.url):
         return "GS611", f"{row.url[:200]!r} is no web address: {fault}", "Mend the line, or remove it"
     if row.license and (fault := license_fault(row.license)):

@@ -158,6 +158,8 @@ class Visitor:
             answer = await self._robots_text(url)
         if not isinstance(answer, Outcome):
             return RobotsFile(answer)
+        if answer.category == NOT_ASKED:
+            return answer
         detail = f"robots.txt of {host_of(url)}: {answer.detail}" if answer.detail else f"robots.txt of {host_of(url)}"
         return Outcome(answer.category, answer.kind, detail, final=True)
 

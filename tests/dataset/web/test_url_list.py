@@ -41,6 +41,14 @@ def test_a_line_that_cannot_be_asked_for_is_told_and_the_others_stay(tmp_path: P
     assert [finding.rule for finding in findings] == ["GS611", "GS611", "GS611", "GS602"]
 
 
+def test_a_quote_that_is_not_closed_is_told_with_the_lines_that_it_swallows(tmp_path: Path) -> None:
+    text = 'url,license\nhttp://a.org/1.jpg,\n"http://a.org/2.jpg,\nhttp://a.org/3.jpg,\n'
+    rows, [finding] = read_url_list(write(tmp_path / "urls.csv", text))
+    assert [row.line for row in rows] == [2]
+    assert finding.where.endswith(":3")
+    assert "a quote is not closed: 1 more lines" in finding.message
+
+
 def test_two_lines_that_disagree_on_the_licence_are_told(tmp_path: Path) -> None:
     text = "url,license\nhttp://a.org/1.jpg,CC0-1.0\nhttp://a.org/1.jpg,CC-BY-4.0\n"
     _, findings = read_url_list(write(tmp_path / "urls.csv", text))
