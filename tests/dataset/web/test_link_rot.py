@@ -24,19 +24,17 @@ Check = Callable[[], Links]
 @pytest.fixture
 def linked(rude: RudeServer, workspace: Workspace, tmp_path: Path) -> Release:
     """A release of four images of two collections, each with a URL of the rude server."""
-    lines = [f"{rude.url(f'ok/{number}.jpg')},CC0-1.0,{'ab'[number % 2]}" for number in range(4)]
+    return linked_release(rude, workspace, tmp_path, 4)
+
+
+def linked_release(rude: RudeServer, workspace: Workspace, tmp_path: Path, count: int) -> Release:
+    lines = [f"{rude.url(f'ok/{number}.jpg')},CC0-1.0,{'ab'[number % 2]}" for number in range(count)]
     path = tmp_path / "urls.csv"
     path.write_text("url,license,dataset\n" + "\n".join(lines), encoding="utf-8")
     fetch(path, tmp_path / "photos", limits=QUICK, reach=LOOPBACK)
     captions = tmp_path / "photos" / "captions.jsonl"
     rows = [json.loads(line) for line in captions.read_text().splitlines()]
-    texts = (
-        "March of people {}.",
-        "The crowd walks {}.",
-        "Signs are held up {}.",
-        "They pass by {}.",
-        "A long line {}.",
-    )
+    texts = ("March of people {}.", "The crowd walks {}.", "Signs are held up {}.", "They pass {}.", "A long line {}.")
     for number, row in enumerate(rows):
         row["captions"] = [text.format(f"in picture {number}") for text in texts]
     captions.write_text("\n".join(map(json.dumps, rows)))
