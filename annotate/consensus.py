@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping
 
 from gatherset.annotate.answer import IS_CURRENT
 from gatherset.annotate.reasons import SETTLED_BY_AGREEMENT, send_to_review, settle
-from gatherset.annotate.suggestions import MODEL
+from gatherset.annotate.suggestions import MODEL, origins
 from gatherset.dataset.catalog.tables import annotators, decisions, images, records, submissions, tasks
 from gatherset.dataset.records import Record, add_revision, caption, make_record
 from gatherset.dataset.rules.rule import Context
@@ -89,7 +89,7 @@ def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
         settle(connection, image_id)
         return
     typed = event_type is not None and (screened or gathering is True)
-    captions = agreed_captions(workspace, image, event_type, answers)
+    captions = agreed_captions(workspace, image, event_type, answers, origins(connection, image_id, answers))
     enough = "caption" not in own_tasks or len(captions) >= workspace.settings.captions_per_image
     settled = {"screen": gathering is True, "event": typed, "caption": typed and enough}
     for kind, task in own_tasks.items():
@@ -177,7 +177,11 @@ def _keep(connection: Connection, workspace: Workspace, record: Record, ids: Seq
 
 
 def agreed_captions(
-    workspace: Workspace, image: RowMapping, event_type: str | None, answers: Sequence[RowMapping]
+    workspace: Workspace,
+    image: RowMapping,
+    event_type: str | None,
+    answers: Sequence[RowMapping],
+    origins: Mapping[int, str],
 ) -> list[dict[str, Any]]:
     """The captions that the answers give the image; the imported ones where nobody wrote or corrected any.
 
@@ -186,16 +190,19 @@ def agreed_captions(
     """
     written = [row for row in answers if row["answer"]["captions"] and row["answer"]["is_gathering"] is not False]
     if workspace.settings.captions_per_submission == 1 and any(row["kind"] == "caption" for row in written):
-        singles = [written_captions(row, image)[0] for row in written if row["kind"] == "caption"]
+        singles = [written_captions(row, image, origins)[0] for row in written if row["kind"] == "caption"]
         return singles[: workspace.settings.captions_per_image]
     for row in written:
         if row["answer"]["event_type"] == event_type:
-            return written_captions(row, image)
+            return written_captions(row, image, origins)
     return [dict(entry) for entry in image["captions"]]
 
 
-def written_captions(row: RowMapping, image: RowMapping) -> list[dict[str, Any]]:
-    """The captions of an answer with their origins: own words, a suggestion taken over, or imported and kept."""
+def written_captions(row: RowMapping, image: RowMapping, origins: Mapping[int, str]) -> list[dict[str, Any]]:
+    """The captions of an answer with their origins: own words, a suggestion taken over, or imported and kept.
+
+    `origins` are those of the image's suggestions.
+    """
     imported = {entry["text"]: entry for entry in image["captions"]} if row["kind"] == "event" else {}
     taken = row["answer"].get("suggested", [])
     entries = []
@@ -203,7 +210,7 @@ def written_captions(row: RowMapping, image: RowMapping) -> list[dict[str, Any]]
         if text in imported:
             entries.append({**imported[text], "verified": True})  # read, and kept, by the one who corrected the others
         elif number < len(taken) and taken[number] is not None:
-            entries.append(caption(text, origin=MODEL, author=None, verified=True))
+            entries.append(caption(text, origin=origins.get(taken[number], MODEL), author=None, verified=True))
         else:
             entries.append(caption(text, origin="human", author=row["pseudonym"], verified=True))
     return entries

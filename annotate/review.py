@@ -17,6 +17,7 @@ from gatherset.annotate.drafts import drop_draft
 from gatherset.annotate.reasons import review_task, settle
 from gatherset.annotate.returns import drop_returns
 from gatherset.annotate.submissions import RefusedError
+from gatherset.annotate.suggestions import origins
 from gatherset.dataset.catalog.tables import annotators, decisions, images, leases, records, returns, tasks
 from gatherset.dataset.corrections import new_errors, said, withdraw_record
 from gatherset.dataset.errors import InputError, SubmissionError
@@ -161,7 +162,7 @@ def _accept(
     kind = verdict.event_type
     if kind is None:
         raise InputError("no event type is chosen", "Choose one, or say that it is not a gathering")
-    known = _known_captions(image, answers, before)
+    known = _known_captions(image, answers, before, origins(connection, image_id, answers))
     own = caption("", origin="human", author=_pseudonym(connection, reviewer), verified=True)
     entries = [known.get(text, {**own, "text": text}) for text in texts]
     votes = _supporting(type_votes(answers), kind, workspace)
@@ -200,7 +201,7 @@ def _contributes(row: RowMapping, kind: str, texts: Sequence[str]) -> bool:
 
 
 def _known_captions(
-    image: RowMapping, answers: Sequence[RowMapping], before: Record | None
+    image: RowMapping, answers: Sequence[RowMapping], before: Record | None, origins: Mapping[int, str]
 ) -> dict[str, dict[str, Any]]:
     """{text: the caption as it is known}: whose it is, and whether a machine wrote it.
 
@@ -208,7 +209,7 @@ def _known_captions(
     """
     known = {entry["text"].strip(): {**entry, "verified": True} for entry in image["captions"]}
     for row in answers:
-        for entry in written_captions(row, image):
+        for entry in written_captions(row, image, origins):
             known.setdefault(entry["text"].strip(), entry)
     for entry in before["captions"] if before else ():
         known[entry["text"].strip()] = dict(entry)

@@ -135,7 +135,7 @@ def proposal(
     votes = type_votes(answers)
     kind = majority(votes, 1)
     kind = kind if kind in workspace.taxonomy.names else None
-    captions = agreed_captions(workspace, image, kind, answers)
+    captions = agreed_captions(workspace, image, kind, answers, {})  # their texts alone
     if not captions:
         written = (row["answer"]["captions"] for row in answers if row["answer"]["captions"])
         captions = [{"text": text} for text in next(written, [])]

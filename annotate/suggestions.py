@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -21,6 +22,7 @@ class Suggestion:
     value: str
     model: str
     score: float | None
+    origin: str = MODEL  # of a caption: model, llm, imported
 
 
 def suggestions_for(connection: Connection, workspace: Workspace, image_id: str) -> list[Suggestion]:
@@ -29,7 +31,7 @@ def suggestions_for(connection: Connection, workspace: Workspace, image_id: str)
     rows = connection.execute(query.order_by(suggestions.c.score.desc(), suggestions.c.id))
     known = workspace.taxonomy.names
     return [
-        Suggestion(row.id, row.kind, row.value, row.model, row.score)
+        Suggestion(row.id, row.kind, row.value, row.model, row.score, row.origin)
         for row in rows
         if row.kind != "event" or row.value in known
     ]
@@ -46,3 +48,13 @@ def accepted(connection: Connection, image_id: str, captions: Sequence[str]) -> 
     """For each caption the suggestion for this image whose words it has unchanged; whatever the page says of it."""
     texts = {row.value.strip(): row.id for row in connection.execute(_SENTENCES, {"image": image_id})}
     return tuple(texts.get(text.strip()) for text in captions)
+
+
+_ORIGINS = sa.select(suggestions.c.id, suggestions.c.origin).where(suggestions.c.image_id == sa.bindparam("image"))
+
+
+def origins(connection: Connection, image_id: str, answers: Sequence[Mapping[Any, Any]]) -> dict[int, str]:
+    """{id: origin} of the suggestions for an image; nothing is looked up where no answer has taken any over."""
+    if not any(row["answer"].get("suggested") for row in answers):
+        return {}
+    return {row.id: row.origin for row in connection.execute(_ORIGINS, {"image": image_id})}

@@ -243,7 +243,7 @@ def _stands(connection: Connection, workspace: Workspace, image_id: str) -> bool
     answers = current_answers(connection, image_id)
     kind = majority(type_votes(answers), workspace.settings.queue.overlap)
     image = connection.execute(sa.select(images).where(images.c.id == image_id)).mappings().one()
-    texts = [entry["text"] for entry in agreed_captions(workspace, image, kind, answers)]
+    texts = [entry["text"] for entry in agreed_captions(workspace, image, kind, answers, {})]
     return kind == row.content["event"]["type"] and texts == [entry["text"] for entry in row.content["captions"]]
 
 

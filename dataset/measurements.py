@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -20,62 +16,19 @@ from gatherset import schemas
 from gatherset.dataset.errors import InputError, ReleaseError
 from gatherset.dataset.features import FeatureFile
 from gatherset.dataset.loading import Release
-from gatherset.dataset.progress import progress
 from gatherset.dataset.release_folder import MEASUREMENTS, write_json
 from gatherset.dataset.timestamps import now
+from gatherset.dataset.web.addresses import Reach
+from gatherset.dataset.web.hosts import Limits
+from gatherset.dataset.web.link_rot import check_links
 
 SAMPLE = 300  # images, as in Figure 6 of the EDAN paper
 DRAWS = 20  # samples, for the spread
-THREADS = 16
-TIMEOUT = 20  # seconds for one link
 
 
-def link_rot(release: Release) -> dict[str, Any]:
-    """Whether the web addresses that the images came from still answer, without fetching the images.
-
-    Only what a server says is not there (404, 410) is gone. A refusal (403, 429, …) says nothing of the image, and what
-    cannot be reached may be tomorrow.
-    """
-    urls = sorted({record["source"]["url"] for record in release.records() if record["source"]["url"]})
-    with ThreadPoolExecutor(THREADS) as pool:
-        answers = list(progress(pool.map(_answer, urls), total=len(urls), label="links"))
-    found: dict[str, list[str]] = {outcome: [] for outcome in ("there", "gone", "refused", "unreachable")}
-    for url, answer in zip(urls, answers, strict=True):
-        found[_outcome(answer)].append(url)
-    counts = {"links": len(urls), "there": len(found.pop("there")), "answers": dict(sorted(Counter(answers).items()))}
-    return _document(release, "links", {**counts, **found})
-
-
-def _outcome(answer: str) -> str:
-    status = int(answer) if answer.isdecimal() else 0
-    if 200 <= status < 300:
-        return "there"
-    if status in (404, 410):
-        return "gone"
-    return "refused" if 400 <= status < 500 else "unreachable"  # a redirection that is left over leads nowhere
-
-
-def _answer(url: str) -> str:
-    """The status that a server gives, or why there is none."""
-    if not url.lower().startswith(("http://", "https://")):  # nobody vouches for them: no file://
-        return "no web address"
-    answer = _ask(url, "HEAD")
-    return _ask(url, "GET") if answer in ("405", "501") else answer  # some servers know no HEAD
-
-
-def _ask(url: str, method: str) -> str:
-    headers = {"User-Agent": "gatherset link check"} | ({"Range": "bytes=0-0"} if method == "GET" else {})
-    try:
-        request = urllib.request.Request(url, method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-            return str(response.status)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return str(error.code)
-    except TimeoutError:
-        return "timeout"
-    except (OSError, ValueError, HTTPException) as error:
-        return "timeout" if isinstance(getattr(error, "reason", None), TimeoutError) else "unreachable"
+def link_measurement(release: Release, *, limits: Limits, reach: Reach, contact: str = "") -> dict[str, Any]:
+    """Whether the images are still where they came from; see `link_rot.check_links`."""
+    return _document(release, "links", check_links(release, limits=limits, reach=reach, contact=contact))
 
 
 def semantic_density(release: Release, features: Path, *, seed: int = 0) -> dict[str, Any]:

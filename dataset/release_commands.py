@@ -292,7 +292,7 @@ def verify(folder: Path | None, registry: str | None, workspace: Path | None, as
 
 @release.command()
 @click.argument("reference", metavar="[RELEASE]", required=False)
-@click.option("--links", is_flag=True, help="Ask every web address that the images came from whether it answers.")
+@click.option("--links", is_flag=True, help="As gatherset linkcheck does, with its defaults.")
 @click.option("--density", "features", type=click.Path(path_type=Path), help="How close the images are, by this file.")
 @click.option("--benchmark", "result", type=click.Path(path_type=Path), help="A benchmark.json to publish with it.")
 @click.option("--registry", envvar="GATHERSET_REGISTRY", help="Also publish it there, beside the release.")
@@ -314,16 +314,21 @@ def measure(
     from gatherset.dataset import measurements
     from gatherset.dataset.registry import Registry
     from gatherset.dataset.versions import parse_version
+    from gatherset.dataset.web.addresses import Reach
+    from gatherset.dataset.web.hosts import Limits
+    from gatherset.dataset.web.link_rot import forget_journal
     from gatherset.dataset.workspace import Workspace
 
     found = find_release(reference, workspace) if reference else Workspace.open(workspace).release()
-    documents = [measurements.link_rot(found)] if links else []
+    documents = [measurements.link_measurement(found, limits=Limits(), reach=Reach())] if links else []
     documents += [measurements.semantic_density(found, features)] if features else []
     documents += [measurements.benchmark_result(found, result)] if result else []
     if not documents:
         raise click.UsageError("name what to measure: --links, --density FILE or --benchmark FILE")
     for path in measurements.write_measurements(found, documents):
         say(f"Measured {found}: {path}")
+    if links:
+        forget_journal(found)
     if registry:
         there = Registry(registry)
         for document in documents:

@@ -22,7 +22,6 @@ class WebServer:
         self.cut_after: Callable[[], int | None] = lambda: None  # bytes of a body, then the connection breaks
         self.change: Callable[[str, bytes], bytes] = lambda path, data: data  # what is sent instead
         self.seconds_a_piece = 0.0  # a slow line
-        self.head_status: int | None = None  # what it answers to HEAD, whatever is there
         self.served: list[tuple[str, int]] = []  # bytes of bodies, by path
         self.requests: list[str] = []
         server = self
@@ -30,11 +29,6 @@ class WebServer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server._answer(self)
-
-            def do_HEAD(self) -> None:
-                there = (server.root / unquote(self.path).lstrip("/")).is_file()
-                self.send_response(server.head_status or (200 if there else 404))
-                self.end_headers()
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from gatherset.dataset.catalog.tables import properties
 from gatherset.dataset.errors import WorkspaceError
 
-HEAD = "0007"  # the newest migration in dataset/migrations/versions
+HEAD = "0008"  # the newest migration in dataset/migrations/versions
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BUSY_SECONDS = 10
 CONNECT_SECONDS = 10

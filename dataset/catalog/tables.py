@@ -150,6 +150,8 @@ suggestions = Table(
     Column("model", Text, nullable=False),
     Column("score", Float),  # 0 to 1, where the model says one
     Column("created_at", Text, nullable=False),
+    Column("origin", Text, nullable=False, server_default="model"),  # of a caption: model, llm, imported
+    Column("made_with", JSON(none_as_null=True)),  # temperature, prompt, weights: what it takes to make it again
 )
 
 records = Table(

@@ -16,6 +16,13 @@ OTHERS = {  # id: (title, next step)
     "GS100": ("A line of a file of records can be read as JSON.", "Mend the line"),
     "GS105": ("A record was written for a shape that this version knows.", "Upgrade: pip install -U gatherset"),
     "GS505": ("A newcomer joins one split only; one that would join two is held back.", "Withdraw it"),
+    "GS611": ("A line of a list of URLs is a web address, and an image is there.", "See what fetch.csv says of it"),
+    "GS612": ("A picture is that of a few URLs at most; one of many says that theirs are gone.", "Look at it"),
+    "GS613": ("The columns of a list of URLs are known.", "Rename the column, or leave it: it is not read"),
+    "GS614": (
+        "A model that helps gives captions that can be used.",
+        "A person writes them: the image waits in the queue",
+    ),
     "GS701": ("The files of a release have the checksums of its manifest.", "Get the release again"),
     "GS702": ("No file of a release is missing.", "Get the release again"),
     "GS703": ("No file was added to a release.", "Remove it"),

@@ -18,6 +18,7 @@ from gatherset.dataset.catalog.tables import (
     reasons,
     records,
     submissions,
+    suggestions,
     suspects,
     tasks,
 )
@@ -156,4 +157,24 @@ def test_a_catalog_from_before_accounts_keeps_its_people_and_takes_accounts(tmp_
         connection.execute(sa.insert(accounts).values(row))
         with pytest.raises(sa.exc.IntegrityError):
             connection.execute(sa.insert(accounts).values({**row, "annotator_id": 8}))
+    catalog.close()
+
+
+def test_suggestions_from_before_origins_are_those_of_a_model(tmp_path: Path) -> None:
+    catalog = Catalog.in_file(tmp_path / "catalog.db")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with catalog.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        connection.exec_driver_sql(
+            "INSERT INTO images (id, sha256, phash, width, height, format, bytes, language, captions, source, flags, "
+            "added_at) VALUES ('gs-1', 'a', 'b', 1, 1, 'jpeg', 1, 'en', '[]', '{}', '[]', '2026-11-20T10:00:00Z')"
+        )
+        connection.exec_driver_sql("INSERT INTO suggestions VALUES (1, 'gs-1', 'caption', 'A crowd.', 'blip', 0.5, '')")
+    catalog.require_current()
+    with catalog.read() as connection:
+        row = connection.execute(sa.select(suggestions)).one()
+        assert (row.value, row.origin, row.made_with) == ("A crowd.", "model", None)
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     catalog.close()

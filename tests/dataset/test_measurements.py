@@ -1,5 +1,4 @@
 import json
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -7,21 +6,19 @@ import pytest
 
 from gatherset.dataset.errors import FeaturesError, InputError
 from gatherset.dataset.features import ExtractorIdentity, FeatureWriter, Header
-from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.integrity import integrity_findings
 from gatherset.dataset.loading import Release
 from gatherset.dataset.measurements import (
-    _answer,
     _mean_similarity,
-    _outcome,
     benchmark_result,
-    link_rot,
+    link_measurement,
     semantic_density,
     write_measurements,
 )
+from gatherset.dataset.web.addresses import Reach
+from gatherset.dataset.web.hosts import Limits
 from gatherset.dataset.workspace import Workspace
-from tests.dataset.conftest import Photos, correct, make_all, next_release
-from tests.web_server import WebServer
+from tests.dataset.conftest import correct, next_release
 
 
 def write_features(release: Release, path: Path, rows: np.ndarray) -> Path:
@@ -60,63 +57,8 @@ def test_features_of_another_release_are_refused(released: Release, workspace: W
         semantic_density(next_release(workspace), path)
 
 
-def test_links_that_do_not_answer_are_counted(workspace: Workspace, make_photos: Photos, tmp_path: Path) -> None:
-    (tmp_path / "web").mkdir()
-    (tmp_path / "web" / "there.jpg").write_bytes(b"x")
-    with WebServer(tmp_path / "web").running() as web:
-        for name in ("there", "gone"):
-            folder = make_photos(2 if name == "gone" else 1, folder=name, url=f"{web.url}/{name}.jpg")
-            ingest(workspace, folder, Provenance(license="CC-BY-4.0"))
-        make_all(workspace)
-        release = next_release(workspace)
-        measured = link_rot(release)
-    assert (measured["links"], measured["answers"]) == (2, {"200": 1, "404": 1})
-    assert (measured["there"], measured["gone"]) == (1, [f"{web.url}/gone.jpg"])
-
-
-@pytest.mark.parametrize(
-    ("answer", "outcome"),
-    [
-        *[("200", "there"), ("206", "there"), ("404", "gone"), ("410", "gone"), ("401", "refused"), ("403", "refused")],
-        *[
-            ("429", "refused"),
-            ("451", "refused"),
-            ("500", "unreachable"),
-            ("302", "unreachable"),
-            ("503", "unreachable"),
-        ],
-        *[("timeout", "unreachable"), ("unreachable", "unreachable"), ("no web address", "unreachable")],
-    ],
-)
-def test_only_what_a_server_calls_missing_is_gone(answer: str, outcome: str) -> None:
-    assert _outcome(answer) == outcome
-
-
-def test_a_link_is_asked_once_more_where_the_server_knows_no_head(tmp_path: Path) -> None:
-    (tmp_path / "there.jpg").write_bytes(b"x")
-    with WebServer(tmp_path).running() as web:
-        web.head_status = 405
-        assert _answer(f"{web.url}/there.jpg") == "200"
-        web.head_status = 429
-        assert _answer(f"{web.url}/there.jpg") == "429"
-
-
-def test_a_link_that_does_not_answer_in_time_is_no_missing_image(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gatherset.dataset.measurements.TIMEOUT", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert _answer(f"http://127.0.0.1:{silent.getsockname()[1]}/a.jpg") == "timeout"
-    assert _answer("http://127.0.0.1:1/a.jpg") == "unreachable"
-
-
-def test_only_the_web_is_asked(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("x")
-    assert _answer((tmp_path / "secret").as_uri()) == "no web address"
-
-
 def test_what_was_measured_does_not_change_the_release(released: Release) -> None:
-    [path] = write_measurements(released, [link_rot(released)])
+    [path] = write_measurements(released, [link_measurement(released, limits=Limits(), reach=Reach())])
     assert json.loads(path.read_text())["release"]["version"] == "1.0.0"
     assert list(integrity_findings(released)) == []
 

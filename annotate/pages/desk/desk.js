@@ -311,7 +311,8 @@ class Desk extends Board {
       const use = element("button", { type: "button", textContent: "Use", ariaLabel: `Use: ${text}` });
       this.on(use, "click", () => this.accept(one));
       return element("div", { className: "suggestion" }, element("span", { textContent: text }),
-        element("span", { className: "chip", textContent: "machine text", title: one.model }), use);
+        element("span", { className: "chip", title: one.model,
+          textContent: one.origin === "imported" ? "came with it" : "machine text" }), use);
     }));
   }
 

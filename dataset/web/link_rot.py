@@ -1,0 +1,234 @@
+"""Link rot of a release: whether its images are still where they came from, and still the same; over the years."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import imagehash
+
+from gatherset.dataset.errors import ImageError
+from gatherset.dataset.images import measure
+from gatherset.dataset.loading import Release
+from gatherset.dataset.progress import progress
+from gatherset.dataset.records import Record
+from gatherset.dataset.release_folder import MEASUREMENTS
+from gatherset.dataset.settings import ImageSettings, RuleSettings
+from gatherset.dataset.spreadsheet import as_csv
+from gatherset.dataset.store import write_whole
+from gatherset.dataset.timestamps import FORMAT, now
+from gatherset.dataset.web.addresses import Reach
+from gatherset.dataset.web.crawl import crawl
+from gatherset.dataset.web.fetch import judged
+from gatherset.dataset.web.hosts import Limits
+from gatherset.dataset.web.journal import Journal
+from gatherset.dataset.web.outcome import CATEGORIES, FAILED, INVALID, NOT_ASKED, THERE, Outcome, reasons
+
+JOURNAL, ROTTEN = "links.jsonl", "rotten.csv"
+STALE = timedelta(days=7)  # what an interrupted check found before is asked again
+GONE = ("404", "410")  # what a host says of an image that was taken down
+SIMILAR = RuleSettings.near_duplicate_distance  # bits: the same picture, saved anew
+_COLUMNS = ("id", "url", "category", "kind", "detail", "since", "license", "archived")  # of rotten.csv
+Links = dict[str, Any]
+
+
+def check_links(release: Release, *, limits: Limits, reach: Reach, contact: str = "") -> Links:
+    """Ask for every image of the release where it came from, and compare it with what was received then.
+
+    The values of a measurement: Tables 2 and 3 of the paper by collection, each rotten link, and one row for each
+    check so far. An interrupted check goes on when it is begun again. Nothing is kept of the images.
+    """
+    records: defaultdict[str, list[Record]] = defaultdict(list)
+    without = 0
+    for record in release.records():
+        if url := record["source"]["url"]:
+            records[url].append(record)
+        else:
+            without += 1
+    folder = release.path / MEASUREMENTS
+    folder.mkdir(exist_ok=True)
+    with Journal(folder / JOURNAL) as journal:
+        _ask(records, journal, limits=limits, reach=reach, contact=contact)
+        found = {url: journal.outcomes[url] for url in records}
+        begun = min(journal.times.values(), default=now())
+    links = _links(found, records, without, _earlier(folder / "links.json"), begun)
+    rows = sorted(_rotten_rows(links, records), key=lambda row: row["id"])
+    write_whole(folder / ROTTEN, as_csv(_COLUMNS, rows).encode("utf-8", "backslashreplace"))
+    return links
+
+
+def forget_journal(release: Release) -> None:
+    """The check is over, and its result written."""
+    (release.path / MEASUREMENTS / JOURNAL).unlink(missing_ok=True)
+
+
+def _ask(
+    records: Mapping[str, Sequence[Record]], journal: Journal, *, limits: Limits, reach: Reach, contact: str
+) -> None:
+    fresh = (datetime.now(UTC) - STALE).strftime(FORMAT)
+    todo = [url for url in sorted(records) if journal.times.get(url, "") < fresh]
+    with TemporaryDirectory(prefix="gatherset-links-") as made:
+
+        def judge(url: str, partial: Path) -> Outcome:
+            return compared(partial.read_bytes(), records[url][0])
+
+        with closing(crawl(todo, Path(made), judge, limits=limits, reach=reach, contact=contact)) as answers:
+            for url, outcome in progress(answers, total=len(todo), label="links"):
+                journal.add(url, outcome, now(), {})
+
+
+def compared(data: bytes, record: Record) -> Outcome:
+    """Whether the bytes are still the record's image: the same bytes, the same picture, or something else."""
+    outcome = judged(data)
+    if outcome.found is None:
+        return outcome
+    if outcome.found.sha256 == record["source"]["sha256"]:
+        return Outcome(THERE, "unchanged", found=outcome.found)
+    try:
+        phash = imagehash.hex_to_hash(measure(data, max_pixels=ImageSettings.max_pixels).phash)
+    except ImageError as error:
+        return Outcome(INVALID, "damaged", error.what)
+    if phash - imagehash.hex_to_hash(record["image"]["phash"]) <= SIMILAR:
+        return Outcome(THERE, "saved anew", found=outcome.found)
+    return Outcome(INVALID, "another picture", "an image, but not the one that was received")
+
+
+def _earlier(path: Path) -> Links:
+    """What the check before wrote; nothing where there was none."""
+    with suppress(OSError, ValueError):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(document, dict):
+            return document
+    return {}
+
+
+def _links(
+    found: Mapping[str, Outcome], records: Mapping[str, Sequence[Record]], without: int, earlier: Links, begun: str
+) -> Links:
+    by_collection: defaultdict[str, list[Outcome]] = defaultdict(list)
+    kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for url, outcome in found.items():
+        kinds[outcome.category][outcome.kind] += len(records[url])
+        for record in records[url]:
+            by_collection[record["source"]["dataset"] or "(none)"].append(outcome)
+    everything = [outcome for those in by_collection.values() for outcome in those]
+    before = {row["url"]: row["since"] for row in earlier.get("rotten", ()) if isinstance(row, dict)}
+    rotten = [
+        {
+            "url": url,
+            "ids": [record["id"] for record in records[url]],
+            "category": outcome.category,
+            "kind": outcome.kind,
+            "detail": outcome.detail,
+            "since": before.get(url, begun),  # first seen so
+        }
+        for url, outcome in sorted(found.items())
+        if outcome.category in FAILED
+    ]
+    bad = {row["url"] for row in rotten}
+    row = {
+        "measured": begun,
+        **availability(everything),
+        "newly_rotten": len(bad - before.keys()),
+        "there_again": sum(found[url].category == THERE for url in before.keys() & found.keys()),
+    }
+    history = list(earlier.get("history", ()))
+    if not history or history[-1]["measured"] != begun:  # else this very check was written, and then interrupted
+        history.append(row)
+    return {
+        **availability(everything),
+        "without_url": without,
+        "availability": {name: availability(those) for name, those in sorted(by_collection.items())},
+        "reasons": {name: reasons(those) for name, those in sorted(by_collection.items())},
+        "kinds": {name: dict(kinds[name].most_common()) for name in CATEGORIES if name in kinds},
+        "rotten": rotten,
+        "history": history,
+    }
+
+
+def availability(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """A row of Table 2. Those that robots may not ask for are neither available nor unavailable."""
+    counts = Counter(outcome.category for outcome in outcomes)
+    unavailable = sum(counts[category] for category in FAILED)
+    return {
+        "links": counts.total(),
+        "available": counts[THERE],
+        "unavailable": unavailable,
+        "not_asked": counts[NOT_ASKED],
+    }
+
+
+def _rotten_rows(links: Links, records: Mapping[str, Sequence[Record]]) -> Iterator[dict[str, Any]]:
+    for row in links["rotten"]:
+        for record in records[row["url"]]:
+            source = record["source"]
+            archived = archive_address(row["url"], source["retrieved"])
+            whole = {**row, "id": record["id"], "license": source["license"], "archived": archived}
+            yield {name: whole[name] for name in _COLUMNS}
+
+
+def archive_address(url: str, retrieved: str | None) -> str:
+    """Where the Internet Archive has the copy that is nearest to that day, if it has one."""
+    digits = "".join(filter(str.isdigit, retrieved or ""))[:14]
+    return f"https://web.archive.org/web/{digits or '2'}/{url}"
+
+
+def as_text(links: Links) -> str:
+    """Tables 2 and 3 of the paper, and the checks so far."""
+    names = list(links["availability"])
+    rows = [(name, links["availability"][name]) for name in names] + [("Total", links)]
+    head = f"{'Collection':<28}{'Links':>9}{'Available':>11}{'Unavailable':>13}{'Availability':>14}{'Not asked':>11}"
+    lines = ["Availability (Table 2)", head]
+    for name, row in rows:
+        share = _share(row["available"], row["unavailable"])
+        numbers = f"{row['links']:>9,}{row['available']:>11,}{row['unavailable']:>13,}{share:>14}"
+        lines.append(f"{name[:27]:<28}{numbers}{row['not_asked']:>11,}")
+    lines += ["", "Reasons (Table 3; only the columns that have one)"]
+    total = Counter[str]()
+    for name in names:
+        total.update(links["reasons"][name])
+    used = [column for column, count in total.items() if count]
+    lines.append(f"{'Collection':<28}" + "".join(f"{column:>15}" for column in used))
+    for name, counts in [*((name, links["reasons"][name]) for name in names), ("Total", total)]:
+        lines.append(f"{name[:27]:<28}" + "".join(f"{counts[column]:>15,}" for column in used))
+    lines += ["", "Checks so far"]
+    for row in links["history"]:
+        share = _share(row["available"], row["unavailable"])
+        change = f"{row['newly_rotten']} newly rotten, {row['there_again']} there again"
+        lines.append(f"{row['measured'][:10]}  {row['links']:,} links, {share} available; {change}")
+    return "\n".join(lines)
+
+
+def _share(available: int, unavailable: int) -> str:
+    asked = available + unavailable
+    return f"{available / asked:.1%}" if asked else "-"
+
+
+def advice(links: Links, release: Release) -> list[str]:
+    """What to do about the rotten ones."""
+    if not links["rotten"]:
+        return []
+    kept = (
+        "This release holds its own copy of every image: nothing is lost while it is published."
+        if release.has_images
+        else "This release holds no images: whoever has none yet cannot get these. Where the licences allow it, build "
+        "one that does (images = true under [release]), or look in the archive that rotten.csv names."
+    )
+    steps = [kept]
+    if gone := sum(row["kind"] in GONE for row in links["rotten"]):
+        steps.append(
+            f"{gone} are gone (404, 410). Their owners may have taken them down: where they ask for it, so do you "
+            "(gatherset record withdraw ID --reason …; for what is published, gatherset release retract ID)."
+        )
+    if other := sum(row["kind"] == "another picture" for row in links["rotten"]):
+        steps.append(f"{other} lead to another picture now: never fetch this dataset anew from its links without sums.")
+    passing = sum(row["category"] in ("no-connection", "5xx") or row["kind"] == "429" for row in links["rotten"])
+    if passing:
+        steps.append(f"{passing} could not be reached, which may pass: check again in a week before you believe it.")
+    return steps

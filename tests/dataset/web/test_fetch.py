@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from gatherset.dataset.catalog.tables import images
+from gatherset.dataset.errors import InputError
+from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.web.fetch import Fetched, fetch
+from gatherset.dataset.web.journal import Journal
+from gatherset.dataset.workspace import Workspace
+from tests.dataset.web.conftest import LOOPBACK, QUICK
+from tests.rude_server import RudeServer
+
+
+def run(path: Path, folder: Path, again: str | None = None) -> Fetched:
+    return fetch(path, folder, limits=QUICK, reach=LOOPBACK, again=again)
+
+
+def a_list(tmp_path: Path, *lines: str) -> Path:
+    path = tmp_path / "urls.csv"
+    path.write_text("url,caption,license,attribution\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_what_is_fetched_is_ingested_as_the_web_part_with_url_date_and_licence(
+    rude: RudeServer, workspace: Workspace, tmp_path: Path
+) -> None:
+    path = a_list(tmp_path, f"{rude.url('ok/1.jpg')},A crowd fills a square.,CC-BY-4.0,Photo: N. N.")
+    fetched = run(path, tmp_path / "photos")
+    assert (fetched.images, fetched.asked, fetched.findings) == (1, 1, [])
+    report = ingest(workspace, tmp_path / "photos", Provenance("web"))
+    assert report.added == 1
+    with workspace.catalog.read() as connection:
+        row = connection.execute(sa.select(images)).mappings().one()
+    source = row["source"]
+    assert (source["part"], source["url"], source["license"]) == ("web", rude.url("ok/1.jpg"), "CC-BY-4.0")
+    assert source["retrieved"].endswith("Z")
+    assert [entry["text"] for entry in row["captions"]] == ["A crowd fills a square."]
+
+
+def test_a_run_that_is_repeated_asks_for_nothing(rude: RudeServer, tmp_path: Path) -> None:
+    path = a_list(tmp_path, *(rude.url(name) for name in ("ok/1.jpg", "page", "status/404", "status/500")))
+    first = run(path, tmp_path / "photos")
+    before, kept = rude.asked.copy(), (tmp_path / "photos" / "captions.jsonl").read_bytes()
+    second = run(path, tmp_path / "photos")
+    assert (second.asked, rude.asked, second.outcomes) == (0, before, first.outcomes)
+    assert (tmp_path / "photos" / "captions.jsonl").read_bytes() == kept
+
+
+def test_the_failed_ones_alone_are_asked_again_on_request(rude: RudeServer, tmp_path: Path) -> None:
+    path = a_list(tmp_path, *(rude.url(name) for name in ("ok/1.jpg", "once/404", "status/410", "once/403")))
+    assert len(run(path, tmp_path / "photos").findings) == 3
+    again = run(path, tmp_path / "photos", again="failed")
+    assert again.asked == 3
+    assert again.counts == {"4xx": {"410": 1}, "there": {"there": 3}}
+    assert rude.asked["127.0.0.1/ok/1.jpg"] == 1
+
+
+def test_asking_again_that_was_interrupted_goes_on_with_the_rest(rude: RudeServer, tmp_path: Path) -> None:
+    path = a_list(tmp_path, *(rude.url(name) for name in ("once/404", "status/410")))
+    run(path, tmp_path / "photos")
+    with Journal(tmp_path / "photos" / "fetch.jsonl") as journal:  # killed when both were still to be asked
+        assert journal.ask_again("failed") == 2
+    assert run(path, tmp_path / "photos").asked == 2
+    assert run(path, tmp_path / "photos").asked == 0
+
+
+def test_the_report_names_every_url_and_no_formula(rude: RudeServer, tmp_path: Path) -> None:
+    path = a_list(tmp_path, rude.url("ok/1.jpg"), rude.url("page"))
+    run(path, tmp_path / "photos")
+    lines = (tmp_path / "photos" / "fetch.csv").read_text().splitlines()
+    assert lines[0] == "line,url,category,kind,detail,image,asked"
+    assert [line.split(",")[2:4] for line in lines[1:]] == [["there", "there"], ["invalid", "a page"]]
+
+
+def test_a_picture_that_many_urls_give_is_told(rude: RudeServer, tmp_path: Path) -> None:
+    path = a_list(tmp_path, *(rude.url(f"octets?{number}") for number in range(5)))
+    fetched = run(path, tmp_path / "photos")
+    assert fetched.images == 1
+    [finding] = fetched.findings
+    assert finding.rule == "GS612"
+
+
+def test_a_second_list_adds_to_the_folder(rude: RudeServer, tmp_path: Path) -> None:
+    run(a_list(tmp_path, f"{rude.url('ok/1.jpg')},,CC0-1.0"), tmp_path / "photos")
+    run(a_list(tmp_path, f"{rude.url('ok/2.jpg')},,CC0-1.0"), tmp_path / "photos")
+    lines = (tmp_path / "photos" / "captions.jsonl").read_text().splitlines()
+    assert {json.loads(line)["license"] for line in lines} == {"CC0-1.0"}
+    assert len(lines) == 2
+
+
+def test_half_a_line_that_a_kill_left_is_cut_off(rude: RudeServer, tmp_path: Path) -> None:
+    path = a_list(tmp_path, rude.url("ok/1.jpg"), rude.url("ok/2.jpg"))
+    run(path, tmp_path / "photos")
+    journal = tmp_path / "photos" / "fetch.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-20])
+    assert run(path, tmp_path / "photos").asked == 1
+    assert run(path, tmp_path / "photos").asked == 0
+
+
+def test_a_folder_is_fetched_into_by_one_at_a_time(rude: RudeServer, tmp_path: Path) -> None:
+    path = a_list(tmp_path, rude.url("ok/1.jpg"))
+    with Journal(tmp_path / "photos" / "fetch.jsonl"), pytest.raises(InputError, match="in use"):
+        run(path, tmp_path / "photos")
+
+
+def test_a_damaged_journal_is_named(tmp_path: Path, rude: RudeServer) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "fetch.jsonl").write_text("{}\n")
+    with pytest.raises(InputError, match="damaged"):
+        run(a_list(tmp_path, rude.url("ok/1.jpg")), tmp_path / "photos")
