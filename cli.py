@@ -39,6 +39,8 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "restore": ("gatherset.dataset.care_commands:restore", "Make a workspace from a backup."),
     "doctor": ("gatherset.dataset.care_commands:doctor", "Look at what a workspace needs."),
     "specimens": ("gatherset.dataset.commands:specimens", "Draw synthetic gatherings to try things with."),
+    "filter": ("gatherset.dataset.making_commands:filter_", "Choose gatherings out of a collection, to be screened."),
+    "measure": ("gatherset.dataset.making_commands:measure", "Measure many images, also on a cluster."),
 }
 EXTRAS = {
     "streamlit": "app",
@@ -53,6 +55,8 @@ EXTRAS = {
     "httpx": "labelstudio",
     "markdown_it": "labelstudio",
     "psycopg": "postgresql",
+    "daft": "scale",
+    "ray": "scale",
 }
 
 
