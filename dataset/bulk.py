@@ -65,8 +65,8 @@ class Row:
     width: int = 0
     height: int = 0
     format: str = ""
-    bytes: int = 0  # of the stored copy
     data: bytes | None = None  # the stored copy, where it was to be carried
+    bytes: int = 0  # of the stored copy
     error: str | None = None
     next_step: str = ""
 
@@ -102,8 +102,8 @@ def look(measuring: Measuring, job: Job) -> Row:
         image.width,
         image.height,
         image.format,
-        len(image.data),
         image.data if kept and measuring.carry else None,
+        len(image.data),
     )
 
 

@@ -17,9 +17,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from gatherset.dataset.candidates import Candidate
-from gatherset.dataset.catalog.tables import images, submissions, tasks
+from gatherset.dataset.catalog.tables import decisions, images, submissions, tasks
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.gathering_dictionary import FILE, GatheringDictionary, load_dictionary
+from gatherset.dataset.merging import MERGE
 from gatherset.dataset.progress import progress
 from gatherset.dataset.workspace import Workspace
 
@@ -64,9 +65,9 @@ def sift(candidates: Sequence[Candidate], dictionary: GatheringDictionary, draw:
         else:
             others.append(candidate)
     draw = min(draw, len(others))
-    chosen = np.sort(np.random.default_rng(seed).choice(len(others), draw, replace=False)) if draw else []
+    chosen = sorted(np.random.default_rng(seed).permutation(len(others))[:draw].tolist())
     how = f"{name}: no match; drawn {draw} of {len(others)}"
-    return Sifted(matched, [_chosen(others[int(number)], how) for number in chosen], len(others), uncaptioned)
+    return Sifted(matched, [_chosen(others[number], how) for number in chosen], len(others), uncaptioned)
 
 
 def _chosen(candidate: Candidate, how: str) -> Candidate:
@@ -108,10 +109,12 @@ class FilterFigures:
 
 def figures(dictionary: GatheringDictionary, screened: Sequence[Screened], *, seed: int = 0) -> FilterFigures:
     """Precision and recall of the dictionary on images whose answer is known."""
+    if not screened:
+        return FilterFigures(0, 0, 0, 0, 0.0, None, None)
     found = np.array([dictionary.judge(one.captions).matches for one in screened], bool)
     truth = np.array([one.gathering for one in screened], bool)
     weight = np.array([one.weight for one in screened], float)
-    even = np.full(len(truth), 1 / max(len(truth), 1))
+    even = np.full(len(truth), 1 / len(truth))
     samples = np.random.default_rng(seed).multinomial(len(truth), even, BOOTSTRAPS)  # [samples, images] how often each
 
     def share(part: np.ndarray[Any, Any], whole: np.ndarray[Any, Any]) -> Share | None:
@@ -147,6 +150,7 @@ def screened_in(workspace: Workspace) -> ScreenedSet:
         sa.select(images.c.captions, images.c.source, images.c.rejected, tasks.c.state, event.c.state.label("event"))
         .join(tasks, (tasks.c.image_id == images.c.id) & (tasks.c.kind == "screen"))
         .outerjoin(event, (event.c.image_id == images.c.id) & (event.c.kind == "event"))
+        .where(~sa.exists().where(decisions.c.image_id == images.c.id, decisions.c.decided_by == MERGE))
         .order_by(images.c.id)
     )
     answers = sa.select(tasks.c.image_id, submissions.c.answer).join(tasks).where(tasks.c.kind == "screen")

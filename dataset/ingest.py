@@ -116,7 +116,7 @@ def _admit(
             new = [row for row in rows if row["id"] not in there]
             if new:
                 connection.execute(sa.insert(images), new)
-                connection.execute(sa.insert(tasks), [task for row in new for task in _tasks(workspace, row)])
+                connection.execute(sa.insert(tasks), [task for row in new for task in tasks_for(workspace, row)])
         report.added += len(new)
         report.present += len(there)
 
@@ -252,7 +252,7 @@ def _left_out(candidate: Candidate, why: str) -> Finding:
     return Finding("GS206", "warning", candidate.where, f"{why}; left out", "Nothing to do")
 
 
-def _tasks(workspace: Workspace, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def tasks_for(workspace: Workspace, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The tasks of a new image: captions to write, or an event type to choose for the captions it came with.
 
     Images of the filtered part are screened first (EDAN section 4.1): the words matched, the picture may not.

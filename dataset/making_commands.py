@@ -1,4 +1,4 @@
-"""The shell commands of making a dataset out of what there is: measure, filter."""
+"""The shell commands of making a dataset out of what there is: measure, filter, merge."""
 
 from __future__ import annotations
 
@@ -67,17 +67,13 @@ def measure(
     "--dictionary",
     "own",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Instead of the workspace's.",
+    help="Instead of gathering_dictionary.json in the workspace, or the one that Gatherset brings.",
 )
-@click.option(
-    "--draw", default=0, show_default=True, type=click.IntRange(0), help="Others to screen too, for the recall."
-)
+@click.option("--draw", default=0, show_default=True, type=click.IntRange(0), help="Others to screen, for recall.")
 @click.option("--seed", default=0, show_default=True, help="Of what is drawn.")
 @click.option("--license", help="SPDX id or LicenseRef-…, for images that name none.")
 @click.option("--dataset", help="The collection they come from. Default: the folder's name.")
-@click.option(
-    "--list", "listed", type=click.Path(path_type=Path), help="Only write the names that match into this file."
-)
+@click.option("--list", "listed", type=click.Path(path_type=Path), help="Only write the names of what matches here.")
 @click.option(
     "--screened",
     multiple=True,
@@ -179,3 +175,57 @@ def _say_figures(result: FilterFigures, as_json: bool, *, waiting: int = 0, not_
     say(f"The dictionary matches {result.matched}, {result.right} of them gatherings.")
     say(f"Precision {result.precision or 'unknown: nothing matches'}")
     say(f"Recall {result.recall or 'unknown: nothing that does not match was screened (see --draw)'}")
+
+
+@click.command()
+@click.argument("others", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--likeness",
+    default=0.9,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Caption sets whose TF-IDF cosine is at least this are copies.",
+)
+@click.option("--drop", is_flag=True, help="Drop the copies; without it they are only listed.")
+@workspace_option
+@json_option
+def merge(others: tuple[Path, ...], likeness: float, drop: bool, workspace: Path | None, as_json: bool) -> None:
+    """Join the parts of a dataset, and drop what is there twice (EDAN section 4.3).
+
+    OTHERS are workspaces whose images and records come into this one. Copies are near-duplicate images
+    (rules.near_duplicate_distance) and caption sets that are nearly the same. With --drop, a record among them is
+    withdrawn and any other image rejected, with the reason; without, they are listed, and the overlap of the parts.
+
+    Example: gatherset merge ../web-part --drop
+    """
+    from gatherset.dataset.findings import Finding
+    from gatherset.dataset.merging import drop_copies, find_copies, join
+    from gatherset.dataset.workspace import Workspace
+
+    space = Workspace.open(workspace)
+    findings: list[Finding] = []
+    joined: dict[str, dict[str, int]] = {}
+    for path in others:
+        came = join(space, Workspace.open(path))
+        joined[str(path)] = {"images": came.images, "records": came.records, "there": came.there}
+        findings += came.findings
+        if not as_json:
+            say(f"{path}: {came.images} images came in, {came.records} with a record; {came.there} were here already.")
+    found = find_copies(space, likeness=likeness)
+    dropped = drop_copies(space, found.copies) if drop else 0
+    overlap = [
+        {"part": part, "copies_in": other, "copies": count} for (part, other), count in found.overlap.most_common()
+    ]
+    if as_json:
+        copies = [asdict(copy) for copy in found.copies]
+        parts = {"joined": joined, "parts": dict(found.parts), "overlap": overlap, "copies": copies}
+        print_json({**parts, "dropped": dropped, "findings": findings_json(findings)})
+    else:
+        say_findings(findings)
+        say("\n".join(f"{part}: {count} images" for part, count in sorted(found.parts.items())))
+        for row in overlap:
+            say(f"{row['copies_in']} repeats {row['copies']} of {row['part']}")
+        for copy in [] if drop else found.copies:
+            say(f"{copy.image}: {copy}")
+        say(f"{dropped} copies dropped." if drop else f"{len(found.copies)} copies found; --drop keeps them out.")
+    finish(errors(findings) > 0)

@@ -47,7 +47,7 @@ def in_daft(measuring: Measuring, jobs: Iterable[Job], *, ray: str | None = None
         yield from (pickle.loads(row) for _, row in in_order)
 
 
-def _columns(block: list[Job]) -> dict[str, list[Any]]:
+def _columns(block: list[Job]) -> dict[str, Any]:
     return {
         "number": list(range(len(block))),
         "path": [str(job.place.path) for job in block],
