@@ -41,6 +41,7 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "specimens": ("gatherset.dataset.commands:specimens", "Draw synthetic gatherings to try things with."),
     "filter": ("gatherset.dataset.making_commands:filter_", "Choose gatherings out of a collection, to be screened."),
     "merge": ("gatherset.dataset.making_commands:merge", "Join parts and drop what is there twice."),
+    "event-labels": ("gatherset.baselines.event_label_commands:event_labels", "Suggest event types, to be verified."),
     "measure": ("gatherset.dataset.making_commands:measure", "Measure many images, also on a cluster."),
 }
 EXTRAS = {

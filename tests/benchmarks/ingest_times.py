@@ -36,13 +36,19 @@ CLEANVISION = "from cleanvision import Imagelab; Imagelab(data_path={!r}, verbos
 IMAGEDEDUP = """
 import sys, types
 from importlib.machinery import ModuleSpec
+from unittest.mock import MagicMock
 class Absent(types.ModuleType):
-    __path__, __spec__ = [], ModuleSpec("absent", None)
+    __path__ = []
     def __getattr__(self, name):
-        return type(name, (), {{}})
-for name in ("torch", "torch.nn", "torch.utils", "torch.utils.data", "torchvision", "torchvision.models", "torchvision.models.vision_transformer",
-             "torchvision.transforms", "torchvision.transforms.functional"):
-    sys.modules[name] = Absent(name)
+        return MagicMock()
+class Finder:
+    def find_spec(name, path=None, target=None):
+        return ModuleSpec(name, Finder, is_package=True) if name.partition(".")[0] in ("torch", "torchvision") else None
+    def create_module(spec):
+        return Absent(spec.name)
+    def exec_module(module):
+        pass
+sys.meta_path.insert(0, Finder)
 from imagededup.methods.hashing import PHash
 print(len(PHash(verbose=False).encode_images({!r}, num_enc_workers=2)))
 """
