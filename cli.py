@@ -42,6 +42,7 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "filter": ("gatherset.dataset.making_commands:filter_", "Choose gatherings out of a collection, to be screened."),
     "merge": ("gatherset.dataset.making_commands:merge", "Join parts and drop what is there twice."),
     "event-labels": ("gatherset.baselines.event_label_commands:event_labels", "Suggest event types, to be verified."),
+    "stats": ("gatherset.dataset.making_commands:stats", "Statistics of a workspace or a release."),
     "measure": ("gatherset.dataset.making_commands:measure", "Measure many images, also on a cluster."),
 }
 EXTRAS = {
@@ -56,6 +57,8 @@ EXTRAS = {
     "cv2": "faces",
     "httpx": "labelstudio",
     "markdown_it": "labelstudio",
+    "matplotlib": "figures",
+    "sklearn": "figures",
     "psycopg": "postgresql",
     "daft": "scale",
     "ray": "scale",

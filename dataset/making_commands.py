@@ -1,4 +1,4 @@
-"""The shell commands of making a dataset out of what there is: measure, filter, merge."""
+"""The shell commands of making a dataset out of what there is: measure, filter, merge, stats."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gatherset.dataset.shell import finish, json_option, print_json, say, say_fi
 if TYPE_CHECKING:
     from gatherset.dataset.candidates import CaptionFile, Offer
     from gatherset.dataset.filtering import FilterFigures
+    from gatherset.dataset.statistics import Statistics
 
 
 @click.command()
@@ -229,3 +230,89 @@ def merge(others: tuple[Path, ...], likeness: float, drop: bool, workspace: Path
             say(f"{copy.image}: {copy}")
         say(f"{dropped} copies dropped." if drop else f"{len(found.copies)} copies found; --drop keeps them out.")
     finish(errors(findings) > 0)
+
+
+@click.command()
+@click.argument("target", required=False)
+@click.option(
+    "--features",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A feature file of it: how close the images lie.",
+)
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A feature file of another dataset, to compare with. Needs --features.",
+)
+@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), help="Write figures here, as SVG and PNG.")
+@click.option("--seed", default=0, show_default=True, help="Of the samples, and of t-SNE.")
+@workspace_option
+@json_option
+def stats(
+    target: str | None,
+    features: Path | None,
+    beside: Path | None,
+    figures: Path | None,
+    seed: int,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Statistics of the workspace's records, or of TARGET, a release (EDAN section 5.2).
+
+    The row of the paper's Table 1, lengths and words of the captions, how even the event types are, sources and
+    licences. With --features, the semantic density: the mean distance of an image to its nearest neighbours, beside
+    another dataset's, and with --figures their t-SNE.
+
+    Example: gatherset stats mg@1.0.0 --figures figures
+    """
+    from gatherset.dataset.density import densities, embedded, image_vectors, require_same_extractor
+    from gatherset.dataset.features import FeatureFile
+
+    if beside and not features:
+        raise InputError("--beside compares with the features of this dataset", "Name them: --features FILE")
+    counted = _statistics(target, workspace)
+    document = counted.document()
+    lines = counted.text()
+    points = None
+    if features:
+        files = [FeatureFile.open(path) for path in (features, beside) if path]
+        require_same_extractor(files[0], files[-1])
+        vectors = [image_vectors(file) for file in files]
+        names = [counted.name, *(f"{file.header.release_name}@{file.header.release_version}" for file in files[1:])]
+        if len(set(names)) < len(names):
+            names[1] = f"{names[1]} (the other)"
+        found = dict(zip(names, densities(*vectors, seed=seed), strict=True))
+        document["density"] = {name: one.document() for name, one in found.items()}
+        lines += ["", "Semantic density: mean cosine distance to the nearest neighbours (less is denser)"]
+        lines += [
+            f"  {one.distance:.4f} ± {one.deviation:.4f}  {name} ({one.sample} images, {one.neighbours} neighbours)"
+            for name, one in found.items()
+        ]
+        points = dict(zip(names, embedded(*vectors, seed=seed), strict=True)) if figures else None
+    if figures:
+        from gatherset.dataset.figures import write_figures
+
+        document["figures"] = [str(path) for path in write_figures(counted, figures, points)]
+        lines += ["", f"{len(document['figures'])} files in {figures}"]
+    if as_json:
+        print_json(document)
+    else:
+        say("\n".join(lines))
+
+
+def _statistics(target: str | None, workspace: Path | None) -> Statistics:
+    from gatherset.dataset.loading import load
+    from gatherset.dataset.records import current_records
+    from gatherset.dataset.statistics import Statistics
+    from gatherset.dataset.workspace import Workspace
+
+    if target is not None:
+        release = load(Path(target)) if Path(target).is_dir() else Workspace.open(workspace).release(target)
+        return Statistics(f"{release.name}@{release.version}").add(release.records())
+    space = Workspace.open(workspace)
+    counted = Statistics(space.settings.name)
+    with space.catalog.read() as connection:
+        counted.add(current_records(connection))
+    if not counted.records:
+        raise InputError(f"the workspace {space.root} has no records yet", "Annotate first: gatherset app")
+    return counted
