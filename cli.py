@@ -45,6 +45,11 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "restore": ("gatherset.dataset.care_commands:restore", "Make a workspace from a backup."),
     "doctor": ("gatherset.dataset.care_commands:doctor", "Look at what a workspace needs."),
     "specimens": ("gatherset.dataset.commands:specimens", "Draw synthetic gatherings to try things with."),
+    "filter": ("gatherset.dataset.making_commands:filter_", "Choose gatherings out of a collection, to be screened."),
+    "merge": ("gatherset.dataset.making_commands:merge", "Join parts and drop what is there twice."),
+    "event-labels": ("gatherset.baselines.event_label_commands:event_labels", "Suggest event types, to be verified."),
+    "stats": ("gatherset.dataset.making_commands:stats", "Statistics of a workspace or a release."),
+    "measure": ("gatherset.dataset.making_commands:measure", "Measure many images, also on a cluster."),
 }
 EXTRAS = {
     "streamlit": "app",
@@ -59,7 +64,11 @@ EXTRAS = {
     "transformers": "assist",
     "cv2": "faces",
     "markdown_it": "labelstudio",
+    "matplotlib": "figures",
+    "sklearn": "figures",
     "psycopg": "postgresql",
+    "daft": "scale",
+    "ray": "scale",
 }
 
 

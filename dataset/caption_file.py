@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,30 +29,48 @@ class Entry:
     retrieved: str | None
 
 
+@dataclass
+class Entries:
+    """What a file says of its images, by their names, with a finding for each place in it that cannot be used."""
+
+    path: Path
+    by_image: dict[str, Entry] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    unit: str = "line"  # what the numbers count: line, row, image, task
+
+    def where(self, number: int) -> str:
+        return f"{self.path}:{number}"
+
+    def add(self, entry: Entry) -> None:
+        """Keep the entry; where its image has one already, a finding instead."""
+        if there := self.by_image.get(entry.image):
+            message = f"'{entry.image}' stands in {self.unit} {there.line} already; this {self.unit} is left out"
+            step = f"Keep one of the two {self.unit}s"
+            self.findings.append(Finding("GS103", "error", self.where(entry.line), message, step))
+        else:
+            self.by_image[entry.image] = entry
+
+    def refuse(self, number: int, why: object) -> None:
+        message = f"the {self.unit} cannot be used: {why}"
+        self.findings.append(Finding("GS100", "error", self.where(number), message, f"Mend the {self.unit}"))
+
+
 def read_caption_file(path: Path) -> tuple[dict[str, Entry], list[Finding]]:
     """The entries of `path` by image name, and a finding for each line that cannot be used.
 
     Raises InputError where the file cannot be read at all.
     """
-    entries: dict[str, Entry] = {}
-    findings: list[Finding] = []
-    for number, raw in _lines(path):
-        where = f"{path}:{number}"
+    entries = Entries(path)
+    for number, raw in lines_of(path):
         try:
-            entry = _entry(number, _parse(raw))
+            entries.add(as_entry(number, parse(raw)))
         except (ValueError, RecursionError) as error:  # JSON and UTF-8 errors are ValueErrors
-            findings.append(Finding("GS100", "error", where, f"the line cannot be used: {error}", "Mend the line"))
-            continue
-        if entry.image in entries:
-            first = entries[entry.image].line
-            message = f"'{entry.image}' stands in line {first} already; this line is left out"
-            findings.append(Finding("GS103", "error", where, message, "Keep one of the two lines"))
-            continue
-        entries[entry.image] = entry
-    return entries, findings
+            entries.refuse(number, error)
+    return entries.by_image, entries.findings
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that are not empty, with their numbers. Raises InputError where it cannot be read."""
     try:
         with path.open("rb") as file:
             yield from ((number, raw) for number, raw in enumerate(file, 1) if raw.strip())
@@ -60,13 +78,15 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise InputError(f"{path} cannot be read: {error.strerror}", "Check the path and its permissions") from error
 
 
-def _parse(raw: bytes) -> Any:
+def parse(raw: bytes) -> Any:
+    """The JSON value of a line. Raises ValueError or RecursionError for what is none, or could not be written again."""
     value = json.loads(raw.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
     json.dumps(value, ensure_ascii=False).encode()  # half a character (\ud800) could not be written again: ValueError
     return value
 
 
-def _entry(line: int, value: Any) -> Entry:
+def as_entry(line: int, value: Any) -> Entry:
+    """The entry that a JSON object says, in the keys of captions.jsonl. Raises ValueError for anything else."""
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")
     image, captions = value.get("image"), value.get("captions", [])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 from getpass import getuser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -27,7 +28,45 @@ from gatherset.dataset.shell import (
 F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
+    from gatherset.dataset.candidates import CaptionFile
+    from gatherset.dataset.ingest import IngestReport
     from gatherset.dataset.validation_report import Report
+
+CAPTION_FORMS = ("jsonl", "flickr", "csv", "parquet", "karpathy", "coco", "labelstudio")
+
+
+def captions_options(command: F) -> F:
+    """Gives the command a `captions: CaptionFile | None` argument: a caption file in somebody else's form."""
+
+    @wraps(command)
+    def with_captions(
+        captions: Path | None, caption_form: str | None, columns: tuple[str, ...], **arguments: Any
+    ) -> Any:
+        return command(captions=_caption_file(captions, caption_form, columns), **arguments)
+
+    options = (
+        click.option("--captions", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Their file."),
+        click.option("--format", "caption_form", type=click.Choice(CAPTION_FORMS), help="Default: what it looks like."),
+        click.option(
+            "--column", "columns", multiple=True, metavar="OURS=THEIRS", help="As captions=comment. Repeatable."
+        ),
+    )
+    for option in reversed(options):
+        with_captions = option(with_captions)
+    return cast(F, with_captions)
+
+
+def _caption_file(path: Path | None, form: str | None, columns: tuple[str, ...]) -> CaptionFile | None:
+    from gatherset.dataset.candidates import CaptionFile
+
+    if path is None:
+        if form or columns:
+            raise InputError("--format and --column are about a caption file", "Name it: --captions FILE")
+        return None
+    pairs = [column.partition("=") for column in columns]
+    if wrong := [column for column, (_, equals, theirs) in zip(columns, pairs, strict=True) if not (equals and theirs)]:
+        raise InputError(f"--column {wrong[0]} is not OURS=THEIRS", "Write it as --column captions=comment")
+    return CaptionFile(path, form, {ours: theirs for ours, _, theirs in pairs})
 
 
 @click.command()
@@ -37,24 +76,38 @@ if TYPE_CHECKING:
 )
 @click.option("--license", help="SPDX id or LicenseRef-…, for images whose line in captions.jsonl names none.")
 @click.option("--dataset", help="The collection they come from. Default: the folder's name.")
+@captions_options
 @workspace_option
 @json_option
 def ingest(
-    folder: Path, part: str, license: str | None, dataset: str | None, workspace: Path | None, as_json: bool
+    folder: Path,
+    part: str,
+    license: str | None,
+    dataset: str | None,
+    captions: CaptionFile | None,
+    workspace: Path | None,
+    as_json: bool,
 ) -> None:
-    """Bring the images in FOLDER, and their captions in FOLDER/captions.jsonl, into the workspace.
+    """Bring the images in FOLDER, and their captions, into the workspace.
 
-    What is there already stays; a run that was interrupted is repeated to go on.
+    FOLDER holds images with captions.jsonl, or WebDataset shards (*.tar), or what gatherset measure made. --captions
+    takes the captions from a file in another form: Flickr's token files, CSV, Parquet, Karpathy's JSON, COCO's
+    captions, an export of Label Studio. What is there already stays; a run that was interrupted is repeated to go on.
 
-    Example: gatherset ingest photos --part filtered --license CC-BY-2.0
+    Example: gatherset ingest val2017 --captions captions_val2017.json --part filtered
     """
     from gatherset.dataset.ingest import Provenance, ingest
     from gatherset.dataset.workspace import Workspace
 
-    report = ingest(Workspace.open(workspace), folder, Provenance(part, license, dataset))
+    provenance = Provenance(part, license, dataset)
+    say_ingested(ingest(Workspace.open(workspace), folder, provenance, captions, isolated=True), as_json)
+
+
+def say_ingested(report: IngestReport, as_json: bool, **more: Any) -> None:
+    """What came in, and the findings; ends the command."""
     if as_json:
         counts = {"found": report.found, "added": report.added, "present": report.present}
-        print_json({**counts, "findings": findings_json(report.findings)})
+        print_json({**more, **counts, "findings": findings_json(report.findings)})
     else:
         say_findings(report.findings)
         say(f"{report.found} images: {report.added} added, {report.present} were there already.")

@@ -50,11 +50,12 @@ def image_id(source_sha256: str) -> str:
     return f"gs-{source_sha256[:16]}"
 
 
-def measure(data: bytes, *, max_pixels: int) -> MeasuredImage:
+def measure(data: bytes, *, max_pixels: int, source_sha256: str | None = None) -> MeasuredImage:
     """Decode and measure the image file `data`, and make its stored copy: no metadata, upright.
 
     The compressed picture is kept as it is; only an image that its EXIF turns is encoded anew, upright.
-    Raises ImageError for bytes that are no JPEG, PNG or WebP, are damaged, animated, or have more than `max_pixels`.
+    `source_sha256` is the hash of `data`, where it is known. Raises ImageError for bytes that are no JPEG, PNG or
+    WebP, are damaged, animated, or have more than `max_pixels`.
     """
     picture, image_format = decode(data, max_pixels=max_pixels)
     try:
@@ -69,7 +70,7 @@ def measure(data: bytes, *, max_pixels: int) -> MeasuredImage:
     except ValueError as error:
         raise ImageError(f"the {image_format} file is damaged: {error}", "Fetch it again, or leave it out") from error
     return MeasuredImage(
-        source_sha256=hashlib.sha256(data).hexdigest(),
+        source_sha256=source_sha256 or hashlib.sha256(data).hexdigest(),
         sha256=hashlib.sha256(stored).hexdigest(),
         phash=str(imagehash.phash(picture)),
         width=picture.width,

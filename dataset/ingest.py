@@ -1,34 +1,34 @@
-"""Ingest: from a folder of image files to images in the store, rows in the catalog, and tasks for annotators."""
+"""Ingest: from images that are offered to images in the store, rows in the catalog, and tasks for annotators."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
+from sqlalchemy import Connection
 
-from gatherset.dataset.caption_file import Entry, read_caption_file
+from gatherset.dataset.bulk import Job, Measuring, Row, in_processes, in_threads, look
+from gatherset.dataset.candidates import Candidate, CaptionFile, Offer, offered
 from gatherset.dataset.catalog.tables import images, tasks
-from gatherset.dataset.errors import ImageError, InputError
+from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
-from gatherset.dataset.images import SUFFIXES, MeasuredImage, image_id, measure
+from gatherset.dataset.parts import count_parts, is_parts, read_parts
 from gatherset.dataset.progress import progress
-from gatherset.dataset.records import caption, make_record
+from gatherset.dataset.records import caption, numeric_id
 from gatherset.dataset.rules import RULES
 from gatherset.dataset.rules.provenance import license_fault
 from gatherset.dataset.rules.rule import GOLDEN, Context
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
-T = TypeVar("T")
 BATCH = 128  # images a transaction: all that Ctrl-C can cost
+PART_BATCH = 4096  # the same where they were measured before
 DOOR_RULES = ("GS204", "GS601", "GS602", "GS603")  # what they say of an image, no annotator can mend
 
 
@@ -49,104 +49,81 @@ class IngestReport:
     findings: list[Finding] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    path: Path
-    ref: str  # its name in the folder, as captions.jsonl has it
-    entry: Entry | None
+def ingest(
+    workspace: Workspace,
+    folder: Path,
+    provenance: Provenance,
+    captions: CaptionFile | None = None,
+    *,
+    isolated: bool = False,
+) -> IngestReport:
+    """Bring the images in `folder` (or its sub-folder `images`, or its shards) and their captions into the workspace.
 
-
-def ingest(workspace: Workspace, folder: Path, provenance: Provenance) -> IngestReport:
-    """Bring the images in `folder` (or its sub-folder `images`) and their captions into the workspace.
-
-    What is there already stays as it is, so a run that was interrupted is repeated to go on. An image or a line that
-    cannot be used becomes a finding; the others are taken. Raises InputError for a folder that cannot be read or
-    holds no images, and for a licence that is none.
+    The captions are those in captions.jsonl, in the shards, or in the file given. What is there already stays as it
+    is, so a run that was interrupted is repeated to go on. An image or a line that cannot be used becomes a finding;
+    the others are taken. `isolated` reads the images in processes of their own, so that one that kills its decoder
+    costs only itself. Raises InputError for a folder that cannot be read or holds no images, and for a licence that
+    is none.
     """
+    require_license(provenance)
+    name = folder.absolute().stem
+    if is_parts(folder):
+        return _bring_in_parts(workspace, folder, provenance, name)
+    return bring_in(workspace, offered(folder, captions), provenance, name, isolated=isolated)
+
+
+def require_license(provenance: Provenance) -> None:
+    """Raise InputError where the licence is none."""
     if provenance.license and (fault := license_fault(provenance.license)):
         raise InputError(fault, "Write it as an SPDX id (CC-BY-4.0) or as LicenseRef-own-name")
-    report = IngestReport()
-    candidates = _candidates(folder, report)
-    door = _Door(workspace, provenance, folder.absolute().name)
-    for batch in _batches(progress(candidates, total=len(candidates), label="ingest")):
-        rows = door.rows(batch, report)
-        with workspace.catalog.write() as connection:
-            ids = [row["id"] for row in rows]
-            # Another ingest may have been quicker since this one looked.
-            there = set(connection.execute(sa.select(images.c.id).where(images.c.id.in_(ids))).scalars())
-            for row in rows:
-                if row["id"] not in there:
-                    connection.execute(sa.insert(images).values(row))
-                    connection.execute(sa.insert(tasks), list(_tasks(workspace, row)))
-        report.added += len(rows) - len(there)
-        report.present += len(there)
+
+
+def bring_in(
+    workspace: Workspace, offer: Offer, provenance: Provenance, name: str, *, isolated: bool = False
+) -> IngestReport:
+    """Measure the images that are offered and bring in those that can be used; `name` is the folder's."""
+    report = IngestReport(offer.found, findings=offer.findings)
+    door = _Door(workspace, provenance, name)
+    jobs = (Job(candidate.place, keep=not door.refusals(candidate)) for candidate in offer.candidates)
+    with closing((in_processes if isolated else in_threads)(door.measuring, jobs)) as rows:
+        _admit(workspace, door, zip(offer.candidates, rows, strict=True), len(offer.candidates), report)
     return report
 
 
-def _candidates(folder: Path, report: IngestReport) -> list[_Candidate]:
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder", "Name the folder that holds the images and captions.jsonl")
-    caption_file = folder / "captions.jsonl"
-    entries: dict[str, Entry] = {}
-    if caption_file.exists():
-        entries, report.findings = read_caption_file(caption_file)
-    root = folder / "images" if (folder / "images").is_dir() else folder
-    refs = {path.relative_to(root).as_posix(): path for path in _image_files(root, report)}
-    for ref, entry in entries.items():
-        if ref not in refs:
-            message = f"'{ref}' is not in {root}"
-            where = f"{caption_file}:{entry.line}"
-            report.findings.append(Finding("GS201", "error", where, message, "Add the image or remove the line"))
-    if not refs:
-        raise InputError(f"{root} holds no {', '.join(SUFFIXES)} files", "Name the folder that holds the images")
-    if beside := [path for path in folder.iterdir() if root != folder and path.suffix.lower() in SUFFIXES]:
-        message = f"{len(beside)} image files beside the folder 'images' are left out: '{beside[0].name}'…"
-        report.findings.append(Finding("GS201", "warning", str(folder), message, "Move them into 'images'"))
-    report.found = len(refs)
-    if any(finding.rule == "GS100" for finding in report.findings):
-        # One of them may belong to a line that could not be read; ingested now, it would never get its captions.
-        left = [ref for ref in refs if ref not in entries]
-        if left:
-            message = f"{len(left)} images without a readable line are left out: '{left[0]}'…"
-            step = "Mend the lines above and ingest again"
-            report.findings.append(Finding("GS201", "warning", str(caption_file), message, step))
-        refs = {ref: path for ref, path in refs.items() if ref in entries}
-    return [_Candidate(path, ref, entries.get(ref)) for ref, path in refs.items()]
+def _bring_in_parts(workspace: Workspace, folder: Path, provenance: Provenance, name: str) -> IngestReport:
+    """The same for images that were measured before, perhaps elsewhere."""
+    report = IngestReport(parts := count_parts(folder))
+    door = _Door(workspace, provenance, name)
+    _admit(workspace, door, read_parts(folder), parts, report, batch=PART_BATCH)
+    return report
 
 
-def _image_files(root: Path, report: IngestReport) -> list[Path]:
-    """The image files below `root`, by name; a finding for each folder or name that cannot be read."""
+def _admit(
+    workspace: Workspace,
+    door: _Door,
+    measured: Iterable[tuple[Candidate, Row]],
+    total: int,
+    report: IngestReport,
+    *,
+    batch: int = BATCH,
+) -> None:
+    source = progress(measured, total=total, label="ingest")
+    while some := list(islice(source, batch)):
+        rows = door.rows(some, report)
+        with workspace.catalog.write() as connection:
+            # Another ingest may have been quicker since this one looked.
+            there = set(_by_id(connection, [row["id"] for row in rows]))
+            new = [row for row in rows if row["id"] not in there]
+            if new:
+                connection.execute(sa.insert(images), new)
+                connection.execute(sa.insert(tasks), [task for row in new for task in tasks_for(workspace, row)])
+        report.added += len(new)
+        report.present += len(there)
 
-    def leave_out(path: str, message: str, next_step: str) -> None:
-        report.findings.append(Finding("GS203", "error", path, message, next_step))
 
-    def unreadable(error: OSError) -> None:
-        leave_out(str(error.filename), f"the folder cannot be read: {error.strerror}", "Check its permissions")
-
-    paths = []
-    for folder, _, names in os.walk(root, onerror=unreadable):
-        for path in (Path(folder, name) for name in names):
-            hidden = path.name.startswith(".")  # such as the "._photo.jpg" that macOS leaves beside photo.jpg
-            if hidden or path.suffix.lower() not in SUFFIXES or not path.is_file():
-                continue
-            try:
-                str(path).encode()
-            except UnicodeEncodeError:
-                leave_out(str(path), "the file name is not UTF-8", "Rename the file")
-            else:
-                paths.append(path)
-    return sorted(paths)
-
-
-def _batches(candidates: Iterator[_Candidate]) -> Iterator[list[_Candidate]]:
-    batch: list[_Candidate] = []
-    for candidate in candidates:
-        batch.append(candidate)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
+    columns = (images.c.id, images.c.sha256, images.c.format, images.c.captions, images.c.ref)
+    return {row.id: row for row in connection.execute(sa.select(*columns).where(images.c.id.in_(ids)))}
 
 
 class _Door:
@@ -158,67 +135,74 @@ class _Door:
         self.folder_name = folder_name
         context = Context(workspace.settings, workspace.taxonomy)
         self.rules = [RULES[rule](context) for rule in DOOR_RULES if rule not in workspace.settings.rules.ignore]
+        self.taken: set[int] = set()  # the numbers of the ids that this run has let in
+        limits = workspace.settings.images
         with workspace.catalog.read() as connection:
-            query = sa.select(images.c.id, images.c.sha256, images.c.format, images.c.captions)
-            self.known = {row.id: row for row in connection.execute(query)}
-        self.pictures = {row.sha256: identity for identity, row in self.known.items()}
-        self.taken: dict[str, str] = {}  # ids that this run has let in, and the names they came with
+            known = [numeric_id(identity) for identity in connection.execute(sa.select(images.c.id)).scalars()]
+        self.measuring = Measuring(
+            limits.max_pixels,
+            limits.min_side if "GS204" not in workspace.settings.rules.ignore else 1,
+            workspace.store,
+            limits.thumbnail_side,
+            known=np.sort(np.array(known, np.uint64)),
+        )
 
-    def rows(self, batch: Sequence[_Candidate], report: IngestReport) -> list[dict[str, Any]]:
+    def refusals(self, candidate: Candidate) -> list[Finding]:
+        """What the rules have against where the image comes from."""
+        source = self._source(candidate, GOLDEN["source"]["sha256"])
+        return [finding for finding in self._refusals(candidate, GOLDEN["image"], source) if finding.rule != "GS204"]
+
+    def rows(self, batch: Sequence[tuple[Candidate, Row]], report: IngestReport) -> list[dict[str, Any]]:
         """The rows of `images` for those of the batch that are new; their stored copies are in the store."""
-        rows = []
-        with closing(_in_threads(self._look, batch)) as outcomes:
-            for candidate, outcome in outcomes:
-                where = str(candidate.path)
-                if isinstance(outcome, ImageError):
-                    report.findings.append(Finding("GS203", "error", where, outcome.what, outcome.next_step))
-                elif isinstance(outcome, list):
-                    report.findings += outcome
-                elif (identity := outcome if isinstance(outcome, str) else outcome["id"]) in self.taken:
-                    message = f"the same bytes as '{self.taken[identity]}'; left out"
-                    report.findings.append(Finding("GS206", "warning", where, message, "Nothing to do"))
-                elif isinstance(outcome, str):
-                    report.present += 1
-                    report.findings += self._late_captions(candidate, self.known[outcome])
-                elif (twin := self.pictures.setdefault(outcome["sha256"], identity)) != identity:
-                    message = f"the same picture as {twin}, with other metadata; left out"
-                    report.findings.append(Finding("GS206", "warning", where, message, "Nothing to do"))
-                else:
-                    self.taken[identity] = candidate.ref
-                    rows.append(outcome)
-                    report.findings += self._caption_count(candidate)
-        return rows
+        measured = [row for _, row in batch if row.error is None]
+        with self.workspace.catalog.read() as connection:
+            there = _by_id(connection, [row.id for row in measured])
+            twins = sa.select(images.c.sha256, images.c.id).where(images.c.sha256.in_([row.sha256 for row in measured]))
+            pictures = {row.sha256: row.id for row in connection.execute(twins)}
+        rows: dict[str, dict[str, Any]] = {}
+        for candidate, row in batch:
+            if row.error is not None:
+                report.findings.append(Finding("GS203", "error", candidate.where, row.error, row.next_step))
+            elif numeric_id(row.id) in self.taken:
+                other = rows[row.id]["ref"] if row.id in rows else there[row.id].ref
+                report.findings.append(_left_out(candidate, f"the same bytes as '{other}'"))
+            elif row.id in there:
+                report.present += 1
+                self._restore(candidate, row, there[row.id])
+                report.findings += self._late_captions(candidate, there[row.id])
+            elif refusals := self._refusals(candidate, vars(row), self._source(candidate, row.source_sha256)):
+                report.findings += refusals
+            elif (twin := pictures.setdefault(row.sha256, row.id)) != row.id:
+                report.findings.append(_left_out(candidate, f"the same picture as {twin}, with other metadata"))
+            else:
+                self.taken.add(numeric_id(row.id))
+                if row.data is not None:
+                    self.workspace.store.add(row.sha256, row.format, row.data)
+                rows[row.id] = self._row(candidate, row)
+                report.findings += self._caption_count(candidate)
+        return list(rows.values())
 
-    def _look(self, candidate: _Candidate) -> dict[str, Any] | ImageError | list[Finding] | str:
-        """The row of a new image, the id of one that is known, or why it is left out; runs in a thread."""
-        try:
-            data = candidate.path.read_bytes()
-            identity = image_id(hashlib.sha256(data).hexdigest())
-            there = self.known.get(identity)
-            if identity in self.taken or (there and self.workspace.store.path(there.sha256, there.format).exists()):
-                return identity
-            image = measure(data, max_pixels=self.workspace.settings.images.max_pixels)
-        except ImageError as error:
-            return error
-        except OSError as error:
-            return ImageError(f"the file cannot be read: {error.strerror}", "Check its permissions")
-        row = self._row(candidate, image)
-        record = make_record(row, GOLDEN["event"]["type"], {}, row["captions"])
-        findings = [
-            Finding(rule.id, "error", str(candidate.path), message, rule.next_step)
+    def _restore(self, candidate: Candidate, row: Row, there: Any) -> None:
+        """Where the stored copy of a known image is lost, it is made again."""
+        if not self.workspace.store.path(there.sha256, there.format).exists():
+            if row.data is not None:
+                self.workspace.store.add(row.sha256, row.format, row.data)
+            elif not row.sha256:
+                look(replace(self.measuring, known=np.empty(0, np.uint64)), Job(candidate.place))
+
+    def _refusals(self, candidate: Candidate, image: Mapping[str, Any], source: Mapping[str, Any]) -> list[Finding]:
+        record = {**GOLDEN, "image": image, "source": source}
+        return [
+            Finding(rule.id, "error", candidate.where, message, rule.next_step)
             for rule in self.rules
             for message in rule.check(record)
         ]
-        if findings and not there:
-            return findings
-        self.workspace.store.add(image.sha256, image.format, image.data)  # for a known image: its copy was lost
-        return identity if there else row
 
-    def _row(self, candidate: _Candidate, image: MeasuredImage) -> dict[str, Any]:
+    def _source(self, candidate: Candidate, sha256: str) -> dict[str, Any]:
         entry, provenance = candidate.entry, self.provenance
         part = (entry and entry.part) or provenance.part
         source = {
-            "sha256": image.source_sha256,
+            "sha256": sha256,
             "part": part,
             "dataset": (entry and entry.dataset) or provenance.dataset or self.folder_name,
             "ref": candidate.ref,
@@ -228,53 +212,47 @@ class _Door:
             # Specimens are made, not retrieved: their records are the same whenever they are ingested.
             "retrieved": None if part == "synthetic" else (entry and entry.retrieved) or now(),
         }
-        texts = entry.captions if entry else ()
+        return {**source, "selected": candidate.selected} if candidate.selected else source
+
+    def _row(self, candidate: Candidate, row: Row) -> dict[str, Any]:
+        texts = candidate.entry.captions if candidate.entry else ()
         return {
-            "id": image.id,
-            "sha256": image.sha256,
-            "phash": image.phash,
-            "width": image.width,
-            "height": image.height,
-            "format": image.format,
-            "bytes": len(image.data),
+            "id": row.id,
+            "sha256": row.sha256,
+            "phash": row.phash,
+            "width": row.width,
+            "height": row.height,
+            "format": row.format,
+            "bytes": row.bytes,
             "language": self.workspace.settings.language,
             "captions": [caption(text, origin="imported", author=None, verified=False) for text in texts],
-            "source": source,
+            "source": self._source(candidate, row.source_sha256),
             "flags": [],
             "ref": candidate.ref,
             "added_at": now(),
         }
 
-    def _caption_count(self, candidate: _Candidate) -> list[Finding]:
+    def _caption_count(self, candidate: Candidate) -> list[Finding]:
         wanted = self.workspace.settings.captions_per_image
         given = len(candidate.entry.captions) if candidate.entry else 0
         if given in (0, wanted):
             return []
         message = f"{given} captions instead of {wanted}; an annotator is asked for {wanted}"
-        return [Finding("GS102", "warning", str(candidate.path), message, "Nothing to do")]
+        return [Finding("GS102", "warning", candidate.where, message, "Nothing to do")]
 
-    def _late_captions(self, candidate: _Candidate, there: Any) -> list[Finding]:
+    def _late_captions(self, candidate: Candidate, there: Any) -> list[Finding]:
         """An image keeps the captions that it came with: annotators may have judged them already."""
         if candidate.entry is None or [entry["text"] for entry in there.captions] == list(candidate.entry.captions):
             return []
-        message = f"{there.id} came with other captions, which stay; those in captions.jsonl are not taken"
-        return [Finding("GS102", "warning", str(candidate.path), message, "Correct its captions in the app")]
+        message = f"{there.id} came with other captions, which stay; those that come now are not taken"
+        return [Finding("GS102", "warning", candidate.where, message, "Correct its captions in the app")]
 
 
-def _in_threads(
-    work: Callable[[_Candidate], T], batch: Sequence[_Candidate]
-) -> Generator[tuple[_Candidate, T], None, None]:
-    """(candidate, work(candidate)) of each: decoding and hashing release the interpreter lock."""
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="PIL")  # what Pillow thinks of a camera's EXIF is no news here
-            yield from zip(batch, pool.map(work, batch), strict=True)
-    finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the images in hand, not for the batch
+def _left_out(candidate: Candidate, why: str) -> Finding:
+    return Finding("GS206", "warning", candidate.where, f"{why}; left out", "Nothing to do")
 
 
-def _tasks(workspace: Workspace, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def tasks_for(workspace: Workspace, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The tasks of a new image: captions to write, or an event type to choose for the captions it came with.
 
     Images of the filtered part are screened first (EDAN section 4.1): the words matched, the picture may not.

@@ -32,7 +32,7 @@ class Workers(Generic[Shared]):
         if pieces > WORTH_IT and self._processes > 1:
             # Not forked: the process may have threads, of which a fork would make a dead half.
             self._pool = ProcessPoolExecutor(
-                self._processes, get_context("spawn"), initializer=_begin, initargs=(shared,)
+                self._processes, get_context("spawn"), initializer=begin, initargs=(shared,)
             )
 
     def in_order(
@@ -49,7 +49,7 @@ class Workers(Generic[Shared]):
         waiting: deque[Future[Result]] = deque()
         try:
             for piece in pieces:
-                waiting.append(self._pool.submit(_work, work, piece))
+                waiting.append(self._pool.submit(run_shared, work, piece))
                 if len(waiting) > AHEAD * self._processes:
                     yield waiting.popleft().result()
             while waiting:
@@ -65,7 +65,8 @@ class Workers(Generic[Shared]):
             self._pool.shutdown(cancel_futures=True)
 
 
-def _begin(shared: object) -> None:
+def begin(shared: object) -> None:
+    """What a process of ours begins with: what all pieces need, no ear for Ctrl-C, and an end with its parent."""
     global _shared
     _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, which ends this process
@@ -79,5 +80,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(work: Callable[[Any, Piece], Result], piece: Piece) -> Result:
+def run_shared(work: Callable[[Any, Piece], Result], piece: Piece) -> Result:
+    """In a process of ours: the work on a piece, with what all pieces need."""
     return work(_shared, piece)

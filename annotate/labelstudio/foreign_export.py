@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from sqlalchemy import Connection
 
@@ -21,6 +20,7 @@ from gatherset.dataset.errors import GathersetError, InputError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import canonical
+from gatherset.dataset.sources.labelstudio import file_name
 from gatherset.dataset.timestamps import FORMAT
 from gatherset.dataset.workspace import Workspace
 
@@ -107,7 +107,7 @@ def _read(path: Path, names: Names) -> Iterator[_Annotation]:
 
 def _of_task(where: str, task: Mapping[str, Any], names: Names) -> Iterator[_Annotation]:
     """The annotations of a task in a JSON export."""
-    image = _file_name(task["data"].get(names.fields["image"][0]))
+    image = file_name(task["data"].get(names.fields["image"][0]))
     for annotation in task["annotations"]:
         if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
             continue
@@ -121,7 +121,7 @@ def _of_task(where: str, task: Mapping[str, Any], names: Names) -> Iterator[_Ann
 def _minimal(where: str, task: Mapping[str, Any], names: Names) -> _Annotation:
     """The one annotation of an entry in a JSON_MIN export."""
     values = {name: _texts(value) for name, value in task.items() if name not in _MINIMAL}
-    image = _file_name(task.get(names.fields["image"][0]))
+    image = file_name(task.get(names.fields["image"][0]))
     return _annotation(where, image, values, task, task.get("annotator"), names)
 
 
@@ -157,18 +157,6 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [text for name in ("choices", "text") for text in _texts(value.get(name, []))]
     return []
-
-
-def _file_name(address: Any) -> str:
-    """The file name in the address of an image: …/?d=photos/1.jpg, s3://bucket/1.jpg, /data/upload/1/1.jpg."""
-    if not isinstance(address, str):
-        return ""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return ""
-    inner = parse_qs(parts.query).get("d", [""])[0]
-    return PurePosixPath(unquote(inner or parts.path)).name
 
 
 def _time(text: Any) -> datetime | None:

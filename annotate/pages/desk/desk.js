@@ -17,6 +17,7 @@ const KEYS = [
   ["Alt+B", "back to your last submission, to correct it"], ["Alt+C", "correct captions that came with the image"],
   ["Alt+G", "guidelines"], ["Z", "a closer look"], ["?", "these keys"],
 ];
+const UNFIT = "text_does_not_fit"; // the flag of a screening whose captions are of a gathering, and whose image is not
 const mounted = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -188,6 +189,7 @@ class Desk extends Board {
       return;
     }
     this.restore();
+    this.looking = task.kind !== "screen" || !task.captions.length; // a screening begins with the text alone
     this.draw();
     this.picture.show(work);
     if (work.returned) {
@@ -262,8 +264,10 @@ class Desk extends Board {
     this.$("question").textContent = {
       caption: `Describe this image in ${sentences} and choose its event type`,
       event: "Which event type do this image and its captions show?",
-      screen: "Is this a mass gathering, and do the captions fit the image?",
+      screen: !this.looking ? "Do these captions describe a mass gathering?"
+        : task.captions.length ? "Does the text fit this image?" : "Is this a mass gathering?",
     }[task.kind];
+    this.$("form").classList.toggle("text-first", !this.looking);
     const boxed = this.now.captions.length > 0;
     this.$("form").classList.toggle("unboxed", !boxed);
     this.$("given").hidden = boxed || !task.captions.length;
@@ -323,8 +327,9 @@ class Desk extends Board {
 
   buttons() {
     const { kind } = this.work.task;
+    const yes = !this.looking ? "Yes, show the image" : this.work.task.captions.length ? "Yes, it fits" : "Yes, a gathering";
     const asked = kind === "screen"
-      ? [this.button("Yes, a gathering", "Y", () => this.screen(true), "primary"), this.button("No", "N", () => this.screen(false))]
+      ? [this.button(yes, "Y", () => this.screen(true), "primary"), this.button("No", "N", () => this.screen(false))]
       : [this.button("Submit", "Ctrl+Enter", () => this.submit(), "primary"), this.button("Not a gathering", "", () => this.notGathering())];
     if (!this.work.correcting) asked.push(this.button("Skip", "Alt+S", () => this.skip()));
     this.$("buttons").replaceChildren(...asked);
@@ -540,8 +545,16 @@ class Desk extends Board {
     return this.send({ ...given, captions, suggested: [], overruled: [], is_gathering: false, event_type: null });
   }
 
+  // First the text, then whether the image fits it; a no to the text needs no look at the image.
   screen(said) {
-    return this.send({ ...this.answer(), is_gathering: said, captions: [], suggested: [] });
+    if (said && !this.looking) {
+      this.looking = true;
+      this.draw();
+      return this.focus();
+    }
+    const unfit = !said && this.looking && this.work.task.captions.length > 0;
+    const flags = [...this.now.flags.filter((flag) => flag !== UNFIT), ...(unfit ? [UNFIT] : [])].sort();
+    return this.send({ ...this.answer(), is_gathering: said, captions: [], suggested: [], flags });
   }
 
   async send(answer) {
@@ -702,7 +715,7 @@ class Desk extends Board {
     if (!this.now) return null;
     if (event.key === "z" || event.key === "Z") return () => this.picture.toggle();
     const { kind } = this.work.task;
-    if (kind === "screen" && this.picture.coming) return null;
+    if (kind === "screen" && this.looking && this.picture.coming) return null;
     if (kind === "screen") return { y: () => this.screen(true), n: () => this.screen(false) }[event.key.toLowerCase()];
     // By its place: on a French keyboard the key of the 1 types an ampersand.
     const number = event.code.match(/^Digit(\d)$/)?.[1] ?? event.key.match(/^\d$/)?.[0];

