@@ -1,30 +1,34 @@
-"""The benchmark of a release: EDAN with the annotated, the guessed and no event type, and two floors."""
+"""The benchmark of a release: EDAN, its peers and floors, trained and measured alike, in one table."""
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatherset.baselines import edan, train
+from gatherset.baselines import train
+from gatherset.baselines.benchmark_report import write_benchmark_report
+from gatherset.baselines.budgets import USUAL, Entry, entries
 from gatherset.baselines.cca import cca_scores
-from gatherset.baselines.event_classifier import EventClassifier
-from gatherset.baselines.loader import Label, caption_image, flat_captions, flat_events, number_captions
-from gatherset.baselines.precision import map_at_r
-from gatherset.baselines.recall import TypeRecall, evaluate, hits
-from gatherset.baselines.result import Row, result_document, table
+from gatherset.baselines.detected import seen_in
+from gatherset.baselines.floors import detector_scores, event_scores, random_scores
+from gatherset.baselines.measured import Measured, keep, kept, measure_run, measure_scores
+from gatherset.baselines.models import shape_settings
+from gatherset.baselines.recall import Hits, chance, difference, evaluate, rsum_interval
+from gatherset.baselines.result import Row, result_document
 from gatherset.baselines.runs import Run, release_identity, write_json
-from gatherset.baselines.scoring import Scores, all_scores
-from gatherset.baselines.switches import ABLATIONS, switched
 from gatherset.dataset.errors import InputError, ModelError
 from gatherset.dataset.features import FeatureFile
 
 if TYPE_CHECKING:
-    from gatherset.dataset.loading import Release, Split
+    from gatherset.dataset.loading import Release
+
+REFERENCE = ("edan", "none")  # what every row is compared with
 
 
 def evaluate_run(run: Run, release: Release, features: FeatureFile, split: str = "test") -> list[Row]:
@@ -32,80 +36,7 @@ def evaluate_run(run: Run, release: Release, features: FeatureFile, split: str =
 
     Raises ReleaseError, FeaturesError or ModelError where run, release, features and split do not belong together.
     """
-    _check(run, release, features, split)
-    if not run.label:
-        return [_edan_row(run, release, features, split, "none", flat_events(release[split]))]
-    guessed = EventClassifier(release["train"]).predict(flat_captions(release[split]))
-    return [
-        _edan_row(run, release, features, split, "oracle", flat_events(release[split])),
-        _edan_row(run, release, features, split, "predicted", guessed),
-    ]
-
-
-def _check(run: Run, release: Release, features: FeatureFile, split: str) -> None:
-    features.require(release)
-    run.require(features)
-    if run.config.release["content_hash"] != release.content_hash:
-        # Its training records may be this release's test records.
-        raise ModelError(
-            f"{run.folder} was trained on {run.config.release['name']}@{run.config.release['version']}, "
-            f"not on {release.name}@{release.version}",
-            "Evaluate it on its own release, or train again",
-        )
-    if not release[split].ids:
-        raise ModelError(f"the {split} split of {release.name}@{release.version} is empty", "Choose another split")
-
-
-def _edan_row(run: Run, release: Release, features: FeatureFile, split: str, label: Label, events: list[str]) -> Row:
-    started = time.monotonic()
-    i2t, t2i = run_scores(run, release[split], features, events)
-    recall = evaluate(i2t, caption_image(release[split]), t2i)
-    return Row(
-        "edan",
-        label,
-        recall,
-        run.config.training["seed"],
-        float(run.model.theta),
-        time.monotonic() - started,
-        by_type(i2t, release[split], t2i),
-        precision(i2t, release[split], t2i),
-    )
-
-
-def run_scores(run: Run, split: Split, features: FeatureFile, events: list[str]) -> tuple[Scores, Scores]:
-    """Scores [images, captions] of a trained model for image to text and for text to image; a type a caption."""
-    captions = number_captions(split, run.vocabulary, events)
-    return all_scores(run.model, features, split.ids, captions, float(run.model.theta))
-
-
-def by_type(image_to_text: Scores, split: Split, text_to_image: Scores) -> dict[str, TypeRecall]:
-    """The recalls of the images and captions of each event type among all images and captions, by annotated type."""
-    found = hits(image_to_text, caption_image(split), text_to_image)
-    of_images, of_captions = np.array(split.event_types), np.array(flat_events(split))
-    return {str(kind): TypeRecall.of(found, of_images == kind, of_captions == kind) for kind in sorted(set(of_images))}
-
-
-def precision(image_to_text: Scores, split: Split, text_to_image: Scores) -> dict[str, float]:
-    """mAP@R in both directions, once with an image's own captions as the right ones, once with all of its type."""
-    owner, rows = caption_image(split), np.arange(len(split.ids))
-    _, of_captions = np.unique(flat_events(split), return_inverse=True)
-    of_images = of_captions[np.searchsorted(owner, rows)]
-    return {
-        "image_to_text": map_at_r(image_to_text, rows, owner),
-        "text_to_image": map_at_r(text_to_image.T, owner, rows),
-        "image_to_text_same_type": map_at_r(image_to_text, of_images, of_captions),
-        "text_to_image_same_type": map_at_r(text_to_image.T, of_captions, of_images),
-    }
-
-
-def floors(release: Release, features: FeatureFile, split: str = "test") -> list[Row]:
-    """What guessing and a linear model reach: `random` is exact, equal scores counting as any order."""
-    features.require(release)
-    owner = caption_image(release[split])
-    guess = evaluate(np.zeros((len(release[split].ids), len(owner)), np.float32), owner)
-    started = time.monotonic()
-    linear = evaluate(cca_scores(release["train"], release[split], features), owner)
-    return [Row("cca", "none", linear, seconds=time.monotonic() - started), Row("random", "none", guess)]
+    return [one.row for one in measure_run(run, release, features, run.config.model, split)]
 
 
 def run_benchmark(
@@ -113,45 +44,132 @@ def run_benchmark(
     features: FeatureFile,
     folder: Path,
     *,
-    preset: str = "cpu",
+    models: Sequence[str] = USUAL,
+    budget: str = "cpu",
     seeds: int = 1,
+    epochs: int | None = None,
     ablations: bool = False,
+    detector: str | None = None,
     report: Callable[[str], None] = print,
 ) -> tuple[list[Row], dict[str, Any]]:
-    """Train what is not trained yet, evaluate on the test split, write benchmark.json and table.md into `folder`.
+    """Train what is not trained yet, measure it on the test split, write benchmark.json, benchmark.md and figures/.
 
-    Returns the rows and the document. The two EDAN rows with a label come from one training.
+    `models` are names of `gatherset.baselines.budgets`; `epochs` replaces those of the budget; `detector` is a YOLOX
+    .onnx file, for the floor that knows only what it names. What was trained and measured before is not done
+    again. Returns the rows and the document; raises what `train` raises, and ModelError where the test split is empty.
     """
+    features.require(release)
     if not release["test"].ids:
         raise ModelError(f"the test split of {release} is empty", "Add records and build the release again")
     started = time.monotonic()
-    rows: list[Row] = []
-    chosen = ABLATIONS if ablations else {name: ABLATIONS[name] for name in ("edan", "edan, no label")}
-    for method, (label, changes) in chosen.items():
-        for seed in range(seeds):
-            switches = [f"{name}={value}" for name, value in changes.items()]
-            shape, settings = switched(
-                replace(edan.PRESETS[preset], label=label), replace(train.PRESETS[preset], seed=seed), switches
-            )
-            # Other features, settings or code make another run: it must neither be mixed with this one nor block it.
-            made_of = train.run_config(release, features, shape, settings)
-            name = f"{method.replace(', ', '-').replace(' ', '-')}-{seed}-{made_of.hash[:8]}"
-            report(f"{name}:")
-            run = train.train(release, features, folder / name, edan=shape, settings=settings, report=report)
-            rows += [
-                replace(row, method=method.removesuffix(", no label")) for row in evaluate_run(run, release, features)
-            ]
-    rows += floors(release, features)
-    document = result_document(
-        rows,
-        seconds=time.monotonic() - started,
-        release=release_identity(release),
-        split="test",
-        extractor_hash=features.header.extractor.hash,
-    )
-    write_json(folder / "benchmark.json", document)
-    (folder / "table.md").write_text(table(rows) + "\n", "utf-8")
-    return rows, document
+    measured: list[Measured] = []
+    labelled = len(set(release["train"].event_types)) > 1
+    plan = entries(models, budget, labelled=labelled, epochs=epochs, ablations=ablations)
+    seen = seen_in(release, detector, folder, report) if detector and "detector" in models else None
+    below = floors(release, features, models, seen)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def written() -> dict[str, Any]:
+        """The document of what there is by now: stopped, a benchmark leaves a table."""
+        document = result_document(
+            [one.row for one in (*measured, *below)],
+            seconds=time.monotonic() - started,
+            release=release_identity(release) | _manifest(release),
+            split="test",
+            extractor_hash=features.header.extractor.hash,
+            budget={"name": budget, "methods": {entry.method: _settings(entry) for entry in plan}},
+            models=summaries([*measured, *below]),
+        )
+        write_json(folder / "benchmark.json", document)
+        write_benchmark_report(folder, document)
+        return document
+
+    for seed in range(seeds):
+        for entry in plan:
+            measured += _measured(entry, seed, release, features, folder, report)
+            written()
+    return [one.row for one in (*measured, *below)], written()
+
+
+def _measured(
+    entry: Entry, seed: int, release: Release, features: FeatureFile, folder: Path, report: Callable[[str], None]
+) -> list[Measured]:
+    """One training, and what it is worth; opened where it was done before."""
+    settings = replace(entry.settings, seed=seed)
+    # Other features, settings or code make another run: it must neither be mixed with this one nor block it.
+    made_of = train.run_config(release, features, entry.shape, settings)
+    name = f"{entry.method.replace(', ', '-').replace(' ', '-')}-{seed}-{made_of.hash[:8]}"
+    finished = (folder / name / "measured.json").exists()
+    if finished and (before := kept(folder / name, release["test"])):
+        return before
+    report(f"{name}:")
+    run = train.train(release, features, folder / name, shape=entry.shape, settings=settings, report=report)
+    measured = measure_run(run, release, features, entry.method.removesuffix(", no label"))
+    keep(folder / name, measured)
+    report(f"{name}: Rsum {measured[0].row.recall.rsum:.1f} on the test split")
+    return measured
+
+
+def floors(
+    release: Release, features: FeatureFile, names: Sequence[str], seen: dict[str, list[str]] | None = None
+) -> list[Measured]:
+    """Those of the floors that `names` holds; what is not a floor is passed over, as is the detector without `seen`."""
+    measured = []
+    train_split, test = release["train"], release["test"]
+    if "cca" in names:
+        started = time.monotonic()
+        scores = cca_scores(train_split, test, features)
+        measured.append(measure_scores("cca", "none", test, scores, scores, seconds=time.monotonic() - started))
+    if "event" in names and len(set(train_split.event_types)) > 1:
+        for label, scores in event_scores(train_split, test).items():
+            measured.append(measure_scores("event", label, test, scores, scores))
+    if "detector" in names and seen is not None:
+        scores = detector_scores(train_split, test, seen)
+        measured.append(measure_scores("detector", "none", test, scores, scores))
+    if "random" in names:
+        scores = random_scores(test)
+        measured.append(measure_scores("random", "none", test, scores, scores))
+    return measured
+
+
+def summaries(measured: Sequence[Measured]) -> list[dict[str, Any]]:
+    """The rows of each method and label together, over the seeds, beside EDAN without event types."""
+    groups: dict[tuple[str, str], list[Hits]] = {}
+    for one in measured:
+        groups.setdefault((one.row.method, one.row.label), []).append(one.found)
+    means = {key: Hits.mean(several) for key, several in groups.items()}
+    reference = means.get(REFERENCE)
+    return [
+        {
+            "method": method,
+            "label": label,
+            "seeds": len(groups[method, label]),
+            "image_to_text": (100 * mean.by_image.mean(0)).tolist(),
+            "text_to_image": (100 * mean.by_caption.mean(0)).tolist(),
+            "rsum": mean.rsum,
+            "rsum_interval": rsum_interval(mean),
+            "minus_edan": None if reference is None or mean is reference else _minus(mean, reference),
+        }
+        for (method, label), mean in means.items()
+    ]
+
+
+def _minus(mean: Hits, reference: Hits) -> dict[str, Any]:
+    value, interval = difference(mean, reference)
+    return {"rsum": value, "interval": interval, "chance": chance(mean, reference)}
+
+
+def _settings(entry: Entry) -> dict[str, Any]:
+    return {"shape": shape_settings(entry.shape), "training": asdict(entry.settings)}
+
+
+def _manifest(release: Release) -> dict[str, str]:
+    """sha256 of release.json, where the release lies in a folder."""
+    path = getattr(release, "path", None)
+    manifest = path / "release.json" if path else None
+    if manifest is None or not manifest.exists():
+        return {}
+    return {"manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest()}
 
 
 def evaluate_scores(path: Path, captions_per_image: int) -> Row:

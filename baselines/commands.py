@@ -139,7 +139,7 @@ def train(
         opened,
         _features(place, opened, features_path),
         folder,
-        edan=shape,
+        shape=shape,
         settings=settings,
         vectors=vectors,
         groups={kind.name: kind.group for kind in place.taxonomy.types},
@@ -147,7 +147,7 @@ def train(
         report=lambda line: click.echo(line, err=True),
     )
     if as_json:
-        print_json({"run": str(run.folder), "theta": float(run.model.theta)})
+        print_json({"run": str(run.folder), "theta": float(run.edan.theta)})
     else:
         say(f"{run.folder} is trained. Measure it with: gatherset evaluate {run.folder.name}")
 
@@ -211,7 +211,8 @@ def evaluate(
             extractor_hash=trained.config.extractor_hash,
         )
         write_json(trained.folder / f"result-{split}.json", document)
-        write_report(trained, release, features_file, split)
+        if trained.config.model == "edan":
+            write_report(trained, release, features_file, split)
     if as_json:
         print_json(document)
     else:
@@ -221,7 +222,17 @@ def evaluate(
 @click.command()
 @click.argument("release", required=False)
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Trainings of each model.")
-@click.option("--preset", type=PRESETS, default="cpu", show_default=True, help="Size of model and training.")
+@click.option(
+    "--models",
+    default="edan,cca,random",
+    show_default=True,
+    help="Which, by name and comma, or `all`: see docs/benchmark.md.",
+)
+@click.option(
+    "--budget", type=PRESETS, default="cpu", show_default=True, help="One small setting for all, or the papers'."
+)
+@click.option("--epochs", type=click.IntRange(1), help="At most, for every model. Default: the budget's.")
+@click.option("--detector", help="A YOLOX .onnx file: for the floor that knows only what a detector names.")
 @click.option("--ablations", is_flag=True, help="Also the rows of the paper's Tables 3 and 5.")
 @features_option
 @workspace_option
@@ -229,38 +240,53 @@ def evaluate(
 def benchmark(
     release: str | None,
     seeds: int,
-    preset: str,
+    models: str,
+    budget: str,
+    epochs: int | None,
+    detector: str | None,
     ablations: bool,
     features_path: Path | None,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Train and compare the baselines on RELEASE (default: the newest).
+    """Train and compare EDAN, its peers and floors on RELEASE (default: the newest).
 
-    EDAN with the annotated event type (oracle), with one guessed from the caption (predicted), and without; a linear
-    model and guessing as floors. benchmark.json and table.md go into runs/.
+    EDAN with the annotated event type (oracle), with one guessed from the caption (predicted), and without; the peers
+    without. benchmark.json, benchmark.md and figures go into runs/, with a folder for each training; what is there is
+    not trained again.
 
     Example: gatherset benchmark mg@1.0.0 --seeds 3
+
+    Example: gatherset benchmark mg@1.0.0 --models all --budget cpu
+
+    Example: gatherset benchmark mg@1.0.0 --models edan,scan-t2i-lse,saf,cca --epochs 10
     """
     from gatherset.baselines.benchmark import run_benchmark
-    from gatherset.baselines.result import table
+    from gatherset.baselines.benchmark_report import summary
+    from gatherset.baselines.budgets import chosen
     from gatherset.dataset.workspace import Workspace
 
+    wanted = chosen(models)
     place = Workspace.open(workspace)
     opened = place.release(release)
-    rows, document = run_benchmark(
+    folder = place.runs_folder / f"{opened.name}-{opened.version}-benchmark-{budget}"
+    _, document = run_benchmark(
         opened,
         _features(place, opened, features_path),
-        place.runs_folder / f"{opened.name}-{opened.version}-benchmark-{preset}",
-        preset=preset,
+        folder,
+        models=wanted,
+        budget=budget,
         seeds=seeds,
+        epochs=epochs,
+        detector=detector,
         ablations=ablations,
         report=lambda line: click.echo(line, err=True),
     )
     if as_json:
         print_json(document)
     else:
-        say(table(rows))
+        say(summary(document))
+        say(f"More, and figures: {folder / 'benchmark.md'}")
 
 
 @click.command()

@@ -97,15 +97,26 @@ class OnnxDetector:
         self._size = (int(shape[2]), int(shape[3]))  # height, width
 
     def boxes(self, picture: Image.Image) -> Floats:
+        corners, raw = self._look(picture)
+        return best(corners, raw[:, 4] * raw[:, 5:].max(1))
+
+    def classes(self, picture: Image.Image, least: float) -> list[int]:
+        """The numbers of the classes of which something is seen with a score of at least `least`."""
+        _, raw = self._look(picture)
+        found: list[int] = np.flatnonzero((raw[:, 4:5] * raw[:, 5:]).max(0) >= least).tolist()
+        return found
+
+    def _look(self, picture: Image.Image) -> tuple[Floats, Floats]:
+        """Boxes [n, 4] relative to the picture, and the model's own rows [n, 5 + classes]."""
         height, width = self._size
         scale = min(height / picture.height, width / picture.width)
         small = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
         sheet = np.full((height, width, 3), LETTERBOX, np.float32)
         sheet[: small.height, : small.width] = np.asarray(small)[..., ::-1]
         [raw] = self._session.run(None, {self._session.get_inputs()[0].name: sheet.transpose(2, 0, 1)[None]})
-        corners, scores = decoded(raw[0], self._size)
+        corners, _ = decoded(raw[0], self._size)
         relative = corners / np.array([small.width, small.height] * 2, np.float32)
-        return best(relative.clip(0, 1), scores)
+        return relative.clip(0, 1), raw[0]
 
 
 class TransformersDetector:

@@ -7,7 +7,6 @@ Where the paper is silent or contradicts itself, `EdanConfig` names the choices 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gatherset.baselines.interface import Encoded, Model
 from gatherset.baselines.words import PADDING
 
 TINY = 1e-36  # under every denominator; e^-40 squared is still larger
@@ -92,7 +92,7 @@ class SelfAttention(nn.Module):
         return L + T if self.residual else T
 
 
-class Edan(nn.Module):
+class Edan(Model):
     """The two encoders and the two similarities.
 
     `region_dim` is D of the extractor; `vectors` [V, any] are the word vectors to start from.
@@ -129,6 +129,35 @@ class Edan(nn.Module):
             self.W_s = nn.Linear(d, 256, bias=False)
             self.to_score = nn.Linear(256, 1)
 
+    @property
+    def takes_event(self) -> bool:
+        """Whether the event type given with a caption changes anything."""
+        return bool(self.config.label)
+
+    def encode_images(self, regions: Tensor) -> Encoded:
+        """v_glo [B, d], and the fields of `Rows` of V̂."""
+        v_glo, V = self.image_vectors(regions)
+        return v_glo, *Rows.of(V).fields
+
+    def encode_captions(self, words: Tensor, events: Tensor) -> Encoded:
+        """t_glo [C, d], and the fields of `Rows` of T."""
+        t_glo, T, _ = self.caption_vectors(words, events)
+        return t_glo, *Rows.of(T).fields
+
+    def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
+        """Eq. 16 for image to text and for text to image, [B, C] each."""
+        sim, S_TI, S_IT = self.similarities(images, captions)
+        return final_score(sim, S_IT, float(self.theta)), final_score(sim, S_TI, float(self.theta))
+
+    def similarities(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor, Tensor]:
+        """sim(I, T), S(T, I) and S(I, T), [B, C] each; one number, zero, where the model has no use for it."""
+        sim = S_TI = S_IT = torch.zeros((), device=images[0].device)
+        if self.config.alignment != "local":
+            sim = self.global_similarity(images[0], captions[0])
+        if self.config.alignment != "global":
+            S_TI, S_IT = self.local_similarity(Rows(*images[1:]), Rows(*captions[1:]))
+        return sim, S_TI, S_IT
+
     def label_vector(self, events: Tensor) -> Tensor:
         """l_0 [C, d] of the event types [C], as word numbers."""
         l_0 = self.word2vec(events)
@@ -146,15 +175,13 @@ class Edan(nn.Module):
         if isinstance(self.attention, (EventDrivenAttention, SelfAttention)) and self.attention.residual:
             nn.init.zeros_(self.attention.W_V.weight)
 
-    def encode_images(self, regions: Tensor) -> tuple[Tensor, Tensor]:
+    def image_vectors(self, regions: Tensor) -> tuple[Tensor, Tensor]:
         """regions [B, K, D] -> v_glo [B, d], V̂ [B, K, d].
 
         A region of zeros is padding: nothing looks at it, and its v̂ is zero as well.
         """
         if self.training and self.config.region_dropout:
-            kept = max(1, round(regions.shape[1] * (1 - self.config.region_dropout)))
-            which = torch.rand(regions.shape[:2], device=regions.device).argsort(1)[:, :kept]
-            regions = regions.gather(1, which[..., None].expand(-1, -1, regions.shape[2]))
+            regions = some_regions(regions, 1 - self.config.region_dropout)
         regions = regions.float()
         real = real_rows(regions)  # [B, K]
         i = self.dropout(self.fc_region(normalised(regions)))  # [B, K, d]
@@ -163,7 +190,7 @@ class Edan(nn.Module):
         V = self.transformer(torch.cat([i_0[:, None], i], 1), src_key_padding_mask=padding)  # [B, 1 + K, d], Eq. 1
         return V[:, 0], V[:, 1:] * real[..., None]  # Eq. 5, left
 
-    def encode_captions(self, words: Tensor, events: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def caption_vectors(self, words: Tensor, events: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """words [C, N] (0: padding), events [C], both word numbers -> t_glo [C, d], T [C, N, d], mask [C, N].
 
         Where the label is a word among others (attention `self` or `none`), N is one more and the label is word 0.
@@ -227,18 +254,24 @@ class Rows:
         return cls(F.normalize(rows, dim=-1), rows.norm(dim=-1), rows @ rows.transpose(1, 2), real_rows(rows))
 
     def __getitem__(self, which: slice) -> Rows:
-        return Rows(self.unit[which], self.length[which], self.gram[which], self.real[which])
+        return Rows(*(field[which] for field in self.fields))
 
-    @classmethod
-    def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """All of them one after the other; they have the same K."""
-        fields = ([getattr(part, name) for part in parts] for name in ("unit", "length", "gram", "real"))
-        return cls(*(torch.cat(tensors) for tensors in fields))
+    @property
+    def fields(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What `Rows(*fields)` makes whole again."""
+        return self.unit, self.length, self.gram, self.real
 
 
 def normalised(regions: Tensor) -> Tensor:
     """Signed roots of length sqrt(D): a few large activations no longer drown the rest. [..., D] -> [..., D]."""
     return F.normalize(regions.abs().sqrt() * regions.sign(), dim=-1) * math.sqrt(regions.shape[-1])
+
+
+def some_regions(regions: Tensor, share: float) -> Tensor:
+    """A `share` of the regions [B, K, D] of each image, drawn anew: [B, k, D], k at least 1."""
+    kept = max(1, round(regions.shape[1] * share))
+    which = torch.rand(regions.shape[:2], device=regions.device).argsort(1)[:, :kept]
+    return regions.gather(1, which[..., None].expand(-1, -1, regions.shape[2]))
 
 
 def global_feature(regions: Tensor) -> Tensor:

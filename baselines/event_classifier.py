@@ -69,8 +69,12 @@ class EventClassifier:
 
     def predict(self, captions: Sequence[str]) -> list[str]:
         """The likeliest event type of each caption."""
-        best = self._fitted.log_probabilities(self._tfidf.vectors(captions)).argmax(1)
+        best = self.log_probabilities(captions).argmax(1)
         return [self.types[i] for i in best.tolist()]
+
+    def log_probabilities(self, captions: Sequence[str]) -> NDArray[np.float64]:
+        """[captions, types], in the order of `types`."""
+        return self._fitted.log_probabilities(self._tfidf.vectors(captions))
 
     def accuracy(self, split: SplitLike) -> float:
         """The share of a split's captions whose type is found, 0 to 1."""

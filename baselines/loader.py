@@ -38,6 +38,30 @@ class SplitLike(Protocol):
 
 
 @dataclass(frozen=True)
+class Part:
+    """Some records of a release, in the form of a split."""
+
+    ids: list[str]
+    captions: list[list[str]]
+    event_types: list[str]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, rows: Sequence[int]) -> Part:
+        return Part(
+            [self.ids[row] for row in rows],
+            [self.captions[row] for row in rows],
+            [self.event_types[row] for row in rows],
+        )
+
+    @classmethod
+    def of(cls, split: SplitLike) -> Part:
+        """All of a split."""
+        return cls(split.ids, split.captions, split.event_types)
+
+
+@dataclass(frozen=True)
 class Captions:
     """C captions as word numbers."""
 

@@ -17,6 +17,7 @@ from gatherset.dataset.errors import InputError
 
 RANKS = (1, 5, 10)
 RESAMPLES = 1000
+SWAPS = 9999
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer]
@@ -188,6 +189,19 @@ def difference(one: Hits, other: Hits, *, seed: int = 0) -> tuple[float, tuple[f
     """
     low, high = np.percentile(_redrawn(one, seed) - _redrawn(other, seed), [2.5, 97.5])
     return one.rsum - other.rsum, (float(low), float(high))
+
+
+def chance(one: Hits, other: Hits, *, seed: int = 0) -> float:
+    """How likely a difference of Rsum this large is if it were only which model is called which: a paired permutation test.
+
+    For each image, with its captions, the two models are swapped or not, at random; two-sided, 1 where they are alike.
+    """
+    (images, sums, counts), (other_images, other_sums, _) = one.of_images, other.of_images
+    n = len(images)
+    each = (images - other_images) / n + (sums - other_sums) / counts.sum()  # of Rsum, by image
+    signs = np.random.default_rng(seed).choice(np.array([-1.0, 1.0]), (SWAPS, n))
+    as_large = np.abs(signs @ each) >= abs(each.sum()) - 1e-12
+    return float((as_large.sum() + 1) / (SWAPS + 1))
 
 
 def _redrawn(found: Hits, seed: int) -> Floats:

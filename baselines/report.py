@@ -67,7 +67,7 @@ def write_report(run: Run, release: Release, features: FeatureFile, split: str =
     parts = [
         f"<h1>{html.escape(run.folder.name)}</h1>",
         f"<p>EDAN on {html.escape(repr(release))}, {split} split, {len(material.split.ids)} images; θ = "
-        f"{float(run.model.theta):.2f}. {html.escape(_settings(run))}</p>",
+        f"{float(run.edan.theta):.2f}. {html.escape(_settings(run))}</p>",
         _results(run, split),
         _curves(run),
         "<h2>Where the event looks, and what is retrieved</h2>",
@@ -83,12 +83,12 @@ def write_report(run: Run, release: Release, features: FeatureFile, split: str =
 
 def _material(run: Run, split: Split, features: FeatureFile) -> _Material:
     numbers = number_captions(split, run.vocabulary, flat_events(split))
-    i2t, t2i = all_scores(run.model, features, split.ids, numbers, float(run.model.theta))
+    i2t, t2i = all_scores(run.model, features, split.ids, numbers)
     return _Material(split, flat_captions(split), numbers, caption_image(split), i2t, t2i)
 
 
 def _settings(run: Run) -> str:
-    settings = {**run.config.edan, **run.config.training}
+    settings = {**run.config.shape, **run.config.training}
     return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
@@ -189,11 +189,11 @@ def _attention(
     run: Run, features: FeatureFile, material: _Material, caption: int
 ) -> tuple[list[float], NDArray[np.float32]]:
     """The event's attention to each word of a caption, and to each region of its image [K]."""
-    model, image = run.model, int(material.owner[caption])
+    model, image = run.edan, int(material.owner[caption])
     words, events = material.numbers.rows(torch.tensor([caption]))
     a = model.event_weights(words, events)[0]
-    _, V = model.encode_images(torch.from_numpy(features.regions([material.split.ids[image]])))
-    _, T, _ = model.encode_captions(words, events)
+    _, V = model.image_vectors(torch.from_numpy(features.regions([material.split.ids[image]])))
+    _, T, _ = model.caption_vectors(words, events)
     regions, asked = Rows.of(V), Rows.of(T[:, -len(a) :])  # without the label, where it stands as word 0
     s = (asked.unit[0] @ regions.unit[0].T).masked_fill(~regions.real, -torch.inf)
     return a.tolist(), (a @ (model.config.sharpness * s).softmax(-1)).numpy()

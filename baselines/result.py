@@ -22,7 +22,7 @@ from gatherset.dataset.errors import ModelError
 class Row:
     """One line of the table."""
 
-    method: str  # edan, cca, random, scores
+    method: str  # edan, cca, random, scores, or another of gatherset.baselines.budgets.NAMES
     label: Label  # what event type the method was given with a caption
     recall: Recall
     seed: int | None = None  # of the training
@@ -30,6 +30,21 @@ class Row:
     seconds: float = 0.0  # of scoring and evaluating
     by_type: dict[str, TypeRecall] = field(default_factory=dict)  # by the annotated event type of the query
     precision: dict[str, float] = field(default_factory=dict)  # mAP@R, see gatherset.baselines.precision
+    event: dict[str, float] = field(default_factory=dict)  # see gatherset.baselines.event_retrieval
+    speed: dict[str, float] = field(
+        default_factory=dict
+    )  # seconds for all: encode_images, encode_captions, score, rank
+    training_seconds: float | None = None
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Row:
+        """The reverse of `asdict` and JSON."""
+        recall = Recall(**{key: _tuple(value) for key, value in document["recall"].items()})
+        types = {
+            kind: TypeRecall(**{key: _tuple(value) for key, value in own.items()})
+            for kind, own in document["by_type"].items()
+        }
+        return cls(**{**document, "recall": recall, "by_type": types})
 
 
 def result_document(
@@ -39,6 +54,8 @@ def result_document(
     release: dict[str, str] | None = None,
     split: str | None = None,
     extractor_hash: str | None = None,
+    budget: dict[str, Any] | None = None,
+    models: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """The rows as schemas/benchmark_result.schema.json wants them; ModelError where that is not possible."""
     document = {
@@ -51,6 +68,8 @@ def result_document(
         "seconds": round(seconds, 2),
         "rows": [_plain(asdict(row)) for row in rows],
     }
+    if models:
+        document |= {"budget": budget, "models": _plain(list(models))}
     try:
         jsonschema.Draft202012Validator(schemas.read("benchmark_result.schema.json")).validate(document)
     except jsonschema.ValidationError as error:
@@ -58,6 +77,10 @@ def result_document(
             f"the result is not one that can be published: {error.json_path}: {error.message}", "Report this"
         ) from error
     return document
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

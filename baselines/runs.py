@@ -4,7 +4,7 @@ model.safetensors   weights of the best epoch          words.json, words.safeten
 config.json         settings, release, extractor, θ    log.jsonl                       one line an epoch
 report.html         what `gatherset evaluate` shows    figures/                        its curves and heat maps
 events.out.*        the same lines for TensorBoard     folds/                          models of `gatherset suspects`
-state.pt            where an unfinished training goes on
+state.safetensors   where an unfinished training goes on
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gatherset.baselines.edan import Edan, EdanConfig
+from gatherset.baselines.edan import Edan
+from gatherset.baselines.interface import Model
+from gatherset.baselines.models import build, read_shape
 from gatherset.baselines.words import Vectors, Vocabulary, load_words, save_words
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile, ReleaseIdentity
 
-FORMAT = 2
+FORMAT = 3  # 2 had only EDAN: `edan` in the place of `model` and `shape`
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """What a run was made of: with the same, and the same library versions, training gives the same model."""
 
-    edan: dict[str, Any]  # EdanConfig
+    model: str  # its name in gatherset.baselines.models: edan, scan
+    shape: dict[str, Any]  # its settings: EdanConfig, ScanConfig
     training: dict[str, Any]  # TrainConfig
     release: dict[str, str]  # name, version, content_hash
     extractor_hash: str  # of the features it was trained on
@@ -52,13 +55,24 @@ class Run:
 
     folder: Path
     config: RunConfig
-    model: Edan
+    model: Model
     vocabulary: Vocabulary
 
     @property
     def label(self) -> bool:
         """Whether the model takes an event type with a caption."""
-        return self.model.config.label
+        return self.model.takes_event
+
+    def log(self) -> list[dict[str, Any]]:
+        """One line an epoch."""
+        return [json.loads(line) for line in (self.folder / "log.jsonl").read_text("utf-8").splitlines()]
+
+    @property
+    def edan(self) -> Edan:
+        """The model, for what only EDAN can do; ModelError where it is another."""
+        if not isinstance(self.model, Edan):
+            raise ModelError(f"{self.folder} holds {self.config.model}, not EDAN", "Choose a run of EDAN")
+        return self.model
 
     def require(self, features: FeatureFile) -> None:
         """Raise ModelError unless `features` come from the extractor that the model was trained on."""
@@ -94,7 +108,10 @@ def read_config(folder: Path) -> RunConfig:
     path = folder / "config.json"
     try:
         document = json.loads(path.read_text("utf-8"))
-        if document.pop("format") != FORMAT:
+        found = document.pop("format")
+        if found == 2:
+            document |= {"model": "edan", "shape": document.pop("edan")}
+        elif found != FORMAT:
             raise ModelError(f"{folder} was made by another version of Gatherset", "Train the model again")
         return RunConfig(**document)
     except OSError as error:
@@ -103,10 +120,10 @@ def read_config(folder: Path) -> RunConfig:
         raise ModelError(f"{path} is damaged: {error}", "Train the model again") from error
 
 
-def save_model(folder: Path, model: Edan) -> None:
+def save_model(folder: Path, model: Model) -> None:
     """Write the weights, whole or not at all."""
     partial = folder / "model.safetensors.partial"
-    save_file({name: tensor.cpu() for name, tensor in model.state_dict().items()}, partial)
+    save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, partial)
     os.replace(partial, folder / "model.safetensors")
 
 
@@ -115,12 +132,14 @@ def load_run(folder: str | Path) -> Run:
     folder = Path(folder)
     config = read_config(folder)
     if (folder / "state.pt").exists():
+        raise ModelError(f"{folder} was begun by an older version of Gatherset", "Delete it and train again")
+    if (folder / "state.safetensors").exists():
         raise ModelError(
             f"the training of {folder} is not finished", f"Run `gatherset train --run {folder.name}` again"
         )
     vocabulary, vectors = load_words(folder)
     try:
-        model = Edan(EdanConfig(**config.edan), config.region_dim, torch.from_numpy(vectors))
+        model = build(read_shape(config.model, config.shape), config.region_dim, torch.from_numpy(vectors))
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, SafetensorError, RuntimeError, TypeError) as error:
         raise ModelError(f"{folder} holds no readable model: {error}", "Train the model again") from error

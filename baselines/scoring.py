@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gatherset.baselines.edan import Edan, Rows, final_score
+from gatherset.baselines.edan import Edan, final_score
+from gatherset.baselines.interface import Encoded, Model, cut, joined
 from gatherset.baselines.loader import Captions
+from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
 
 # A block's largest tensors are IMAGES x K x WORDS floats, 2.4 MB at K = 36: small enough for a processor's cache.
@@ -19,6 +22,7 @@ IMAGES_AT_ONCE = 32
 WORDS_AT_ONCE = 512  # padding included
 
 Scores = NDArray[np.float32]
+Compare = Callable[[Encoded, Encoded], tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -40,72 +44,92 @@ def all_similarities(model: Edan, features: FeatureFile, ids: Sequence[str], cap
     """The similarities of the images `ids` with `captions`. Captions of like length share a block."""
     training = model.training
     model.eval()
-    v_glo, V = encode_images(model, features, ids)
-    result = compare(model, v_glo, V, captions)
+    images = encode_images(model, features, ids)
+    result = Similarities(*(torch.zeros(len(ids), len(captions)) for _ in range(3)))
+    for rows, columns, (sim, S_TI, S_IT) in compared(model.similarities, images, encode_captions(model, captions)):
+        result.sim[rows, columns], result.S_TI[rows, columns], result.S_IT[rows, columns] = sim, S_TI, S_IT
     model.train(training)
     return result
 
 
-def compare(model: Edan, v_glo: Tensor, V: Rows, captions: Captions) -> Similarities:
-    """The similarities of encoded images, v_glo [n, d] and their regions, with `captions`."""
-    result = Similarities(*(torch.zeros(len(v_glo), len(captions)) for _ in range(3)))
-    for rows, columns, sim, S_TI, S_IT in _compared(model, v_glo, V, captions):
-        result.sim[rows, columns], result.S_TI[rows, columns], result.S_IT[rows, columns] = sim, S_TI, S_IT
-    return result
-
-
 @torch.inference_mode()
-def all_scores(
-    model: Edan, features: FeatureFile, ids: Sequence[str], captions: Captions, theta: float
-) -> tuple[Scores, Scores]:
-    """Eq. 16 for all pairs, for image to text and for text to image, [images, captions] each.
+def all_scores(model: Model, features: FeatureFile, ids: Sequence[str], captions: Captions) -> tuple[Scores, Scores]:
+    """The scores of all pairs, for image to text and for text to image, [images, captions] each.
 
-    What `all_similarities(…).final(theta)` gives, in less than half of its memory: two numbers a pair are kept.
+    Captions are encoded block by block, so that two numbers a pair are all that is kept.
     """
     training = model.training
     model.eval()
-    v_glo, V = encode_images(model, features, ids)
-    i2t, t2i = torch.empty(len(ids), len(captions)), torch.empty(len(ids), len(captions))
-    for rows, columns, sim, S_TI, S_IT in _compared(model, v_glo, V, captions):
-        i2t[rows, columns], t2i[rows, columns] = final_score(sim, S_IT, theta), final_score(sim, S_TI, theta)
+    scores = score_all(model, encode_images(model, features, ids), encode_captions(model, captions), len(captions))
     model.train(training)
-    return i2t.numpy(), t2i.numpy()
-
-
-def _compared(
-    model: Edan, v_glo: Tensor, V: Rows, captions: Captions
-) -> Iterator[tuple[slice, Tensor, Tensor, Tensor, Tensor]]:
-    """Block by block: the rows, the columns, and sim(I, T), S(T, I) and S(I, T) of these, on the processor.
-
-    A similarity that the model has no use for is zero.
-    """
-    device = v_glo.device
-    for columns in _blocks(captions.lengths):
-        words, events = captions.rows(columns)
-        t_glo, told, _ = model.encode_captions(words.to(device), events.to(device))
-        T = Rows.of(told)
-        for rows in _slices(len(v_glo)):
-            sim = S_TI = S_IT = torch.zeros(())
-            if model.config.alignment != "local":
-                sim = model.global_similarity(v_glo[rows], t_glo)
-            if model.config.alignment != "global":
-                S_TI, S_IT = model.local_similarity(V[rows], T)
-            yield rows, columns, sim.cpu(), S_TI.cpu(), S_IT.cpu()
+    return scores
 
 
 @torch.inference_mode()
-def encode_images(model: Edan, features: FeatureFile, ids: Sequence[str]) -> tuple[Tensor, Rows]:
-    """v_glo [n, d] and the regions of n images."""
-    globals_, blocks = [], []
-    for block in _slices(len(ids)):
-        v_glo, V = model.encode_images(torch.from_numpy(features.regions(ids[block])).to(model.theta.device))
-        globals_.append(v_glo)
-        blocks.append(Rows.of(V))
-    return torch.cat(globals_), Rows.joined(blocks)
+def score_all(
+    model: Model, images: Encoded, captions: Iterator[tuple[Tensor, Encoded]], count: int
+) -> tuple[Scores, Scores]:
+    """The scores of encoded images with `count` captions in blocks, for image to text and for text to image."""
+    i2t, t2i = torch.empty(len(images[0]), count), torch.empty(len(images[0]), count)
+    for rows, columns, (to_text, to_image) in compared(model.score, images, captions, model.images_at_once):
+        i2t[rows, columns], t2i[rows, columns] = to_text, to_image
+    return i2t.numpy(), t2i.numpy()
 
 
-def _slices(n: int) -> list[slice]:
-    return [slice(start, min(start + IMAGES_AT_ONCE, n)) for start in range(0, n, IMAGES_AT_ONCE)]
+def compared(
+    compare: Compare, images: Encoded, captions: Iterator[tuple[Tensor, Encoded]], at_once: int | None = None
+) -> Iterator[tuple[slice, Tensor, tuple[Tensor, ...]]]:
+    """Block by block: the rows, the columns, and what `compare` finds of these, on the processor.
+
+    Where memory does not suffice, the blocks are halved, which is said on standard error; ModelError where not even
+    one image fits.
+    """
+    n, at_once = len(images[0]), at_once or IMAGES_AT_ONCE
+    for columns, block in captions:
+        start = 0
+        while start < n:
+            rows = slice(start, min(start + at_once, n))
+            try:
+                found = compare(cut(images, rows), block)
+            except (MemoryError, RuntimeError) as error:
+                at_once = halved(at_once, error, "images scored at once")
+                continue
+            yield rows, columns, tuple(part.cpu() for part in found)
+            start = rows.stop
+
+
+def halved(at_once: int, error: Exception, what: str) -> int:
+    """Half of `at_once` where `error` says that memory ran out, else `error` is raised again; says so.
+
+    ModelError where there is nothing left to halve.
+    """
+    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+    if not out_of_memory:
+        raise error
+    if at_once == 1:
+        raise ModelError(
+            f"memory does not suffice for 1 of the {what}", "Take a smaller model, or a machine with more memory"
+        ) from error
+    print(f"out of memory: {at_once // 2} {what} instead of {at_once}", file=sys.stderr, flush=True)
+    return at_once // 2
+
+
+@torch.inference_mode()
+def encode_images(model: Model, features: FeatureFile, ids: Sequence[str]) -> Encoded:
+    """The images `ids`."""
+    device = next(model.parameters()).device
+    starts = range(0, len(ids), IMAGES_AT_ONCE)
+    blocks = (torch.from_numpy(features.regions(ids[start : start + IMAGES_AT_ONCE])) for start in starts)
+    return joined([model.encode_images(block.to(device)) for block in blocks])
+
+
+@torch.inference_mode()
+def encode_captions(model: Model, captions: Captions) -> Iterator[tuple[Tensor, Encoded]]:
+    """Which captions, and these: block by block, captions of like length in one block."""
+    device = next(model.parameters()).device
+    for columns in _blocks(captions.lengths):
+        words, events = captions.rows(columns)
+        yield columns, model.encode_captions(words.to(device), events.to(device))
 
 
 def _blocks(lengths: Tensor) -> list[Tensor]:

@@ -31,14 +31,16 @@ class Index:
     """Encoded images of a trained model, ready to be searched."""
 
     def __init__(self, run: Run, features: FeatureFile, ids: Sequence[str]) -> None:
-        """Encode the images `ids`. ModelError where the features are not those that the model was trained on."""
+        """Encode the images `ids`. ModelError where the model is not EDAN or was trained on other features."""
         run.require(features)
+        self._model = run.edan
         if run.model.config.weights == "scan":
             raise ModelError(
                 f"{run.folder} weighs by all captions at once, as SCAN does", "Search with weights=softmax"
             )
         self.run, self.ids = run, list(ids)
-        self._v_glo, self._V = encode_images(run.model, features, self.ids)
+        self._v_glo, *regions = encode_images(run.model, features, self.ids)
+        self._V = Rows(*regions)
 
     def search(self, sentence: str, event_type: str | None = None, *, most: int = 10) -> list[Found]:
         """The images that fit `sentence` best. A model that takes event types needs that of the event searched for.
@@ -52,7 +54,7 @@ class Index:
     @torch.inference_mode()
     def scores(self, sentence: str, event_type: str | None = None) -> Tensor:
         """Eq. 16 of the sentence with every image, [images]."""
-        model, vocabulary = self.run.model, self.run.vocabulary
+        model, vocabulary = self._model, self.run.vocabulary
         if self.run.label and (event_type is None or event_type not in vocabulary.words):
             raise InputError(
                 f"{self.run.folder} was trained with event types, and {event_type} is none of them",
@@ -60,7 +62,7 @@ class Index:
             )
         words = torch.tensor([vocabulary.encode(sentence)[:LONGEST]])
         events = torch.tensor([vocabulary.number(event_type or "")])
-        t_glo, told, _ = model.encode_captions(words, events)
+        t_glo, told, _ = model.caption_vectors(words, events)
         sim = S = torch.zeros(len(self.ids), 1)
         if model.config.alignment != "local":
             sim = model.global_similarity(self._v_glo, t_glo)

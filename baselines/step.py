@@ -34,6 +34,18 @@ class Step(nn.Module):
         if model.config.alignment != "global" and settings.local_loss == "infonce":
             self.local_contrastive = ContrastiveLoss(settings.tau)
 
+    @property
+    def tau(self) -> Tensor | None:
+        """τ of Eq. 7; None without such a loss."""
+        return self.contrastive.tau if self.model.config.alignment != "local" else None
+
+    @property
+    def triplet_directions(self) -> int:
+        """How many directions Eq. 14 trains; 0 where another loss is in its place."""
+        if self.settings.local_loss != "triplet" or self.model.config.alignment == "global":
+            return 0
+        return 1 if self.settings.literal_triplet else 2
+
     def forward(
         self, shown: Tensor, words: Tensor, events: Tensor, image: Tensor, hardest: bool
     ) -> tuple[Tensor, Tensor]:
@@ -43,8 +55,8 @@ class Step(nn.Module):
         """
         half = self.settings.precision == "bfloat16"
         with torch.autocast(shown.device.type, torch.bfloat16, enabled=half):
-            v_glo, V = self.model.encode_images(shown)
-            t_glo, T, _ = self.model.encode_captions(words, events)
+            v_glo, V = self.model.image_vectors(shown)
+            t_glo, T, _ = self.model.caption_vectors(words, events)
         v_glo, V, t_glo, T = v_glo.float(), V.float(), t_glo.float(), T.float()  # e^(λ s) wants more than 8 bits of s
         alignment, image = self.model.config.alignment, _gathered(image)
         contrastive = local = shown.new_zeros(())

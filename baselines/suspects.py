@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from gatherset.baselines.cca import TfIdf
-from gatherset.baselines.edan import EdanConfig, global_feature
+from gatherset.baselines.edan import global_feature
 from gatherset.baselines.event_classifier import Softmax
-from gatherset.baselines.loader import SplitLike, caption_image, flat_captions, flat_events, number_captions
+from gatherset.baselines.loader import Part, SplitLike, caption_image, flat_captions, flat_events, number_captions
 from gatherset.baselines.scoring import all_scores
 from gatherset.baselines.train import TrainConfig, train
 from gatherset.dataset.errors import ModelError
@@ -49,40 +49,21 @@ VALIDATION = 10  # one in so many of the other folds' records chooses epoch and 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some records of a release, in the form of a split."""
-
-    ids: list[str]
-    captions: list[list[str]]
-    event_types: list[str]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @classmethod
-    def of(cls, release: Release) -> Part:
-        """All records, train first."""
-        splits = [release[name] for name in SPLITS]
-        return cls(
-            [record for split in splits for record in split.ids],
-            [captions for split in splits for captions in split.captions],
-            [kind for split in splits for kind in split.event_types],
-        )
-
-    def __getitem__(self, rows: Sequence[int]) -> Part:
-        return Part(
-            [self.ids[row] for row in rows],
-            [self.captions[row] for row in rows],
-            [self.event_types[row] for row in rows],
-        )
+def whole_of(release: Release) -> Part:
+    """All records, train first."""
+    splits = [release[name] for name in SPLITS]
+    return Part(
+        [record for split in splits for record in split.ids],
+        [captions for split in splits for captions in split.captions],
+        [kind for split in splits for kind in split.event_types],
+    )
 
 
 class Folded:
     """A release in which one fold is the test split and a tenth of the rest the validation split."""
 
     def __init__(self, release: Release, fold: int, folds: int) -> None:
-        whole = Part.of(release)
+        whole = whole_of(release)
         # By a hash: the folds stay as they are while records come and go.
         place = [int(hashlib.sha256(record.encode()).hexdigest()[:15], 16) for record in whole.ids]
         held_out = [row for row, number in enumerate(place) if number % folds == fold]
@@ -134,16 +115,16 @@ def _caption_evidence(
     run: Run, part: Folded, features: FeatureFile, fold: int, folds: int, report: Callable[[str], None]
 ) -> Evidence:
     folder = run.folder / "folds" / f"{fold + 1}-of-{folds}"
-    shape = replace(EdanConfig(**run.config.edan), label=False)
+    shape = replace(run.edan.config, label=False)
     settings = TrainConfig(**run.config.training)
-    trained = train(cast("Release", part), features, folder, edan=shape, settings=settings, report=report)
+    trained = train(cast("Release", part), features, folder, shape=shape, settings=settings, report=report)
     test = part["test"]
     numbers = number_captions(test, trained.vocabulary, flat_events(test))
-    _, scores = all_scores(trained.model, features, test.ids, numbers, float(trained.model.theta))
+    _, scores = all_scores(trained.model, features, test.ids, numbers)
     owner = caption_image(test)
     with torch.inference_mode():
         words, events = numbers.rows(torch.arange(len(numbers)))
-        told = F.normalize(trained.model.encode_captions(words, events)[0], dim=-1).double().numpy()
+        told = F.normalize(trained.edan.caption_vectors(words, events)[0], dim=-1).double().numpy()
     return _evidence(scores.astype(np.float64), _sibling_scores(told, owner, len(test)), owner, fold)
 
 

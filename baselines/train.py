@@ -1,4 +1,4 @@
-"""Training EDAN on a release: one file from the settings to the best epoch."""
+"""Training EDAN or a peer of it on a release: one file from the settings to the best epoch."""
 
 from __future__ import annotations
 
@@ -21,18 +21,31 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gatherset import __version__
+from gatherset.baselines.checkpoint import (
+    FILE as STATE,
+)
+from gatherset.baselines.checkpoint import (
+    Checkpoint,
+    grouped,
+    moments,
+    read_checkpoint,
+    restore_moments,
+    save_checkpoint,
+)
 from gatherset.baselines.curves import Curves
 from gatherset.baselines.edan import PRESETS as EDAN_PRESETS
-from gatherset.baselines.edan import Edan, EdanConfig
-from gatherset.baselines.loader import Captions, flat_captions, flat_events, number_captions
+from gatherset.baselines.edan import Edan
+from gatherset.baselines.loader import Captions, Part, SplitLike, flat_captions, flat_events, number_captions
 from gatherset.baselines.losses import collapsed
+from gatherset.baselines.models import Config, build, model_name, shape_settings
+from gatherset.baselines.peer_step import PeerStep
 from gatherset.baselines.recall import hits
 from gatherset.baselines.runs import Run, RunConfig, begin_run, load_run, read_config, release_identity, save_model
-from gatherset.baselines.scoring import Similarities, all_similarities
+from gatherset.baselines.scoring import Similarities, all_scores, all_similarities
 from gatherset.baselines.start import start_from_cca
 from gatherset.baselines.step import Step, processes, rank
 from gatherset.baselines.vectors import given_vectors, vectors_name
-from gatherset.baselines.words import Vectors, Vocabulary, group_token, load_words, train_word2vec
+from gatherset.baselines.words import Vectors, Vocabulary, group_token, load_words, random_vectors, train_word2vec
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
 from gatherset.dataset.progress import progress
@@ -42,6 +55,7 @@ if TYPE_CHECKING:
     from gatherset.dataset.loading import Release
 
 THETAS = np.linspace(0, 1, 21)  # what θ is chosen from
+LARGEST = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -50,14 +64,16 @@ class TrainConfig:
 
     batch: int = 64  # pairs a step, each of another image
     lr: float = 5e-4  # highest learning rate, of AdamW
-    epochs: int = 15  # passes over all captions, at most
+    epochs: int = 15  # at most
+    captions_an_epoch: int = 0  # of each image, drawn anew; 0: all
+    validated: int = 0  # images of the val split, evenly drawn, that choose epoch and θ; 0: all
     warm_up: int = 100  # steps in which the rate rises from zero
     weight_decay: float = 0.01
     averaging: float = 0.0  # decay of the mean of the weights that is evaluated and kept; 0: the weights themselves
     clip: float = 2.0  # largest norm of the gradient
     margin: float = 0.2  # α of Eq. 14
     tau: float = 0.07  # τ of Eq. 7 at the start
-    start: Literal["word2vec", "cca"] = "word2vec"  # first weights: random ones on Word2Vec, or those of a linear CCA
+    start: Literal["word2vec", "random", "cca"] = "word2vec"  # first word vectors; cca: EDAN's other weights as well
     local_loss: Literal["triplet", "infonce"] = "triplet"  # Eq. 14, or Eq. 7 to 9 on the local similarity as well
     all_negatives: int = 500  # steps in which Eq. 14 sums over all negatives, before it takes the hardest
     literal_triplet: bool = False  # decision 4: Eq. 14 on S(T, I) alone, as printed; else on S(I, T) as well
@@ -79,7 +95,7 @@ def train(
     features: FeatureFile,
     folder: Path,
     *,
-    edan: EdanConfig = EDAN_PRESETS["cpu"],
+    shape: Config = EDAN_PRESETS["cpu"],
     settings: TrainConfig = PRESETS["cpu"],
     vectors: Path | None = None,
     groups: Mapping[str, str] | None = None,
@@ -101,26 +117,26 @@ def train(
     if vectors is not None and settings.start == "cca":
         raise ModelError(f"{vectors} is given, but start = cca brings vectors of its own", "Choose one of the two")
     report = report if rank() == 0 else _nothing
-    config = run_config(release, features, edan, settings, vectors)
+    config = run_config(release, features, shape, settings, vectors)
     groups = {kind.name: kind.group for kind in load_taxonomy().types} if groups is None else groups
     if (folder / "config.json").exists():
         if read_config(folder) != config:
             raise ModelError(f"{folder} already holds a run with other settings", "Choose another name with --run")
-        if not (folder / "state.pt").exists():
+        if not (folder / STATE).exists():
             return load_run(folder)
     elif rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
-        _save_state(folder / "state.pt", {"epoch": 0})
-        begin_run(folder, config, *_words(release, edan, settings, vectors, groups, report))
+        save_checkpoint(folder, Checkpoint({}, {"epoch": 0}))
+        begin_run(folder, config, *_words(release, shape, settings, vectors, groups, report))
     _wait()
     vocabulary, first_vectors = load_words(folder)
     unknown = vocabulary.unknown_share(flat_captions(release["val"]))
-    if edan.label and (unseen := untrained_types(release, "val")):
+    if takes_event(shape) and (unseen := untrained_types(release, "val")):
         report(f"no training image shows {', '.join(unseen)}: as a label it says nothing")
     report(f"{len(vocabulary)} words; {unknown:.1%} of the words in the val split are unknown")
-    _Training(release, features, folder, edan, settings, vocabulary, first_vectors, groups, place).run(report)
+    _Training(release, features, folder, shape, settings, vocabulary, first_vectors, groups, place).run(report)
     _wait()
-    (folder / "state.pt").unlink(missing_ok=True)
+    (folder / STATE).unlink(missing_ok=True)
     return load_run(folder)
 
 
@@ -154,11 +170,12 @@ def _wait() -> None:
 
 
 def run_config(
-    release: Release, features: FeatureFile, edan: EdanConfig, settings: TrainConfig, vectors: Path | None = None
+    release: Release, features: FeatureFile, shape: Config, settings: TrainConfig, vectors: Path | None = None
 ) -> RunConfig:
     """What a training with these would be made of."""
     return RunConfig(
-        edan=asdict(edan),
+        model=model_name(shape),
+        shape=shape_settings(shape),
         training=asdict(settings),
         release=release_identity(release),
         extractor_hash=features.header.extractor.hash,
@@ -173,6 +190,19 @@ def untrained_types(release: Release, split: str) -> list[str]:
     return sorted({*release[split].event_types} - {*release["train"].event_types})
 
 
+def takes_event(shape: Config) -> bool:
+    """Whether a model of this shape is given event types."""
+    return bool(getattr(shape, "label", False))
+
+
+def some(split: SplitLike, images: int) -> SplitLike:
+    """So many images of `split`, evenly drawn; all of it where it has no more, or for 0."""
+    if not images or images >= len(split.ids):
+        return split
+    rows = np.linspace(0, len(split.ids) - 1, images).astype(int).tolist()
+    return Part.of(split)[rows]
+
+
 def _check_splits(release: Release) -> None:
     for split, least in (("train", 2), ("val", 1)):
         if len(release[split].ids) < least:
@@ -184,7 +214,7 @@ def _check_splits(release: Release) -> None:
 
 def _words(
     release: Release,
-    edan: EdanConfig,
+    shape: Config,
     settings: TrainConfig,
     given: Path | None,
     groups: Mapping[str, str],
@@ -193,8 +223,9 @@ def _words(
     """The vocabulary of the training captions and the vectors it begins with."""
     split = release["train"]
     captions, events = flat_captions(split), flat_events(split)
-    tokens = list(release.event_types) if edan.label else []
-    if edan.label and edan.hierarchy:
+    label = takes_event(shape)
+    tokens = list(release.event_types) if label else []
+    if label and shape.hierarchy:
         tokens += [group_token(groups[event]) for event in release.event_types if event in groups]
     vocabulary = Vocabulary.of(captions, tokens)
     if given is not None:
@@ -202,9 +233,11 @@ def _words(
         report(f"{given.name} lacks {missing:.1%} of the {len(vocabulary)} words of the training captions")
         return vocabulary, vectors
     if settings.start == "cca":  # which brings vectors of its own
-        return vocabulary, np.zeros((len(vocabulary), edan.d), np.float32)
-    before: list[str | None] = [event if edan.label else None for event in events]
-    return vocabulary, train_word2vec(captions, before, vocabulary, dim=edan.word_dim, seed=settings.seed)
+        return vocabulary, np.zeros((len(vocabulary), shape.d), np.float32)
+    if settings.start == "random":
+        return vocabulary, random_vectors(vocabulary, dim=shape.word_dim, seed=settings.seed)
+    before: list[str | None] = [event if label else None for event in events]
+    return vocabulary, train_word2vec(captions, before, vocabulary, dim=shape.word_dim, seed=settings.seed)
 
 
 def choose_theta(similarities: Similarities, caption_image: NDArray[np.integer], alignment: str) -> tuple[float, float]:
@@ -226,7 +259,7 @@ class _Training:
         release: Release,
         features: FeatureFile,
         folder: Path,
-        edan: EdanConfig,
+        shape: Config,
         settings: TrainConfig,
         vocabulary: Vocabulary,
         vectors: Vectors,
@@ -234,20 +267,22 @@ class _Training:
         device: torch.device,
     ) -> None:
         self.features, self.folder, self.settings, self.device = features, folder, settings, device
-        self.ids = {split: release[split].ids for split in ("train", "val")}
+        parts: dict[str, SplitLike] = {"train": release["train"], "val": some(release["val"], settings.validated)}
+        self.ids = {split: part.ids for split, part in parts.items()}
         self.captions: dict[str, Captions] = {
-            split: number_captions(release[split], vocabulary, flat_events(release[split])) for split in self.ids
+            split: number_captions(part, vocabulary, flat_events(part)) for split, part in parts.items()
         }
         torch.manual_seed(settings.seed)
-        self.model = Edan(edan, features.header.dim, torch.from_numpy(vectors))
-        if edan.label and edan.hierarchy:
+        self.model = build(shape, features.header.dim, torch.from_numpy(vectors))
+        if isinstance(self.model, Edan) and shape.label and shape.hierarchy:
             for event, group in groups.items():
                 self.model.group_of[vocabulary.number(event)] = vocabulary.known(group_token(group))
-        state = _read_state(folder)
-        if settings.start == "cca" and not state["epoch"]:
+        state = read_checkpoint(folder)
+        if isinstance(self.model, Edan) and settings.start == "cca" and not state.known["epoch"]:
             start_from_cca(self.model, features, self.ids["train"], self.captions["train"])
         self.model.to(device)
-        self.step = Step(self.model, settings).to(device)
+        own = Step(self.model, settings) if isinstance(self.model, Edan) else PeerStep(self.model, settings)
+        self.step = own.to(device)
         self.parallel = DistributedDataParallel(self.step) if processes() > 1 else self.step
         self.averaged = copy.deepcopy(self.model)  # this one is evaluated and kept
         self.optimiser = torch.optim.AdamW(self._parameter_groups(), lr=settings.lr, fused=True)
@@ -255,7 +290,7 @@ class _Training:
         self.hardest_from = settings.all_negatives  # step; put off where the loss collapses
         self.best, self.best_epoch = -1.0, 0
         self.log: list[dict[str, Any]] = []  # one line an epoch
-        self.epochs_done = int(state["epoch"])
+        self.epochs_done = int(state.known["epoch"])
         if self.epochs_done:
             self._resume(state)
 
@@ -287,33 +322,39 @@ class _Training:
             batches = progress(batches, total=self.steps_an_epoch, label=label)
         losses = [self._step(epoch * self.steps_an_epoch + number, rows) for number, rows in enumerate(batches)]
         contrastive, local = (sum(column) / len(losses) for column in zip(*losses, strict=True))
-        directions = 1 if self.settings.literal_triplet else 2
+        directions = self.step.triplet_directions
         first_step, next_step = epoch * self.steps_an_epoch, (epoch + 1) * self.steps_an_epoch
-        triplet = self.settings.local_loss == "triplet" and self.model.config.alignment != "global"
-        stuck = triplet and first_step >= self.hardest_from and collapsed(local, self.settings.margin, directions)
+        hard = directions > 0 and first_step >= self.hardest_from
+        stuck = hard and collapsed(local, self.settings.margin, directions)
         if stuck:
             self.hardest_from = next_step + self.steps_an_epoch
         theta, value = self._validate()
-        self.averaged.theta.fill_(theta)
+        if isinstance(self.averaged, Edan):
+            self.averaged.theta.fill_(theta)
         return {
             "epoch": epoch + 1,
             "loss": contrastive + local,
             "contrastive": contrastive,
             "local": local,
             "collapsed": stuck,
-            "tau": self.step.contrastive.tau.item() if self.model.config.alignment != "local" else None,
-            "theta": theta,
+            "tau": None if self.step.tau is None else self.step.tau.item(),
+            "theta": theta if isinstance(self.averaged, Edan) else None,
             "rsum": value,
             "seconds": time.monotonic() - started,
         }
 
     def _validate(self) -> tuple[float, float]:
-        """θ and Rsum on the val split; the first process measures for all."""
+        """θ (a peer's is 0) and Rsum on the val split; the first process measures for all."""
         outcome = torch.zeros(2, dtype=torch.float64)
         if rank() == 0:
-            similarities = all_similarities(self.averaged, self.features, self.ids["val"], self.captions["val"])
-            owner = self.captions["val"].image.numpy()
-            outcome[:] = torch.tensor(choose_theta(similarities, owner, self.model.config.alignment))
+            ids, captions = self.ids["val"], self.captions["val"]
+            owner = captions.image.numpy()
+            if isinstance(self.averaged, Edan):
+                similarities = all_similarities(self.averaged, self.features, ids, captions)
+                outcome[:] = torch.tensor(choose_theta(similarities, owner, self.averaged.config.alignment))
+            else:
+                i2t, t2i = all_scores(self.averaged, self.features, ids, captions)
+                outcome[1] = hits(i2t, owner, t2i).rsum
         if processes() > 1:
             dist.broadcast(outcome, 0)
         return outcome[0].item(), outcome[1].item()
@@ -328,8 +369,10 @@ class _Training:
         contrastive, local = self.parallel(*pairs, step >= self.hardest_from)
         loss = contrastive + local  # Eq. 15
         if not math.isfinite(loss.item()):
+            kept = f"its best epoch, {self.best_epoch}, is kept" if self.best_epoch else "no epoch was finished"
             raise ModelError(
-                f"the loss became {loss.item()} at step {step}",
+                f"{self.folder}: the loss became {loss.item()} at step {step}, in epoch "
+                f"{step // self.steps_an_epoch + 1}; {kept}",
                 "Train with a lower learning rate, or check the features",
             )
         for group in self.optimiser.param_groups:
@@ -354,16 +397,16 @@ class _Training:
         return self.settings.lr * warm * (1 + math.cos(math.pi * step / total)) / 2
 
     def _batches(self, epoch: int) -> Iterator[Tensor]:
-        """Caption rows of every batch: five passes over the images, each with another caption of every image.
+        """Caption rows of every batch: so many passes over the images, each with another caption of every image.
 
-        So all captions are seen in an epoch, and no batch holds two captions of an image.
+        So all captions are seen in an epoch (or `captions_an_epoch`), and no batch holds two captions of an image.
         """
         generator = np.random.default_rng([self.settings.seed, epoch])
         image, lengths = self.captions["train"].image.numpy(), self.captions["train"].lengths.numpy()
         first = np.searchsorted(image, np.arange(len(self.ids["train"])))
         counts = np.bincount(image)
         order = [first[i] + generator.permutation(counts[i]) for i in range(len(counts))]
-        for turn in range(int(counts.max())):
+        for turn in range(min(self.settings.captions_an_epoch or LARGEST, int(counts.max()))):
             rows = np.array([captions[turn] for captions in order if turn < len(captions)])
             generator.shuffle(rows)
             for start in range(0, len(rows), self.settings.batch):
@@ -392,39 +435,30 @@ class _Training:
             return
         if better:
             save_model(self.folder, self.averaged)
-        state = {
+        tensors = grouped(
+            step=self.step.state_dict(), averaged=self.averaged.state_dict(), optimiser=moments(self.optimiser)
+        )
+        known = {
             "epoch": epochs_done,
-            "step": self.step.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
             "hardest_from": self.hardest_from,
             "best": self.best,
             "best_epoch": self.best_epoch,
             "log": self.log,
         }
-        _save_state(self.folder / "state.pt", state)
+        save_checkpoint(self.folder, Checkpoint(tensors, known))
         # The log follows from the state: killed between the two, a resumed training still writes each epoch once.
         (self.folder / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in self.log), "utf-8")
 
-    def _resume(self, state: dict[str, Any]) -> None:
+    def _resume(self, state: Checkpoint) -> None:
         """Take up the last whole epoch."""
-        self.step.load_state_dict(state["step"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.hardest_from, self.best, self.best_epoch = state["hardest_from"], state["best"], state["best_epoch"]
-        self.log = state["log"]
-
-
-def _read_state(folder: Path) -> dict[str, Any]:
-    path = folder / "state.pt"
-    # To the processor first, wherever it was trained: another machine may not have that GPU.
-    state: dict[str, Any] = {"epoch": 0}
-    if path.exists():
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    return state
-
-
-def _save_state(path: Path, state: dict[str, Any]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
+        try:
+            self.step.load_state_dict(state.part("step"))
+            self.averaged.load_state_dict(state.part("averaged"))
+            restore_moments(self.optimiser, state.part("optimiser"))
+            known = state.known
+            self.hardest_from, self.best, self.best_epoch = known["hardest_from"], known["best"], known["best_epoch"]
+            self.log = known["log"]
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{self.folder / STATE} does not belong to this run: {error}", "Delete the folder and train again"
+            ) from error

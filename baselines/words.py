@@ -100,6 +100,13 @@ def train_word2vec(
     return vectors
 
 
+def random_vectors(vocabulary: Vocabulary, *, dim: int, seed: int) -> Vectors:
+    """Vectors [V, dim] from -0.1 to 0.1, as VSE++, SCAN and those after them begin; padding is zero."""
+    vectors = np.random.default_rng(seed).uniform(-0.1, 0.1, (len(vocabulary), dim)).astype(np.float32)
+    vectors[PADDING] = 0
+    return vectors
+
+
 def save_words(folder: Path, vocabulary: Vocabulary, vectors: Vectors) -> None:
     """Write words.json and words.safetensors into `folder`."""
     from safetensors.numpy import save_file

@@ -34,8 +34,8 @@ def captions() -> tuple[Tensor, Tensor]:
 
 def similarities(edan: Edan) -> dict[str, Tensor]:
     with torch.inference_mode():
-        v_glo, V = edan.encode_images(regions())
-        t_glo, T, _ = edan.encode_captions(*captions())
+        v_glo, V = edan.image_vectors(regions())
+        t_glo, T, _ = edan.caption_vectors(*captions())
         S_TI, S_IT = edan.local_similarity(Rows.of(V), Rows.of(T))
         return {"sim": edan.global_similarity(v_glo, t_glo), "S_TI": S_TI, "S_IT": S_IT}
 
@@ -80,7 +80,7 @@ def test_event_driven_attention_equals_the_equations(output: str) -> None:
     edan = model(output=output).double()
     words, events = captions()
     with torch.inference_mode():
-        t_glo, T, _ = edan.encode_captions(words, events)
+        t_glo, T, _ = edan.caption_vectors(words, events)
         attention = edan.attention
         for c, n in enumerate(LENGTHS):
             L = edan.fc_word(edan.word2vec(words[c, :n]))
@@ -111,10 +111,10 @@ def test_weighted_output_makes_text_to_image_blind_for_the_label() -> None:
     edan = model(output="weighted")
     words, events = captions()
     with torch.inference_mode():
-        _, V = edan.encode_images(regions())
+        _, V = edan.image_vectors(regions())
         scores = []
         for label in (events, events + 3):
-            _, T, _ = edan.encode_captions(words, label)
+            _, T, _ = edan.caption_vectors(words, label)
             scores.append(edan.local_similarity(Rows.of(V), Rows.of(T)))
     torch.testing.assert_close(scores[0][0], scores[1][0], atol=1e-5, rtol=0)
     assert not torch.allclose(scores[0][1], scores[1][1], atol=1e-4)
@@ -124,9 +124,9 @@ def test_residual_output_lets_the_label_count() -> None:
     edan = model(output="residual")
     words, events = captions()
     with torch.inference_mode():
-        _, V = edan.encode_images(regions())
+        _, V = edan.image_vectors(regions())
         one, two = (
-            edan.local_similarity(Rows.of(V), Rows.of(edan.encode_captions(words, label)[1]))[0]
+            edan.local_similarity(Rows.of(V), Rows.of(edan.caption_vectors(words, label)[1]))[0]
             for label in (events, events + 3)
         )
     assert not torch.allclose(one, two, atol=1e-4)
@@ -141,8 +141,8 @@ def test_padding_never_changes_a_score(attention: str, label: bool, pooling: str
     words, events = captions()
     longer = torch.nn.functional.pad(words, (0, 4))
     with torch.inference_mode():
-        v_glo, V = edan.encode_images(regions())
-        t_glo, T, _ = edan.encode_captions(longer, events)
+        v_glo, V = edan.image_vectors(regions())
+        t_glo, T, _ = edan.caption_vectors(longer, events)
         S_TI, S_IT = edan.local_similarity(Rows.of(V), Rows.of(T))
     torch.testing.assert_close(edan.global_similarity(v_glo, t_glo), expected["sim"], atol=1e-5, rtol=0)
     torch.testing.assert_close(S_TI, expected["S_TI"], atol=1e-5, rtol=0)
@@ -153,12 +153,12 @@ def test_without_a_label_the_event_does_not_matter() -> None:
     edan = model(label=False)
     words, events = captions()
     with torch.inference_mode():
-        torch.testing.assert_close(edan.encode_captions(words, events)[0], edan.encode_captions(words, events + 3)[0])
+        torch.testing.assert_close(edan.caption_vectors(words, events)[0], edan.encode_captions(words, events + 3)[0])
 
 
 def test_label_counts_as_a_word_where_it_is_one() -> None:
     words, events = captions()
-    _, T, mask = model(attention="self").encode_captions(words, events)
+    _, T, mask = model(attention="self").caption_vectors(words, events)
     assert T.shape[1] == 6
     assert mask.sum(1).tolist() == [n + 1 for n in LENGTHS]
 
@@ -184,10 +184,10 @@ def test_a_padded_region_never_changes_a_score() -> None:
     edan = model()
     words, events = captions()
     with torch.inference_mode():
-        t_glo, T, _ = edan.encode_captions(words, events)
+        t_glo, T, _ = edan.caption_vectors(words, events)
         scores = []
         for shown in (regions(), torch.nn.functional.pad(regions(), (0, 0, 0, 3))):
-            v_glo, V = edan.encode_images(shown)
+            v_glo, V = edan.image_vectors(shown)
             scores.append((edan.global_similarity(v_glo, t_glo), *edan.local_similarity(Rows.of(V), Rows.of(T))))
     for one, other in zip(*scores, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
@@ -195,7 +195,7 @@ def test_a_padded_region_never_changes_a_score() -> None:
 
 def test_an_image_of_zeros_gives_finite_scores() -> None:
     edan = model()
-    v_glo, V = edan.encode_images(torch.zeros(1, 4, 10))
+    v_glo, V = edan.image_vectors(torch.zeros(1, 4, 10))
     assert torch.isfinite(v_glo).all()
     assert torch.isfinite(V).all()
 
@@ -241,8 +241,8 @@ def test_padding_never_changes_a_clipped_score() -> None:
     expected = similarities(edan)
     words, events = captions()
     with torch.inference_mode():
-        _, V = edan.encode_images(torch.nn.functional.pad(regions(), (0, 0, 0, 3)))
-        _, T, _ = edan.encode_captions(torch.nn.functional.pad(words, (0, 4)), events)
+        _, V = edan.image_vectors(torch.nn.functional.pad(regions(), (0, 0, 0, 3)))
+        _, T, _ = edan.caption_vectors(torch.nn.functional.pad(words, (0, 4)), events)
         S_TI, S_IT = edan.local_similarity(Rows.of(V), Rows.of(T))
     torch.testing.assert_close(S_TI, expected["S_TI"], atol=1e-5, rtol=0)
     torch.testing.assert_close(S_IT, expected["S_IT"], atol=1e-5, rtol=0)

@@ -17,7 +17,7 @@ def test_a_report_shows_curves_heat_maps_and_retrievals(
 ) -> None:
     config = EdanConfig(d=16, layers=1, heads=2, attention=attention)  # type: ignore[arg-type]
     settings = TrainConfig(batch=20, epochs=1, start="cca")
-    run = train(release, features, tmp_path / "run", edan=config, settings=settings)  # type: ignore[arg-type]
+    run = train(release, features, tmp_path / "run", shape=config, settings=settings)  # type: ignore[arg-type]
     page = write_report(run, release, features).read_text("utf-8")  # type: ignore[arg-type]
     assert page.count("<svg") == 3
     assert page.count("<figcaption>where the event looks") == 6

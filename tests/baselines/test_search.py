@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gatherset.baselines.benchmark import run_scores
+from gatherset.baselines.measured import run_scores
 from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.loader import flat_captions, flat_events
 from gatherset.baselines.runs import Run
@@ -21,7 +21,7 @@ def run(release: TinyRelease, features: FeatureFile, tmp_path_factory: pytest.Te
     config = EdanConfig(d=16, layers=1, heads=2, pooling="mean")
     settings = TrainConfig(batch=20, epochs=1, start="cca", local_loss="infonce")
     folder: Path = tmp_path_factory.mktemp("runs") / "searched"
-    return train(release, features, folder, edan=config, settings=settings, report=lambda _: None)
+    return train(release, features, folder, shape=config, settings=settings, report=lambda _: None)
 
 
 def test_a_search_gives_the_scores_of_the_benchmark(run: Run, release: TinyRelease, features: FeatureFile) -> None:

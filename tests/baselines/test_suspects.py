@@ -33,7 +33,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinyRelease, Featu
     train_split.event_types[8] = wrong
     folder = tmp_path_factory.mktemp("faulty")
     features = write_features(release, folder / "tiny.feat")
-    return release, features, train(release, features, folder / "run", edan=EDAN, settings=SETTINGS, report=silent)
+    return release, features, train(release, features, folder / "run", shape=EDAN, settings=SETTINGS, report=silent)
 
 
 def test_swapped_captions_and_wrong_types_are_doubted(faulty: tuple[TinyRelease, FeatureFile, Run]) -> None:

@@ -26,7 +26,7 @@ def silent(_: str) -> None:
 @pytest.fixture(scope="module")
 def trained(release: TinyRelease, features: FeatureFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    train(release, features, folder, edan=EDAN, settings=SETTINGS, report=silent)
+    train(release, features, folder, shape=EDAN, settings=SETTINGS, report=silent)
     return folder
 
 
@@ -62,7 +62,7 @@ def test_a_run_says_what_made_it(trained: Path, features: FeatureFile) -> None:
 def test_the_same_seed_gives_the_same_model(
     trained: Path, release: TinyRelease, features: FeatureFile, tmp_path: Path
 ) -> None:
-    train(release, features, tmp_path / "again", edan=EDAN, settings=SETTINGS, report=silent)
+    train(release, features, tmp_path / "again", shape=EDAN, settings=SETTINGS, report=silent)
     assert_same(trained, tmp_path / "again")
 
 
@@ -75,10 +75,10 @@ def test_a_stopped_training_goes_on_to_the_same_model(
 
     folder = tmp_path / "stopped"
     with pytest.raises(KeyboardInterrupt):
-        train(release, features, folder, edan=EDAN, settings=SETTINGS, report=stop)
+        train(release, features, folder, shape=EDAN, settings=SETTINGS, report=stop)
     with pytest.raises(ModelError, match="not finished"):
         load_run(folder)
-    train(release, features, folder, edan=EDAN, settings=SETTINGS, report=silent)
+    train(release, features, folder, shape=EDAN, settings=SETTINGS, report=silent)
     assert_same(trained, folder)
 
 
@@ -91,7 +91,7 @@ from tests.baselines.conftest import TinyRelease
 from tests.baselines.test_train import EDAN, SETTINGS
 
 release = TinyRelease({"train": 60, "val": 20, "test": 20})
-train(release, FeatureFile.open(sys.argv[1]), Path(sys.argv[2]), edan=EDAN, settings=SETTINGS,
+train(release, FeatureFile.open(sys.argv[1]), Path(sys.argv[2]), shape=EDAN, settings=SETTINGS,
       report=lambda line: print(line, flush=True))
 """
 
@@ -106,8 +106,8 @@ def test_a_killed_training_goes_on_to_the_same_model_and_log(
         for line in process.stdout:
             if line.startswith("epoch 2"):
                 process.kill()
-    assert (folder / "state.pt").exists()
-    train(release, features, folder, edan=EDAN, settings=SETTINGS, report=silent)
+    assert (folder / "state.safetensors").exists()
+    train(release, features, folder, shape=EDAN, settings=SETTINGS, report=silent)
     assert_same(trained, folder)
     logs = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (trained, folder)]
     for one, other in zip(*logs, strict=True):
@@ -116,13 +116,13 @@ def test_a_killed_training_goes_on_to_the_same_model_and_log(
 
 def test_a_finished_run_is_opened_not_trained_again(trained: Path, release: TinyRelease, features: FeatureFile) -> None:
     before = (trained / "model.safetensors").stat().st_mtime_ns
-    train(release, features, trained, edan=EDAN, settings=SETTINGS, report=silent)
+    train(release, features, trained, shape=EDAN, settings=SETTINGS, report=silent)
     assert (trained / "model.safetensors").stat().st_mtime_ns == before
 
 
 def test_a_folder_with_another_run_is_refused(trained: Path, release: TinyRelease, features: FeatureFile) -> None:
     with pytest.raises(ModelError, match="other settings"):
-        train(release, features, trained, edan=EDAN, settings=replace(SETTINGS, seed=1), report=silent)
+        train(release, features, trained, shape=EDAN, settings=replace(SETTINGS, seed=1), report=silent)
 
 
 def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path) -> None:
@@ -135,13 +135,13 @@ def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path) -> N
 def test_a_cca_and_given_vectors_are_not_mixed(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
     settings = replace(SETTINGS, start="cca")
     with pytest.raises(ModelError, match="Choose one"):
-        train(release, features, tmp_path / "run", edan=EDAN, settings=settings, vectors=tmp_path / "v.txt")
+        train(release, features, tmp_path / "run", shape=EDAN, settings=settings, vectors=tmp_path / "v.txt")
 
 
 def test_training_that_begins_as_a_cca_begins_well(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
     settings = replace(SETTINGS, start="cca", local_loss="infonce", epochs=1)
     edan = replace(EDAN, region_dropout=0.25, word_dropout=0.1, pooling="mean")
-    train(release, features, tmp_path / "run", edan=edan, settings=settings, report=silent)
+    train(release, features, tmp_path / "run", shape=edan, settings=settings, report=silent)
     assert json.loads((tmp_path / "run" / "log.jsonl").read_text())["rsum"] > 500
 
 
@@ -150,14 +150,14 @@ def test_features_of_another_release_are_refused(release: TinyRelease, tmp_path:
     other.content_hash = "cd" * 32
     features = write_features(other, tmp_path / "other.feat")
     with pytest.raises(FeaturesError, match="cdcd"):
-        train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, report=silent)
+        train(release, features, tmp_path / "run", shape=EDAN, settings=SETTINGS, report=silent)
 
 
 def test_an_empty_validation_split_is_refused(tmp_path: Path) -> None:
     release = TinyRelease({"train": 5, "val": 0, "test": 1})
     features = write_features(release, tmp_path / "tiny.feat")
     with pytest.raises(ModelError, match="val split"):
-        train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, report=silent)
+        train(release, features, tmp_path / "run", shape=EDAN, settings=SETTINGS, report=silent)
 
 
 def test_a_loss_that_is_no_number_stops_the_training(
@@ -165,7 +165,7 @@ def test_a_loss_that_is_no_number_stops_the_training(
 ) -> None:
     settings = replace(SETTINGS, lr=1e30, warm_up=1)
     with pytest.raises(ModelError, match="the loss became"):
-        train(release, features, tmp_path / "run", edan=EDAN, settings=settings, report=silent)
+        train(release, features, tmp_path / "run", shape=EDAN, settings=settings, report=silent)
 
 
 @pytest.mark.parametrize("alignment", ["global", "local"])
@@ -174,7 +174,7 @@ def test_every_ablation_trains(
     alignment: str, label: bool, release: TinyRelease, features: FeatureFile, tmp_path: Path
 ) -> None:
     config = replace(EDAN, alignment=alignment, label=label)
-    run = train(release, features, tmp_path / "run", edan=config, settings=replace(SETTINGS, epochs=1), report=silent)
+    run = train(release, features, tmp_path / "run", shape=config, settings=replace(SETTINGS, epochs=1), report=silent)
     assert run.model.theta == (0 if alignment == "global" else 1)
 
 
@@ -216,7 +216,7 @@ def test_tensorboard_can_read_the_curves(trained: Path) -> None:
 
 def test_encoders_in_bfloat16_learn_too(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
     settings = replace(SETTINGS, precision="bfloat16")
-    train(release, features, tmp_path / "run", edan=EDAN, settings=settings, report=silent)
+    train(release, features, tmp_path / "run", shape=EDAN, settings=settings, report=silent)
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert max(line["rsum"] for line in log) > 250
 
@@ -225,7 +225,7 @@ def test_a_group_of_types_changes_the_label(release: TinyRelease, features: Feat
     edan = replace(EDAN, hierarchy=True)
     groups = {"protest": "political"}
     settings = replace(SETTINGS, epochs=1)
-    run = train(release, features, tmp_path / "run", edan=edan, settings=settings, groups=groups, report=silent)
+    run = train(release, features, tmp_path / "run", shape=edan, settings=settings, groups=groups, report=silent)
     protest, party = (run.vocabulary.number(name) for name in ("protest", "holiday_party"))
     assert run.vocabulary.words[run.model.group_of[protest]] == "<political>"
     assert run.model.group_of[party] == 0
@@ -238,16 +238,16 @@ def test_a_group_of_types_changes_the_label(release: TinyRelease, features: Feat
 def test_a_gpu_that_is_not_there_is_refused(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
     missing = "cuda:99"
     with pytest.raises(ModelError, match="there is no device cuda:99 here"):
-        train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, device=missing, report=silent)
+        train(release, features, tmp_path / "run", shape=EDAN, settings=SETTINGS, device=missing, report=silent)
     with pytest.raises(ModelError, match="there is no device toaster here"):
-        train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, device="toaster", report=silent)
+        train(release, features, tmp_path / "run", shape=EDAN, settings=SETTINGS, device="toaster", report=silent)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_validation_split_of_one_image_is_enough(tmp_path: Path) -> None:
     release = TinyRelease({"train": 20, "val": 1, "test": 1})
     features = write_features(release, tmp_path / "tiny.feat")
-    run = train(release, features, tmp_path / "run", edan=EDAN, settings=replace(SETTINGS, epochs=1), report=silent)
+    run = train(release, features, tmp_path / "run", shape=EDAN, settings=replace(SETTINGS, epochs=1), report=silent)
     assert 0 <= run.model.theta <= 1
 
 
@@ -255,7 +255,7 @@ def test_a_train_split_of_one_image_is_refused(tmp_path: Path) -> None:
     release = TinyRelease({"train": 1, "val": 2, "test": 1})
     features = write_features(release, tmp_path / "tiny.feat")
     with pytest.raises(ModelError, match=r"the train split of tiny@1\.0\.0 has 1 records"):
-        train(release, features, tmp_path / "run", edan=EDAN, settings=SETTINGS, report=silent)
+        train(release, features, tmp_path / "run", shape=EDAN, settings=SETTINGS, report=silent)
 
 
 def test_captions_of_300_words_and_of_unknown_words_are_trained_on(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_captions_of_300_words_and_of_unknown_words_are_trained_on(tmp_path: Pat
     release["val"].captions[0][0] = "zzzz"
     release["val"].captions[1][0] = "!!!"
     features = write_features(release, tmp_path / "tiny.feat")
-    run = train(release, features, tmp_path / "run", edan=EDAN, settings=replace(SETTINGS, epochs=1), report=silent)
+    run = train(release, features, tmp_path / "run", shape=EDAN, settings=replace(SETTINGS, epochs=1), report=silent)
     assert all(torch.isfinite(tensor).all() for tensor in run.model.state_dict().values())
 
 
@@ -274,5 +274,5 @@ def test_an_event_type_that_training_lacks_is_named(tmp_path: Path) -> None:
     release.event_types = [*release.event_types, "riot_response"]
     features = write_features(release, tmp_path / "tiny.feat")
     said: list[str] = []
-    train(release, features, tmp_path / "run", edan=EDAN, settings=replace(SETTINGS, epochs=1), report=said.append)
+    train(release, features, tmp_path / "run", shape=EDAN, settings=replace(SETTINGS, epochs=1), report=said.append)
     assert said[0] == "no training image shows riot_response: as a label it says nothing"

@@ -24,7 +24,7 @@ from typing import cast
 import numpy as np
 
 from gatherset.baselines import edan, train
-from gatherset.baselines.benchmark import run_scores
+from gatherset.baselines.measured import run_scores
 from gatherset.baselines.cca import cca_scores
 from gatherset.baselines.event_classifier import EventClassifier
 from gatherset.baselines.extractors import extract, make_extractor
@@ -102,7 +102,7 @@ def train_one(
     shape, settings = switched(
         replace(edan.PRESETS["cpu"], label=label), replace(train.PRESETS["cpu"], seed=seed), [*switches, *own]
     )
-    run = train.train(release, features, folder / "runs" / name, edan=shape, settings=settings)
+    run = train.train(release, features, folder / "runs" / name, shape=shape, settings=settings)
     log = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
     found = measure(run, release, features)
     for which, one in found.items():

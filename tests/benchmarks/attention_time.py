@@ -62,7 +62,7 @@ def main() -> None:
         }
         report("attention alone", alone, ROUNDS)
         encoding: dict[str, Callable[[], object]] = {
-            name: lambda model=model: model.eval().encode_captions(words, events)  # type: ignore[misc]
+            name: lambda model=model: model.eval().caption_vectors(words, events)  # type: ignore[misc]
             for name, model in models.items()
         }
         report("encoding 64 captions", encoding, ROUNDS)

@@ -46,7 +46,7 @@ def main(images: int, words: int) -> None:
     )
     started = time.perf_counter()
     ids = [str(number) for number in range(images)]
-    i2t, t2i = all_scores(model, cast(FeatureFile, Regions()), ids, captions, 0.5)
+    i2t, t2i = all_scores(model, cast(FeatureFile, Regions()), ids, captions)
     recall = evaluate(i2t, owner.numpy(), t2i)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds = time.perf_counter() - started

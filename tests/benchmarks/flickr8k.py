@@ -65,6 +65,6 @@ if __name__ == "__main__":
     features = FeatureFile.open(arguments.folder / "flickr8k.feat")
     shape, settings = switched(replace(edan.PRESETS["cpu"], label=False), train.PRESETS["cpu"], arguments.set)
     folder = arguments.folder / train.run_config(release, features, shape, settings).hash[:8]
-    run = train.train(release, features, folder, edan=shape, settings=settings)
+    run = train.train(release, features, folder, shape=shape, settings=settings)
     rows = [*evaluate_run(run, release, features), *floors(release, features)]
     print(table(rows))

@@ -1,0 +1,191 @@
+"""A benchmark as people read it: benchmark.md with its tables, and the figure of accuracy against time."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from gatherset.dataset.store import write_whole
+
+FIGURE = "rsum-by-seconds.svg"
+Document = dict[str, Any]
+SHORT = {"oracle": "annotated", "predicted": "guessed", "none": ""}
+
+
+def write_benchmark_report(folder: Path, document: Document) -> None:
+    """Write benchmark.md and figures/ into `folder`, of a document of schemas/benchmark_result.schema.json."""
+    release, budget = document["release"], document["budget"]
+    parts = [
+        f"# Benchmark of {release['name']}@{release['version']}",
+        f"{document['split']} split; budget `{budget['name']}`; content {release['content_hash'][:16]}, extractor "
+        f"{str(document['extractor_hash'])[:16]}; Gatherset {document['code_version']}; {document['hardware']}.",
+        "R@K in per cent, the mean over the seeds; the interval of Rsum is a bootstrap over images (95 %). The last columns compare "
+        "with EDAN without event types on the same images: the difference, its interval, and how likely one so large is by chance. "
+        "Event type: what a model was given with each caption at test time.",
+        summary(document),
+    ]
+    if drawn := figure(document):
+        write_whole(folder / "figures" / FIGURE, drawn.encode())
+        parts += [f"![Rsum against seconds](figures/{FIGURE})"]
+    parts += ["## More measures", MEASURES, measures(document), "## Time", TIME, times(document)]
+    if types := by_type(document):
+        parts += ["## By event type", "R@1, image to text and text to image, among all images and captions.", types]
+    write_whole(folder / "benchmark.md", ("\n\n".join(parts) + "\n").encode())
+
+
+MEASURES = (
+    "R@1%: within the first hundredth, image to text and text to image. mAP@R: once with an image's own captions as the right ones, "
+    "once with all of its event type. Event type of an image from the captions of other images that it finds: macro average precision "
+    "and macro F1."
+)
+TIME = (
+    "Seconds for the whole split, each part apart: encoding the images (from their features), encoding the captions, scoring all pairs, "
+    "ranking and measuring them; and for all epochs of one training. On a machine that did other work too, these are upper limits."
+)
+
+
+def summary(document: Document) -> str:
+    """Table 2 of the EDAN paper for this release."""
+    head = ["model", "event type", "seeds", "i2t R@1", "R@5", "R@10", "t2i R@1", "R@5", "R@10", "Rsum", "95 % interval",
+            "minus EDAN", "95 % interval", "chance"]  # fmt: skip
+    lines = []
+    for model in document["models"]:
+        recalls = [f"{value:.1f}" for value in (*model["image_to_text"], *model["text_to_image"])]
+        low, high = model["rsum_interval"]
+        cells = [model["method"], SHORT[model["label"]], str(model["seeds"]), *recalls]
+        cells += [f"**{model['rsum']:.1f}**", f"{low:.1f} to {high:.1f}"]
+        if minus := model["minus_edan"]:
+            low, high = minus["interval"]
+            cells += [f"{minus['rsum']:+.1f}", f"{low:+.1f} to {high:+.1f}", f"{minus['chance']:.4f}"]
+        else:
+            cells += ["", "", ""]
+        lines.append(cells)
+    return _table(head, lines, words=2)
+
+
+def measures(document: Document) -> str:
+    """R@1%, mAP@R and event classification."""
+    head = ["model", "event type", "R@1% i2t", "t2i", "mAP@R i2t", "t2i", "same type i2t", "t2i", "AP", "F1"]
+    kinds = ("image_to_text", "text_to_image", "image_to_text_same_type", "text_to_image_same_type")
+    lines = []
+    for method, label, rows in _groups(document):
+        values = [mean(row["recall"]["one_per_cent"][way] for row in rows) for way in (0, 1)]
+        values += [mean(row["precision"][kind] for row in rows) for kind in kinds]
+        cells = [f"{value:.1f}" for value in values]
+        for name in ("average_precision", "f1"):
+            cells.append(f"{mean(row['event'][name] for row in rows):.1f}" if rows[0]["event"] else "")
+        lines.append([method, SHORT[label], *cells])
+    return _table(head, lines, words=2)
+
+
+def times(document: Document) -> str:
+    """Seconds of each part."""
+    parts = ("encode_images", "encode_captions", "score", "rank")
+    lines = []
+    for method, label, rows in _groups(document):
+        cells = [
+            f"{mean(row['speed'][part] for row in rows):.2f}" if part in rows[0]["speed"] else "" for part in parts
+        ]
+        trained = rows[0]["training_seconds"] is not None
+        cells.append(f"{mean(row['training_seconds'] for row in rows):.0f}" if trained else "")
+        lines.append([method, SHORT[label], *cells])
+    return _table(["model", "event type", *(part.replace("_", " ") for part in parts), "training"], lines, words=2)
+
+
+def by_type(document: Document) -> str:
+    """R@1 of each event type in both directions; nothing where there is one type."""
+    kinds = sorted(document["rows"][0]["by_type"])
+    if len(kinds) < 2:
+        return ""
+    counts = document["rows"][0]["by_type"]
+    lines = []
+    for method, label, rows in _groups(document):
+        cells = []
+        for kind in kinds:
+            i2t, t2i = (
+                mean(row["by_type"][kind][way][0] for row in rows) for way in ("image_to_text", "text_to_image")
+            )
+            cells.append(f"{i2t:.0f} / {t2i:.0f}")
+        lines.append([method, SHORT[label], *cells])
+    head = ["model", "event type", *(f"{kind} ({counts[kind]['images']})" for kind in kinds)]
+    return _table(head, lines, words=2)
+
+
+def figure(document: Document) -> str:
+    """Rsum against the seconds from features to scores (the paper's Fig. 7), as SVG; empty where nothing was timed."""
+    points = []
+    for method, label, rows in _groups(document):
+        if "score" in rows[0]["speed"]:
+            seconds = mean(sum(row["speed"].values()) - row["speed"]["rank"] for row in rows)
+            given = f", {SHORT[label]}" if SHORT[label] else ""
+            points.append((max(seconds, 1e-3), mean(row["recall"]["rsum"] for row in rows), method + given))
+    return _scatter(points) if points else ""
+
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 420, 60, 150, 40, 50
+
+
+def _scatter(points: Sequence[tuple[float, float, str]]) -> str:
+    """Points (seconds, Rsum, name), the seconds on a logarithmic axis."""
+    logs, sums = [math.log10(x) for x, _, _ in points], [y for _, y, _ in points]
+    first, last = math.floor(min(logs)), max(math.ceil(max(logs)), math.floor(min(logs)) + 1)
+    low, high = 20 * math.floor(min(sums) / 20), 20 * math.ceil(max(sums) / 20 + 0.01)
+    wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+
+    def across(x: float) -> float:
+        return LEFT + wide * (math.log10(x) - first) / (last - first)
+
+    def down(y: float) -> float:
+        return TOP + tall * (high - y) / (high - low)
+
+    step = max(20, 20 * round((high - low) / 120))
+    drawn = []
+    for power in range(first, last + 1):
+        x = across(10.0**power)
+        drawn.append(f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" class="grid"/>')
+        drawn.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{10.0**power:g}</text>')
+    for value in range(int(low), int(high) + 1, step):
+        drawn.append(f'<path d="M{LEFT} {down(value):.1f}H{WIDTH - RIGHT}" class="grid"/>')
+        drawn.append(f'<text x="{LEFT - 8}" y="{down(value) + 4:.1f}" text-anchor="end">{value}</text>')
+    taken: list[tuple[float, float]] = []
+    for seconds, rsum, name in sorted(points, key=lambda point: -point[1]):
+        x, y = across(seconds), down(rsum)
+        beside = _free(x, y, taken)
+        taken.append((x, beside))
+        drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
+        drawn.append(f'<text x="{x + 8:.1f}" y="{beside + 4:.1f}">{html.escape(name)}</text>')
+    title = "Rsum on the test split against the seconds from features to scores"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        'font-family="sans-serif" font-size="12">'
+        "<style>.grid{stroke:#ddd} circle{fill:#2b6cb0} text{fill:#333}</style>"
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
+        f'<text x="{LEFT}" y="20" font-size="14">{title}</text>{"".join(drawn)}'
+        f'<text x="{LEFT + wide / 2:.0f}" y="{HEIGHT - 12}" text-anchor="middle">seconds</text></svg>\n'
+    )
+
+
+def _free(x: float, y: float, taken: Iterable[tuple[float, float]]) -> float:
+    """Where the name of a point at x, y does not lie on another: y, or below."""
+    for other_x, other_y in sorted(taken, key=lambda place: place[1]):
+        if abs(other_x - x) < RIGHT and abs(other_y - y) < 13:
+            y = other_y + 13
+    return y
+
+
+def _groups(document: Document) -> list[tuple[str, str, list[Document]]]:
+    """The rows of each method and label, one a seed, in the order of the table."""
+    groups: dict[tuple[str, str], list[Document]] = {}
+    for row in document["rows"]:
+        groups.setdefault((row["method"], row["label"]), []).append(row)
+    return [(method, label, rows) for (method, label), rows in groups.items()]
+
+
+def _table(head: Sequence[str], lines: Iterable[Sequence[str]], *, words: int) -> str:
+    """A Markdown table whose first columns are words, the others numbers."""
+    rule = ["---"] * words + ["---:"] * (len(head) - words)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))

@@ -1,0 +1,93 @@
+"""SCAN (Lee et al., ECCV 2018): every word looks for its regions, or every region for its words.
+
+With s_ij the cosine of region i and word j, the one who asks (`asks`: words for t2i, regions for i2t) attends to the other:
+    s̄_ij = [s_ij]₊ / sqrt(Σ over those who ask of [s_ij]₊²),   α = softmax over those asked of λ1 s̄        (Eq. 1 to 3)
+    a_j = Σ_i α_ij v_i,   R(e_j, a_j) = cosine of the word and what it attends to                            (Eq. 2, 4, 7)
+    S = (1/λ2) log Σ_j exp(λ2 R(e_j, a_j))  (LSE, Eq. 5)   or   the mean of R  (AVG, Eq. 6)
+Regions and words are unit vectors: a linear map of r_i, the averaged states of a bidirectional GRU. Hardest negatives.
+
+Computed without any attended vector, as EDAN's: the softmax's normaliser cancels in the cosine, so with e = exp(λ1 s̄)
+R = Σ_i e_ij s_ij / sqrt(e_jᵀ G e_j), G the products of the regions. Exact; the normalised s̄ needs weights of its own for each
+direction, but a SCAN has only one.
+
+Decided: [x]₊ keeps a tenth of what is below zero, as in the authors' code that gave the published figures (the paper cuts it
+off). Regions enter normalised, as for every model here. The published results are often of two models together: these are single.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gatherset.baselines.edan import Rows, normalised, real_rows, regions_asking, words_asking
+from gatherset.baselines.interface import Encoded, Model
+from gatherset.baselines.models.word_gru import WordGru
+
+LEAK = 0.1  # of the cosines below zero
+SMALL = 1e-16  # under the root of their squares
+
+
+@dataclass(frozen=True)
+class ScanConfig:
+    asks: Literal["words", "regions"] = "words"  # t2i, i2t
+    pooling: Literal["lse", "mean"] = "lse"  # Eq. 5, 6
+    sharpness: float = 9.0  # λ1 of Eq. 3; the authors take 9 for t2i, 4 for i2t
+    pool_sharpness: float = 6.0  # λ2 of Eq. 5; the authors take 6 for t2i, 5 for i2t
+    d: int = 1024  # shared dimension
+    word_dim: int = 300  # of the word vectors
+    dropout: float = 0.0  # on the regions and the word vectors
+
+
+class Scan(Model):
+    """`region_dim` is D of the extractor; `vectors` [V, word_dim] are the word vectors to start from."""
+
+    def __init__(self, config: ScanConfig, region_dim: int, vectors: Tensor) -> None:
+        super().__init__()
+        self.config = config
+        self.dropout = nn.Dropout(config.dropout)
+        self.fc = nn.Linear(region_dim, config.d)
+        self.text = WordGru(vectors, config.d, bidirectional=True, dropout=config.dropout)
+
+    def encode_images(self, regions: Tensor) -> Encoded:
+        """The fields of `Rows`: v [B, K, d] and what follows from them."""
+        return unit_rows(self.fc(self.dropout(normalised(regions.float()))), real_rows(regions))
+
+    def encode_captions(self, words: Tensor, events: Tensor) -> Encoded:
+        """The fields of `Rows`: e [C, N, d] and what follows from them."""
+        states, mask, _ = self.text(words)
+        return unit_rows(states, mask)
+
+    def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
+        """S [B, C]."""
+        V, T = Rows(*images), Rows(*captions)
+        words_ask = self.config.asks == "words"
+        e, es = weights(V.unit, T.unit, self.config.sharpness, words_ask)
+        R = words_asking(e, es, V) if words_ask else regions_asking(e, es, T)
+        mask = (T.real[None] if words_ask else V.real[:, None]).expand(R.shape)
+        if self.config.pooling == "lse":
+            sharpness = self.config.pool_sharpness
+            S = (sharpness * R).masked_fill(~mask, -torch.inf).logsumexp(-1) / sharpness
+        else:
+            S = R.masked_fill(~mask, 0).sum(-1) / mask.sum(-1)
+        return S, S
+
+
+def unit_rows(rows: Tensor, real: Tensor) -> Encoded:
+    """Rows [n, m, d] of length one, zeros for padding, as the fields of `Rows`."""
+    unit = F.normalize(rows, dim=-1) * real[..., None]
+    return unit, real.to(unit.dtype), unit @ unit.transpose(1, 2), real
+
+
+def weights(v: Tensor, t: Tensor, sharpness: float, words_ask: bool) -> tuple[Tensor, Tensor]:
+    """exp(λ1 s̄) and that times s, each [C, N, B, K], of unit regions v [B, K, d] and unit words t [C, N, d]."""
+    (B, K, d), (C, N, _) = v.shape, t.shape
+    s = (t.reshape(C * N, d) @ v.reshape(B * K, d).T).view(C, N, B, K)
+    positive = F.leaky_relu(s, LEAK)
+    axis = 1 if words_ask else 3  # of those who ask
+    square = (positive * positive).sum(axis, keepdim=True)  # vector_norm along the words is many times slower
+    e = (positive * (sharpness * (square + SMALL).rsqrt())).exp()
+    return e, e * s

@@ -1,0 +1,72 @@
+"""One training step of a peer of EDAN: a batch of pairs becomes a triplet loss on the scores of all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from gatherset.baselines.interface import Model
+from gatherset.baselines.losses import triplet_loss
+from gatherset.baselines.scoring import halved
+from gatherset.baselines.step import CAPTIONS_AT_ONCE
+
+if TYPE_CHECKING:
+    from gatherset.baselines.train import TrainConfig
+
+
+class PeerStep(nn.Module):
+    """The model and its loss, as `Step` is for EDAN; on one process."""
+
+    tau: Tensor | None = None  # no peer has a temperature
+    triplet_directions = 1  # one score a pair, whose loss looks both ways
+
+    def __init__(self, model: Model, settings: TrainConfig) -> None:
+        super().__init__()
+        self.model, self.settings = model, settings
+        self.at_once = CAPTIONS_AT_ONCE
+
+    def forward(
+        self, shown: Tensor, words: Tensor, events: Tensor, image: Tensor, hardest: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Zero and the loss, a mean over the pairs: regions [B, K, D], words [B, N], events [B], image [B].
+
+        `image` tells which pairs are of one image; captions are sorted by length.
+        """
+        to_text, to_image = self.scores(shown, words, events)
+        loss = triplet_loss(to_text, image, self.settings.margin, hardest)
+        if to_image is not to_text:
+            loss = (loss + triplet_loss(to_image, image, self.settings.margin, hardest)) / 2
+        return shown.new_zeros(()), loss / len(image)
+
+    def scores(self, shown: Tensor, words: Tensor, events: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores [B, B] of all pairs, a few captions at a time; where memory does not suffice, fewer."""
+        while True:
+            try:
+                return self._scores(shown, words, events)
+            except (MemoryError, RuntimeError) as error:
+                self.at_once = halved(self.at_once, error, "captions trained on at once")
+
+    def _scores(self, shown: Tensor, words: Tensor, events: Tensor) -> tuple[Tensor, Tensor]:
+        images = self.model.encode_images(shown)
+        columns = [self._column(images, own, events[start : start + len(own)]) for start, own in self._groups(words)]
+        to_text = torch.cat([column[0] for column in columns], 1)
+        if all(column[0] is column[1] for column in columns):
+            return to_text, to_text
+        return to_text, torch.cat([column[1] for column in columns], 1)
+
+    def _column(self, images: tuple[Tensor, ...], words: Tensor, events: Tensor) -> tuple[Tensor, Tensor]:
+        captions = self.model.encode_captions(words, events)
+        if self.at_once == CAPTIONS_AT_ONCE:
+            return self.model.score(images, captions)
+        # Memory ran out before: what a block needs is forgotten and computed again on the way back.
+        again = checkpoint(self.model.score, images, captions, use_reentrant=False)
+        return cast(tuple[Tensor, Tensor], again)
+
+    def _groups(self, words: Tensor) -> list[tuple[int, Tensor]]:
+        """Where each group of captions begins, and its words, cut to the longest of them."""
+        starts = range(0, len(words), self.at_once)
+        parts = [(start, words[start : start + self.at_once]) for start in starts]
+        return [(start, part[:, : int((part != 0).sum(1).max())]) for start, part in parts]
