@@ -189,26 +189,31 @@ def sync(every: float, listen: str | None, webhook_url: str | None, workspace: P
     """
     from contextlib import ExitStack
 
-    from gatherset.annotate.labelstudio.client import Client
     from gatherset.annotate.labelstudio.links import current_links
-    from gatherset.annotate.labelstudio.sync import receiver, registered
+    from gatherset.annotate.labelstudio.sync import Webhooks, receiver
     from gatherset.annotate.labelstudio.sync import sync as run
     from gatherset.dataset.workspace import Workspace
 
     opened = Workspace.open(workspace)
-    links = current_links(opened)
-    if len({link.url for link in links}) > 1:
-        raise InputError("the projects of this workspace are on several servers", "Run push and pull for now")
+    current_links(opened)
+    opened.catalog.close()
     with ExitStack() as stack:
-        client = stack.enter_context(Client(links[0].url))
-        inbox = None
+        inbox = webhooks = None
         if listen is not None:
             inbox, port = stack.enter_context(receiver(_address(listen)))
-            address = webhook_url or f"http://{listen.rpartition(':')[0]}:{port}/"
-            stack.enter_context(registered(client, links, address, inbox.secret))
-            say(f"Listening at {listen}; {links[0].url} sends to {address}")
+            webhooks = Webhooks(webhook_url or f"http://{listen.rpartition(':')[0]}:{port}/", inbox.secret)
+            stack.callback(webhooks.remove)
+            say(f"Listening at {listen}; Label Studio is told to send to {webhooks.url}")
         say(f"Push and pull every {every:.0f} s (stop it with Ctrl-C)")
-        run(opened, client, links, every=every, stop=threading.Event(), told=_tell, failed=_tell_failure, inbox=inbox)
+        run(
+            opened.root,
+            every=every,
+            stop=threading.Event(),
+            told=_tell,
+            failed=_tell_failure,
+            inbox=inbox,
+            webhooks=webhooks,
+        )
 
 
 def _address(listen: str) -> tuple[str, int]:

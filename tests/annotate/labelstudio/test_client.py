@@ -50,7 +50,10 @@ def answering(status: int, body: bytes = b"", location: str | None = None) -> It
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = answer
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("do_"):
+                return self.answer
+            raise AttributeError(name)
 
         def log_message(self, *_: object) -> None:
             pass
