@@ -30,7 +30,7 @@ HINT = "Please answer it anew; what you wrote is there when you open this task f
 class Returned:
     """An annotation that is not a submission, for the lead."""
 
-    url: str  # of the task there
+    url: str  # of the task there; of its project, where the task is gone
     image: str  # its id
     author: str
     state: str  # refused, surplus
@@ -57,7 +57,7 @@ def returned_annotations(workspace: Workspace) -> list[Returned]:
     with workspace.catalog.read() as connection:
         return [
             Returned(
-                f"{row.url}/projects/{row.project}/data?task={row.task}",
+                f"{row.url}/projects/{row.project}/data" + (f"?task={row.task}" if row.task is not None else ""),
                 row.image_id,
                 row.author,
                 row.state,

@@ -255,6 +255,17 @@ def test_one_too_many_is_taken_when_one_more_is_asked_for(over: Make) -> None:
         connection.execute(sa.update(tasks).values(overlap=3))
     pulled = there.pull()
     assert (pulled.stored, pulled.surplus) == (1, 0)
+def test_what_came_of_a_task_that_is_gone_is_shown_without_its_number(over: Make) -> None:
+    there = over(1)
+    there.annotate(1, said=results(1)[:5])
+    there.pull()
+    there.client.remove_task(there.there(1))
+    there.pull()
+    [one] = returned_annotations(there.workspace)
+    assert one.url == f"{there.link.url}/projects/{there.link.project}/data"
+    assert one.deleted_at is not None
+
+
 
 
 def test_a_skip_there_is_a_skip_here_and_may_be_taken_back(over: Make) -> None:
