@@ -47,6 +47,7 @@ BATCH = 100  # tasks with their annotations a request, and a transaction
 SKIP_REASON = "skipped in Label Studio"
 
 
+from gatherset.dataset.submission import captions_wanted
 @dataclass
 class Pulled:
     read: int = 0  # annotations that were new or changed there
@@ -297,7 +298,8 @@ def _checked(
     mended = known is not None and known.state == REFUSED and known.digest != returned.digest
     if returned.cancelled and not mended:
         return returned, None, []
-    read = read_results(returned.results, link.kind, [entry["text"] for entry in task.captions], where)
+    wanted = captions_wanted(workspace.settings, link.kind)
+    read = read_results(returned.results, link.kind, [entry["text"] for entry in task.captions], where, wanted=wanted)
     if isinstance(read, list):
         return replace(returned, cancelled=False), None, read
     found = [replace(finding, where=where) for finding in check_answer(workspace, read)]

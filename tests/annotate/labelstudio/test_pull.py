@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.labelstudio.configuration import EVENT_TYPE, REMARKS
+from gatherset.annotate.labelstudio.project import Wanted, set_up
 from gatherset.annotate.labelstudio.results import choices, text
 from gatherset.annotate.labelstudio.returned import returned_annotations
 from gatherset.annotate.standing import standing
@@ -20,6 +21,7 @@ from gatherset.dataset.catalog.tables import (
     tasks,
 )
 from gatherset.dataset.records import current_records
+from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
 from tests.labelstudio_server import annotate
 from tests.labelstudio_workspace import PEOPLE, SENTENCES, Over, results
 
@@ -313,3 +315,18 @@ def test_a_pull_that_was_cut_off_goes_on(over: Make) -> None:
     before = everything(there)
     assert there.pull().stored == 0
     assert everything(there) == before
+def test_captions_that_came_along_are_no_correction_where_fewer_are_asked_for(over: Make) -> None:
+    there = over(1, overlap=1, kind="event", captions=TEXTS, sent=False)
+    settings = there.workspace.root / SETTINGS_FILE
+    settings.write_text(settings.read_text().replace("captions_per_image = 5", "captions_per_image = 3"))
+    fewer = Workspace(there.workspace.root)
+    link, _ = set_up(fewer, there.client, Wanted("event", images_url=there.link.images))
+    again = Over(fewer, there.client, link, there.people)
+    again.push()
+    [document] = there.client.whole_tasks(link.project, [again.there(1)])
+    again.annotate(1, said=[*document["predictions"][0]["result"], choices(EVENT_TYPE, ["protest"])])
+    again.pull()
+    assert [row.answer["captions"] for row in stored(again)] == [[]]
+    fewer.catalog.close()
+
+
