@@ -36,10 +36,18 @@ from gatherset.annotate.labelstudio.tasks_there import (
 )
 from gatherset.annotate.queue import has_place, skip_for
 from gatherset.annotate.submissions import store
-from gatherset.dataset.catalog.tables import images, labelstudio_annotations, labelstudio_tasks, skips, tasks
+from gatherset.dataset.catalog.tables import (
+    images,
+    labelstudio_annotations,
+    labelstudio_tasks,
+    skips,
+    submissions,
+    tasks,
+)
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.progress import progress
+from gatherset.dataset.submission import captions_wanted
 from gatherset.dataset.timestamps import FORMAT, now
 from gatherset.dataset.workspace import Workspace
 
@@ -47,7 +55,6 @@ BATCH = 100  # tasks with their annotations a request, and a transaction
 SKIP_REASON = "skipped in Label Studio"
 
 
-from gatherset.dataset.submission import captions_wanted
 @dataclass
 class Pulled:
     read: int = 0  # annotations that were new or changed there
@@ -295,7 +302,7 @@ def _checked(
     except SubmissionError as error:
         return replace(returned, cancelled=False), None, [Finding("GS101", "error", where, error.what, error.next_step)]
     # What was sent back counts as skipped there. Changed since, it is an answer again, whatever it counts as.
-    mended = known is not None and known.state == REFUSED and known.digest != returned.digest
+    mended = known is not None and known.state in (REFUSED, MENDED) and known.digest != returned.digest
     if returned.cancelled and not mended:
         return returned, None, []
     wanted = captions_wanted(workspace.settings, link.kind)
@@ -324,7 +331,7 @@ def _take(
     if returned.cancelled:
         state = SKIPPED
         counts.skipped += 1
-        skip_for(connection, workspace, returned.task, annotator_id(connection, returned.author), SKIP_REASON)
+        _lay_aside(connection, workspace, returned)
     elif answer is None:
         state = REFUSED
         counts.refused += 1
@@ -363,6 +370,14 @@ def _take(
     else:
         own = (labelstudio_annotations.c.project_id == link.id, labelstudio_annotations.c.remote == returned.remote)
         connection.execute(sa.update(labelstudio_annotations).where(*own).values(values))
+
+
+def _lay_aside(connection: Connection, workspace: Workspace, returned: _Returned) -> None:
+    """Skip the task for its author, unless they have answered it: a submission stays, and counts."""
+    person = annotator_id(connection, returned.author)
+    own = (submissions.c.task_id == returned.task, submissions.c.annotator_id == person)
+    if connection.execute(sa.select(submissions.c.id).where(*own).limit(1)).scalar() is None:
+        skip_for(connection, workspace, returned.task, person, SKIP_REASON)
 
 
 def _mend(connection: Connection, link: Link, returned: _Returned) -> None:
