@@ -8,10 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from gatherset.annotate.labelstudio.annotation import Pulled
 from gatherset.annotate.labelstudio.client import Client
 from gatherset.annotate.labelstudio.configuration import EVENT_TYPE, caption_name
 from gatherset.annotate.labelstudio.links import Link
-from gatherset.annotate.labelstudio.pull import Pulled, pull
+from gatherset.annotate.labelstudio.pull import pull
 from gatherset.annotate.labelstudio.push import Pushed, push
 from gatherset.annotate.labelstudio.results import choices, text
 from gatherset.annotate.labelstudio.tasks_there import reconcile

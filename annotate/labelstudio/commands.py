@@ -16,8 +16,8 @@ from gatherset.dataset.findings import errors
 from gatherset.dataset.shell import finish, json_option, print_json, say, say_findings, workspace_option
 
 if TYPE_CHECKING:
+    from gatherset.annotate.labelstudio.annotation import Pulled
     from gatherset.annotate.labelstudio.links import Link
-    from gatherset.annotate.labelstudio.pull import Pulled
     from gatherset.annotate.labelstudio.push import Pushed
 
 KINDS = ("caption", "event", "screen")

@@ -15,7 +15,8 @@ from gatherset.annotate.labelstudio.image_address import days_from_now, image_ad
 from gatherset.annotate.labelstudio.links import Link
 from gatherset.annotate.labelstudio.project import people_asked, require_unchanged
 from gatherset.annotate.labelstudio.results import choices, text
-from gatherset.annotate.labelstudio.tasks_there import IMAGE_ID, STORED, SURPLUS, TASK, is_unsure, pages, reconcile
+from gatherset.annotate.labelstudio.states import STORED, SURPLUS
+from gatherset.annotate.labelstudio.tasks_there import IMAGE_ID, TASK, is_unsure, pages, reconcile
 from gatherset.annotate.suggestions import suggestions_for
 from gatherset.dataset.catalog.tables import images, labelstudio_annotations, labelstudio_tasks, suggestions, tasks
 from gatherset.dataset.progress import progress

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from gatherset.annotate.labelstudio.annotation import Pulled
 from gatherset.annotate.labelstudio.client import Client
 from gatherset.annotate.labelstudio.links import Link, current_links
-from gatherset.annotate.labelstudio.pull import Pulled, pull, pull_some
+from gatherset.annotate.labelstudio.pull import pull, pull_some
 from gatherset.annotate.labelstudio.push import Pushed, push
 from gatherset.dataset.errors import GathersetError, ServerError
 from gatherset.dataset.workspace import Workspace

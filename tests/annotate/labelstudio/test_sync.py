@@ -7,9 +7,9 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from gatherset.annotate.labelstudio.annotation import Pulled
 from gatherset.annotate.labelstudio.client import TOKEN as TOKEN_NAME
 from gatherset.annotate.labelstudio.project import Wanted, set_up
-from gatherset.annotate.labelstudio.pull import Pulled
 from gatherset.annotate.labelstudio.push import Pushed
 from gatherset.annotate.labelstudio.sync import HEADER, Inbox, Webhooks, receiver, sync
 from gatherset.annotate.standing import standing
