@@ -254,9 +254,7 @@ def returned(workspace: Path | None, as_json: bool) -> None:
         print_json([asdict(one) for one in found])
         return
     for one in found:
-        state = "deleted there" if one.deleted_at else "sent back" if one.sent_back_at else one.state
-        why = "; ".join(finding["message"] for finding in one.findings) or "the image had all its answers"
-        say(f"{one.image}, {one.author}, {state}: {why} ({one.url})")
+        say(f"{one.image}, {one.author}, {one.standing}: {one.why} ({one.url})")
     say(f"{len(found)} annotations.")
 
 

@@ -17,6 +17,8 @@ from gatherset.dataset.catalog.tables import (
 )
 from gatherset.dataset.workspace import Workspace
 
+_IS_RETURNED = labelstudio_annotations.c.state.in_((REFUSED, SURPLUS))
+
 
 @dataclass(frozen=True)
 class Returned:
@@ -31,9 +33,27 @@ class Returned:
     sent_back_at: str | None
     deleted_at: str | None
 
+    @property
+    def standing(self) -> str:
+        return "deleted there" if self.deleted_at else "sent back" if self.sent_back_at else self.state
 
-def returned_annotations(workspace: Workspace) -> list[Returned]:
-    """What was returned and is no submission: it breaks a rule, or its task had no place; the latest first."""
+    @property
+    def why(self) -> str:
+        return "; ".join(finding["message"] for finding in self.findings) or "the image had all its answers"
+
+
+def count_returned(workspace: Workspace) -> int:
+    """How many `returned_annotations` there are."""
+    query = sa.select(sa.func.count()).where(_IS_RETURNED)
+    with workspace.catalog.read() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def returned_annotations(workspace: Workspace, most: int | None = None) -> list[Returned]:
+    """What was returned and is no submission: it breaks a rule, or its task had no place; the latest first.
+
+    At most `most` of them.
+    """
     there, projects = labelstudio_annotations, labelstudio_projects
     query = (
         sa.select(there, projects.c.url, projects.c.project, tasks.c.image_id, labelstudio_tasks.c.remote.label("task"))
@@ -43,8 +63,9 @@ def returned_annotations(workspace: Workspace) -> list[Returned]:
             labelstudio_tasks,
             (labelstudio_tasks.c.project_id == there.c.project_id) & (labelstudio_tasks.c.task_id == there.c.task_id),
         )
-        .where(there.c.state.in_((REFUSED, SURPLUS)))
+        .where(_IS_RETURNED)
         .order_by(there.c.pulled_at.desc(), there.c.remote.desc())
+        .limit(most)
     )
     with workspace.catalog.read() as connection:
         return [
