@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from gatherset.annotate.desk import image_url
 from gatherset.annotate.discussions import Discussion, decided_cases
@@ -37,14 +38,17 @@ Flag what is graphic or sensitive, lies on its side, or shows personal data: a n
 """
 
 
-def guidelines(workspace: Workspace) -> str:
-    """Markdown, with the cases that the team has decided at its end."""
-    return _written(workspace) + "".join(map(_case, decided_cases(workspace)))
+def guidelines(workspace: Workspace, picture_url: Callable[[str, str], str] = image_url) -> str:
+    """Markdown, with the cases that the team has decided at its end.
+
+    `picture_url` says of a stored image, by its sha256 and format, where those who read this find it.
+    """
+    return _written(workspace) + "".join(_case(one, picture_url) for one in decided_cases(workspace))
 
 
-def _case(one: Discussion) -> str:
+def _case(one: Discussion, picture_url: Callable[[str, str], str]) -> str:
     """A decided case. Its words are people's, not Markdown."""
-    picture = "" if one.sensitive else f"![The picture of this case]({image_url(one.sha256, one.format)})\n\n"
+    picture = "" if one.sensitive else f"![The picture of this case](<{picture_url(one.sha256, one.format)}>)\n\n"
     title = "\n\n## A decided case\n\n"
     decision, by = _plain(one.decision or ""), _plain(one.decided_by or "")
     return f"{title}{picture}*{_plain(one.question)}*\n\n**{decision}** ({by})\n"

@@ -8,14 +8,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from gatherset.annotate.labelstudio.annotation import Pulled
 from gatherset.annotate.labelstudio.client import Client
 from gatherset.annotate.labelstudio.configuration import EVENT_TYPE, caption_name
 from gatherset.annotate.labelstudio.links import Link
-from gatherset.annotate.labelstudio.pull import Pulled, pull
+from gatherset.annotate.labelstudio.pull import pull
 from gatherset.annotate.labelstudio.push import Pushed, push
 from gatherset.annotate.labelstudio.results import choices, text
 from gatherset.annotate.labelstudio.tasks_there import reconcile
-from gatherset.dataset.catalog.tables import images, labelstudio_tasks, tasks
+from gatherset.dataset.catalog.tables import (
+    images,
+    labelstudio_annotations,
+    labelstudio_projects,
+    labelstudio_tasks,
+    tasks,
+)
 from gatherset.dataset.workspace import Workspace
 from tests.labelstudio_server import annotate
 
@@ -51,6 +58,25 @@ def fill(workspace: Workspace, count: int, *, kind: str = "caption", captions: t
         connection.execute(sa.insert(images), rows)
         task = {"kind": kind, "state": "open", "overlap": overlap, "answers": 0, "note": ""}
         connection.execute(sa.insert(tasks), [{"image_id": row["id"], **task} for row in rows])
+
+
+def give_back(workspace: Workspace, task: int, author: str, messages: list[str], **more: Any) -> None:
+    """Write down an annotation that came back, as a pull does: `messages` say what is wrong with it."""
+    project = {"url": "http://localhost:8080", "project": 7, "kind": "caption", "title": "mg: caption", "config": ""}
+    findings = [{"rule": "GS102", "level": "error", "where": "", "message": one, "next_step": ""} for one in messages]
+    row = {"task_id": task, "author": author, "state": "refused", "digest": "", "findings": findings}
+    row |= {"returned": {"result": results(task)}, "pulled_at": "2026-11-21T10:00:00Z", **more}
+    with workspace.catalog.write() as connection:
+        link = connection.execute(sa.select(labelstudio_projects.c.id)).scalar()
+        if link is None:
+            new = {**project, "images": "", "people": {}, "foreign": 0}
+            made = connection.execute(sa.insert(labelstudio_projects).values(new).returning(labelstudio_projects.c.id))
+            link = made.scalar_one()
+        there = {"project_id": link, "task_id": task, "image": "", "overlap": 2, "remarks": ""}
+        if not connection.execute(sa.select(labelstudio_tasks).where(labelstudio_tasks.c.task_id == task)).all():
+            connection.execute(sa.insert(labelstudio_tasks).values(**there, remote=100 + task))
+        count = connection.execute(sa.select(sa.func.count()).select_from(labelstudio_annotations)).scalar_one()
+        connection.execute(sa.insert(labelstudio_annotations).values(project_id=link, remote=count + 1, **row))
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 Not its SDK: that one repeats a POST by itself when the answer was lost, which here would make every task twice, and
 reads each answer into the types of the paid edition. Nothing is repeated here; whoever calls knows what is safe to.
+Nor is a redirect followed: a POST would become a GET, and after a 302 a PATCH too, which changes nothing and says 200.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Client:
             )
         if not self._token.isascii() or not self._token.isprintable():
             raise ServerError("the token for Label Studio holds signs that no token has", f"Copy it again into {TOKEN}")
-        self._http = httpx.Client(base_url=self.url, timeout=SECONDS, follow_redirects=True)
+        self._http = httpx.Client(base_url=self.url, timeout=SECONDS)
         self._http.headers["Authorization"] = f"Token {self._token}"
 
     def __enter__(self) -> Client:
@@ -73,10 +74,26 @@ class Client:
             try:
                 return answer.json() if answer.content else None
             except ValueError as error:
-                raise ServerError(
-                    f"{self.url} does not answer as Label Studio does", f"Check the address: --url, or {URL}"
-                ) from error
-        raise self._refusal(answer, method, path)
+                raise self._stranger() from error
+        raise self._moved(answer, method, path) if answer.is_redirect else self._refusal(answer, method, path)
+
+    def _stranger(self) -> ServerError:
+        return ServerError(f"{self.url} does not answer as Label Studio does", f"Check the address: --url, or {URL}")
+
+    def _rows(self, answer: Any, name: str | None = None) -> list[Json]:
+        """The list of objects that the server answered, in the field `name` where that is given."""
+        rows = answer
+        if name is not None:
+            rows = answer.get(name) if isinstance(answer, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise self._stranger()
+        return rows
+
+    def _made(self, answer: Any) -> Json:
+        """What the server says that it has made, with its number."""
+        if not isinstance(answer, dict) or type(answer.get("id")) is not int:
+            raise self._stranger()
+        return answer
 
     def _send(self, method: str, path: str, body: Any, query: Mapping[str, Any]) -> httpx.Response:
         given = {name: value for name, value in query.items() if value is not None}
@@ -86,7 +103,7 @@ class Client:
             raise ServerError(
                 f"{self.url} did not answer within {SECONDS:.0f} s", "See how the server is, then run it again"
             ) from error
-        except (httpx.TransportError, httpx.TooManyRedirects) as error:
+        except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise ServerError(
                 f"{self.url} cannot be reached: {reason}", "Start Label Studio, or mend the address, and run it again"
@@ -99,8 +116,19 @@ class Client:
         answer = self._send("POST", "/api/token/refresh/", {"refresh": self._token}, {})
         if not answer.is_success:
             return False
-        self._http.headers["Authorization"] = f"Bearer {answer.json()['access']}"
+        try:
+            self._http.headers["Authorization"] = f"Bearer {answer.json()['access']}"
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._stranger() from error
         return True
+
+    def _moved(self, answer: httpx.Response, method: str, path: str) -> ServerError:
+        to = answer.headers.get("location", "")
+        base = to.partition(path)[0]  # the new address of the server, where only that has changed
+        step = f"Use its address: gatherset labelstudio setup --url {base}"
+        if not base.startswith(("http://", "https://")) or path not in to:
+            step = f"Check the address, and whether something before the server asks for a login: --url, or {URL}"
+        return ServerError(f"{self.url} sends {method} {path} on to {to[:200] or 'nowhere'}", step)
 
     def _refusal(self, answer: httpx.Response, method: str, path: str) -> ServerError:
         try:
@@ -133,34 +161,33 @@ class Client:
         page: int | None = 1
         while page:
             answer = self.call("GET", "/api/projects/", title=title, page=page, page_size=100, include="id,title")
-            found += [project for project in _rows(answer, "results") if project.get("title") == title]
+            found += [self._made(one) for one in self._rows(answer, "results") if one.get("title") == title]
             page = page + 1 if answer.get("next") else None
         return found
 
     def project(self, number: int) -> Json:
         answer = self.call("GET", f"/api/projects/{number}/")
-        if not isinstance(answer, dict) or "label_config" not in answer:
-            raise ServerError(f"{self.url} does not answer as Label Studio does", f"Check the address: --url, or {URL}")
-        return answer
+        if not isinstance(answer, dict) or not isinstance(answer.get("label_config"), str):
+            raise self._stranger()
+        return self._made(answer)
 
     def make_project(self, **fields: Any) -> Json:
-        made: Json = self.call("POST", "/api/projects/", fields)
-        return made
+        return self._made(self.call("POST", "/api/projects/", fields))
 
     def change_project(self, number: int, **fields: Any) -> None:
         self.call("PATCH", f"/api/projects/{number}/", fields)
 
     def people(self) -> dict[int, str]:
         """{number of a user: e-mail}."""
-        answer = self.call("GET", "/api/users/")
-        return {user["id"]: user["email"] for user in answer}
+        users = map(self._made, self._rows(self.call("GET", "/api/users/")))
+        return {user["id"]: str(user.get("email")) for user in users}
 
     def serve_folder(self, number: int, path: str) -> None:
         """Let the project show the files below `path`, a folder of the server's own machine."""
-        known = self.call("GET", "/api/storages/localfiles/", project=number)
+        known = self._rows(self.call("GET", "/api/storages/localfiles/", project=number))
         if not any(storage.get("path") == path for storage in known):
             fields = {"project": number, "path": path, "use_blob_urls": True, "title": "Gatherset"}
-            self.call("POST", "/api/storages/localfiles/", fields)
+            self._made(self.call("POST", "/api/storages/localfiles/", fields))
 
     def shows(self, address: str) -> bool:
         """Whether the server has a file at this address of its own."""
@@ -171,7 +198,10 @@ class Client:
     def add_tasks(self, number: int, tasks: Sequence[Json]) -> list[int]:
         """Add tasks, all or none of them; their numbers, in the same order."""
         answer = self.call("POST", f"/api/projects/{number}/import", tasks, return_task_ids="true")
-        return list(answer["task_ids"])
+        ids = answer.get("task_ids") if isinstance(answer, dict) else None
+        if not isinstance(ids, list) or len(ids) != len(tasks) or not all(type(one) is int for one in ids):
+            raise self._stranger()
+        return ids
 
     def tasks_after(self, number: int, last: int, count: int, *, fields: str | None = None) -> list[Json]:
         """The next `count` tasks of the project with higher numbers than `last`, by number, without annotations.
@@ -190,7 +220,7 @@ class Client:
             include=fields,
             resolve_uri="false",
         )
-        return _rows(answer, "tasks")
+        return self._rows(answer, "tasks")
 
     def whole_tasks(self, number: int, ids: Sequence[int]) -> list[Json]:
         """These tasks with their annotations; those that are gone are left out."""
@@ -200,8 +230,9 @@ class Client:
         page = 1
         while True:  # a server may give fewer at once than it is asked for
             answer = self.call("GET", "/api/tasks", page=page, page_size=len(ids), **given)
-            found += _rows(answer, "tasks")
-            if not answer["tasks"] or len(found) >= answer.get("total", 0):
+            rows = self._rows(answer, "tasks")
+            found += rows
+            if not rows or len(found) >= (answer.get("total") or 0):
                 return found
             page += 1
 
@@ -217,12 +248,12 @@ class Client:
     # Webhooks
 
     def webhooks(self, number: int) -> list[Json]:
-        return list(self.call("GET", "/api/webhooks/", project=number))
+        return self._rows(self.call("GET", "/api/webhooks/", project=number))
 
     def add_webhook(self, number: int, url: str, headers: Mapping[str, str], actions: Sequence[str]) -> int:
         fields = {"project": number, "url": url, "headers": dict(headers), "actions": list(actions)}
         made = self.call("POST", "/api/webhooks/", {**fields, "send_for_all_actions": False, "send_payload": True})
-        return int(made["id"])
+        return int(self._made(made)["id"])
 
     def remove_webhook(self, webhook: int) -> None:
         self.call("DELETE", f"/api/webhooks/{webhook}/")
@@ -256,13 +287,6 @@ def _is_refresh_token(token: str) -> bool:
     except ValueError:
         return False
     return isinstance(said, dict) and said.get("token_type") == "refresh"
-
-
-def _rows(answer: Any, name: str) -> list[Json]:
-    rows = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(rows, list):
-        raise ServerError("the server does not answer as Label Studio does", f"Check the address: --url, or {URL}")
-    return rows
 
 
 def _said(body: Any) -> str:

@@ -16,8 +16,8 @@ from gatherset.dataset.findings import errors
 from gatherset.dataset.shell import finish, json_option, print_json, say, say_findings, workspace_option
 
 if TYPE_CHECKING:
+    from gatherset.annotate.labelstudio.annotation import Pulled
     from gatherset.annotate.labelstudio.links import Link
-    from gatherset.annotate.labelstudio.pull import Pulled
     from gatherset.annotate.labelstudio.push import Pushed
 
 KINDS = ("caption", "event", "screen")
@@ -189,26 +189,31 @@ def sync(every: float, listen: str | None, webhook_url: str | None, workspace: P
     """
     from contextlib import ExitStack
 
-    from gatherset.annotate.labelstudio.client import Client
     from gatherset.annotate.labelstudio.links import current_links
-    from gatherset.annotate.labelstudio.sync import receiver, registered
+    from gatherset.annotate.labelstudio.sync import Webhooks, receiver
     from gatherset.annotate.labelstudio.sync import sync as run
     from gatherset.dataset.workspace import Workspace
 
     opened = Workspace.open(workspace)
-    links = current_links(opened)
-    if len({link.url for link in links}) > 1:
-        raise InputError("the projects of this workspace are on several servers", "Run push and pull for now")
+    current_links(opened)
+    opened.catalog.close()
     with ExitStack() as stack:
-        client = stack.enter_context(Client(links[0].url))
-        inbox = None
+        inbox = webhooks = None
         if listen is not None:
             inbox, port = stack.enter_context(receiver(_address(listen)))
-            address = webhook_url or f"http://{listen.rpartition(':')[0]}:{port}/"
-            stack.enter_context(registered(client, links, address, inbox.secret))
-            say(f"Listening at {listen}; {links[0].url} sends to {address}")
+            webhooks = Webhooks(webhook_url or f"http://{listen.rpartition(':')[0]}:{port}/", inbox.secret)
+            stack.callback(webhooks.remove)
+            say(f"Listening at {listen}; Label Studio is told to send to {webhooks.url}")
         say(f"Push and pull every {every:.0f} s (stop it with Ctrl-C)")
-        run(opened, client, links, every=every, stop=threading.Event(), told=_tell, failed=_tell_failure, inbox=inbox)
+        run(
+            opened.root,
+            every=every,
+            stop=threading.Event(),
+            told=_tell,
+            failed=_tell_failure,
+            inbox=inbox,
+            webhooks=webhooks,
+        )
 
 
 def _address(listen: str) -> tuple[str, int]:
@@ -249,9 +254,7 @@ def returned(workspace: Path | None, as_json: bool) -> None:
         print_json([asdict(one) for one in found])
         return
     for one in found:
-        state = "deleted there" if one.deleted_at else "sent back" if one.sent_back_at else one.state
-        why = "; ".join(finding["message"] for finding in one.findings) or "the image had all its answers"
-        say(f"{one.image}, {one.author}, {state}: {why} ({one.url})")
+        say(f"{one.image}, {one.author}, {one.standing}: {one.why} ({one.url})")
     say(f"{len(found)} annotations.")
 
 

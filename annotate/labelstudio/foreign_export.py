@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from gatherset.annotate.answer import Answer, check_answer, read_answer
 from gatherset.annotate.answer_file import Tasks, tasks_by_image
-from gatherset.annotate.submissions import store
+from gatherset.annotate.submissions import IMPORTED, store
 from gatherset.dataset.errors import GathersetError, InputError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.progress import progress
@@ -144,7 +144,7 @@ def _annotation(
         names.people.get(str(author), name),
         started,
         submitted.strftime(FORMAT) if submitted else None,
-        f"labelstudio-export-{hashlib.sha256(content.encode('utf-8', 'backslashreplace')).hexdigest()}",
+        f"{IMPORTED}labelstudio-{hashlib.sha256(content.encode('utf-8', 'backslashreplace')).hexdigest()}",
     )
 
 

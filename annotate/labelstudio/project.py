@@ -14,12 +14,12 @@ from markdown_it import MarkdownIt
 from gatherset.annotate.guidelines import guidelines
 from gatherset.annotate.labelstudio.client import Client, Json, MissingError, RefusesError
 from gatherset.annotate.labelstudio.configuration import configuration, controls, lacking, orphans
+from gatherset.annotate.labelstudio.image_address import LOCAL, image_address
 from gatherset.annotate.labelstudio.links import Link, end_link, keep_link, link_of
 from gatherset.dataset.catalog.tables import images
 from gatherset.dataset.errors import InputError, ServerError
 from gatherset.dataset.workspace import Workspace
 
-LOCAL = "/data/local-files/?d="  # how Label Studio calls a file below its document root
 PAGE = 200  # tasks with their annotations a request
 MIN_TITLE, MAX_TITLE = 3, 50  # characters, as the server wants
 
@@ -59,7 +59,7 @@ def set_up(workspace: Workspace, client: Client, wanted: Wanted) -> tuple[Link, 
         _require_no_orphans(client, there, config, adopted=done == "adopted")
     elif there and done == "changed":
         done = "as it was"
-    fields = _fields(workspace, config)
+    fields = _fields(workspace, config, prefix)
     try:
         if there is None:
             asked = people_asked(workspace, wanted.kind)
@@ -178,8 +178,11 @@ def people_asked(workspace: Workspace, kind: str) -> int:
     return max(settings.queue.overlap, settings.captions_per_image if each_writes_one else 1)
 
 
-def _fields(workspace: Workspace, config: str) -> dict[str, Any]:
-    instructions = MarkdownIt("commonmark", {"html": False}).render(guidelines(workspace))
+def _fields(workspace: Workspace, config: str, prefix: str) -> dict[str, Any]:
+    def picture_url(sha256: str, image_format: str) -> str:
+        return image_address(workspace, prefix, sha256, image_format)[0]  # the app's own would need its ticket
+
+    instructions = MarkdownIt("commonmark", {"html": False}).render(guidelines(workspace, picture_url))
     return {
         "label_config": config,
         "expert_instruction": instructions,

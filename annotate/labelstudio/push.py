@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gatherset.annotate import access
-from gatherset.annotate.desk import original_url
 from gatherset.annotate.labelstudio.client import Client, Json, MissingError
 from gatherset.annotate.labelstudio.configuration import EVENT_TYPE, IMAGE, REMARKS, caption_name
+from gatherset.annotate.labelstudio.image_address import days_from_now, image_address
 from gatherset.annotate.labelstudio.links import Link
-from gatherset.annotate.labelstudio.project import LOCAL, people_asked, require_unchanged
+from gatherset.annotate.labelstudio.project import people_asked, require_unchanged
 from gatherset.annotate.labelstudio.results import choices, text
-from gatherset.annotate.labelstudio.tasks_there import IMAGE_ID, STORED, SURPLUS, TASK, is_unsure, pages, reconcile
+from gatherset.annotate.labelstudio.states import STORED, SURPLUS
+from gatherset.annotate.labelstudio.tasks_there import IMAGE_ID, TASK, is_unsure, pages, reconcile
 from gatherset.annotate.suggestions import suggestions_for
 from gatherset.dataset.catalog.tables import images, labelstudio_annotations, labelstudio_tasks, suggestions, tasks
 from gatherset.dataset.progress import progress
@@ -25,7 +24,7 @@ from gatherset.dataset.submission import captions_wanted
 from gatherset.dataset.workspace import Workspace
 
 BATCH = 500  # tasks a request: some hundred kilobytes
-DAYS, RENEWED = 365, 30  # that a signed address of an image lasts, and before its end that it is renewed
+RENEWED = 30  # days before its end that the signed address of an image is renewed
 VERSION = "gatherset"  # of all suggestions: Label Studio shows those of one version alone
 
 
@@ -173,16 +172,7 @@ def _foreseen(connection: Connection, workspace: Workspace, kind: str, batch: Se
 
 
 def _address(workspace: Workspace, link: Link, row: Any) -> tuple[str, str | None]:
-    """The address of the task's image there, and the day on which it ends, if it does."""
-    if link.images.startswith(LOCAL):
-        path = workspace.store.path(row.sha256, row.format).relative_to(workspace.store.folder)
-        return f"{link.images}{path.as_posix()}", None
-    until = _days_from_now(DAYS)
-    return f"{link.images}{access.signed(workspace, f'/{original_url(row.sha256, row.format)}', until)}", until
-
-
-def _days_from_now(days: int) -> str:
-    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%d")
+    return image_address(workspace, link.images, row.sha256, row.format)
 
 
 def task_data(row: Any, image: str, remarks: str) -> Json:
@@ -212,13 +202,13 @@ def prediction(connection: Connection, workspace: Workspace, kind: str, row: Any
 def _bring_up_to_date(workspace: Workspace, client: Client, link: Link, pushed: Pushed) -> None:
     """Ask there for as many annotations as are still wanted, and renew the addresses of images that end soon."""
     with workspace.catalog.read() as connection:
-        stale = connection.execute(_stale(link, _days_from_now(RENEWED))).all()
+        stale = connection.execute(_stale(link, days_from_now(RENEWED))).all()
     for row in progress(stale, total=len(stale), label="bring up to date"):
         fields: Json = {}
         values: dict[str, Any] = {"overlap": row.wanted}
         if row.wanted != row.overlap:
             fields |= {"overlap": row.wanted, "is_labeled": row.wanted <= row.given}
-        if row.until is not None and row.until < _days_from_now(RENEWED):
+        if row.until is not None and row.until < days_from_now(RENEWED):
             values["image"], values["until"] = _address(workspace, link, row)
             fields["data"] = task_data(row, values["image"], row.remarks)
         try:

@@ -26,11 +26,12 @@ _CAPTION_NAME = re.compile(rf"{CAPTION}([1-9][0-9]?)")
 _KINDS = {EVENT_TYPE: "choices", GATHERING: "choices", FLAGS: "choices", NOTE: "textarea"}
 
 
-def read_results(results: Any, kind: str, given: Sequence[str], where: str) -> Answer | list[Finding]:
+def read_results(results: Any, kind: str, given: Sequence[str], where: str, *, wanted: int) -> Answer | list[Finding]:
     """The answer that an annotation's `results` say to a task of `kind`, or what is wrong with them.
 
     The results come in any order. `given` are the captions that came with the image: returned as they were, they are
-    no correction. Whether the answer keeps the rules is not asked here.
+    no correction, nor are the first `wanted` of them, which is as many as are asked for and were sent. Whether the
+    answer keeps the rules is not asked here.
     """
     complaints: list[str] = []
     texts: dict[int, str] = {}
@@ -53,7 +54,7 @@ def read_results(results: Any, kind: str, given: Sequence[str], where: str) -> A
     captions = [] if kind == "screen" else [texts.get(number, "") for number in range(1, max(texts, default=0) + 1)]
     if no or not any(text.strip() for text in captions):
         captions = [text for text in captions if text.strip()]
-    if kind == "event" and captions == list(given):
+    if kind == "event" and captions in (list(given), list(given[:wanted])):
         captions = []
     # Who chooses a type, or writes captions, says that it is a gathering, as the app's button does.
     gathering = False if no else True if said or kind != "screen" else None

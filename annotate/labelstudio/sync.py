@@ -11,16 +11,18 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+from gatherset.annotate.labelstudio.annotation import Pulled
 from gatherset.annotate.labelstudio.client import Client
-from gatherset.annotate.labelstudio.links import Link
-from gatherset.annotate.labelstudio.pull import Pulled, pull, pull_some
+from gatherset.annotate.labelstudio.links import Link, current_links
+from gatherset.annotate.labelstudio.pull import pull, pull_some
 from gatherset.annotate.labelstudio.push import Pushed, push
-from gatherset.dataset.errors import ServerError
+from gatherset.dataset.errors import GathersetError, ServerError
 from gatherset.dataset.workspace import Workspace
 
 HEADER = "X-Gatherset-Secret"
@@ -107,64 +109,81 @@ def _task_in(body: bytes) -> int | None:
     return task if type(task) is int and 0 < task < 2**63 else None
 
 
-@contextmanager
-def registered(client: Client, links: Sequence[Link], url: str, secret: str) -> Iterator[None]:
-    """Have the server send webhooks of these projects to `url`, with the secret; and no more, in the end.
+class Webhooks:
+    """The webhooks of a run: the server sends what changes in a project to `url`, with the secret."""
 
-    What an earlier run has left at the same address is replaced.
-    """
-    with ExitStack() as stack:
-        for link in links:
-            for webhook in client.webhooks(link.project):
-                if webhook.get("url") == url:
-                    client.remove_webhook(webhook["id"])
-            made = client.add_webhook(link.project, url, {HEADER: secret}, ACTIONS)
-            stack.callback(_forget, client, made)
-        yield
+    def __init__(self, url: str, secret: str) -> None:
+        self.url = url
+        self._headers = {HEADER: secret}
+        self._made: dict[tuple[str, int], int] = {}  # {(server, project): number of its webhook}
 
+    def register(self, client: Client, link: Link) -> None:
+        """Have one for this project, unless this run has; an earlier run's at the same address is replaced."""
+        if (client.url, link.project) in self._made:
+            return
+        for webhook in client.webhooks(link.project):
+            if webhook.get("url") == self.url:
+                client.remove_webhook(webhook["id"])
+        made = client.add_webhook(link.project, self.url, self._headers, ACTIONS)
+        self._made[client.url, link.project] = made
 
-def _forget(client: Client, webhook: int) -> None:
-    with suppress(ServerError):  # the server may be gone; what is left is replaced by the next run
-        client.remove_webhook(webhook)
+    def remove(self) -> None:
+        """Have none any more."""
+        for (server, _), webhook in self._made.items():
+            with suppress(ServerError), Client(server) as client:  # if it is gone, the next run replaces what is left
+                client.remove_webhook(webhook)
 
 
 def sync(
-    workspace: Workspace,
-    client: Client,
-    links: Sequence[Link],
+    root: Path,
     *,
     every: float,
     stop: threading.Event,
     told: Told,
-    failed: Callable[[ServerError], None],
+    failed: Callable[[GathersetError], None],
     inbox: Inbox | None = None,
+    webhooks: Webhooks | None = None,
 ) -> None:
     """Push and pull every `every` seconds, and look at once where a webhook hints at, until `stop` is set.
 
-    `told` hears what was done. A server that is not there for a while is waited for: `failed` hears of it. Raises
-    ServerError where the first round fails.
+    The workspace in the folder `root` is opened anew each time: a run lasts for days, while its settings, its projects
+    and who is who in them change. `told` hears what was done. A server that is not there for a while is waited for:
+    `failed` hears of it. Raises GathersetError where the first round fails.
     """
+
+    def whole(workspace: Workspace, client: Client, link: Link) -> None:
+        if webhooks is not None:
+            webhooks.register(client, link)
+        told(link, push(workspace, client, link), pull(workspace, client, link))
+
     first = True
     while not stop.is_set():
         try:
-            for link in links:
-                told(link, push(workspace, client, link), pull(workspace, client, link))
-        except ServerError as error:
+            _for_each_project(root, whole)
+        except GathersetError as error:
             if first:
                 raise
             failed(error)
         first = False
-        _wait(workspace, client, links, time.monotonic() + every, stop, told, failed, inbox)
+        _wait(root, time.monotonic() + every, stop, told, failed, inbox)
+
+
+def _for_each_project(root: Path, act: Callable[[Workspace, Client, Link], None]) -> None:
+    workspace = Workspace.open(root)
+    try:
+        for link in current_links(workspace):
+            with Client(link.url) as client:
+                act(workspace, client, link)
+    finally:
+        workspace.catalog.close()
 
 
 def _wait(
-    workspace: Workspace,
-    client: Client,
-    links: Sequence[Link],
+    root: Path,
     until: float,
     stop: threading.Event,
     told: Told,
-    failed: Callable[[ServerError], None],
+    failed: Callable[[GathersetError], None],
     inbox: Inbox | None,
 ) -> None:
     """Until the next round: look where webhooks hint at."""
@@ -174,13 +193,16 @@ def _wait(
                 stop.wait(left)
             continue
         stop.wait(GATHER)
-        hinted, everything = inbox.take()
         try:
-            for link in links:
-                told(
-                    link,
-                    None,
-                    pull(workspace, client, link) if everything else pull_some(workspace, client, link, hinted),
-                )
-        except ServerError as error:
+            _look(root, inbox, told)
+        except GathersetError as error:
             failed(error)
+
+
+def _look(root: Path, inbox: Inbox, told: Told) -> None:
+    hinted, everything = inbox.take()
+
+    def there(workspace: Workspace, client: Client, link: Link) -> None:
+        told(link, None, pull(workspace, client, link) if everything else pull_some(workspace, client, link, hinted))
+
+    _for_each_project(root, there)

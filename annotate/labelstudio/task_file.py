@@ -16,7 +16,7 @@ from gatherset.annotate.answer import IS_CURRENT
 from gatherset.annotate.labelstudio.configuration import configuration
 from gatherset.annotate.labelstudio.push import prediction, task_data
 from gatherset.annotate.labelstudio.results import answer_results
-from gatherset.dataset.catalog.tables import annotators, images, submissions, tasks
+from gatherset.dataset.catalog.tables import annotators, gold, images, submissions, tasks
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.progress import progress
 from gatherset.dataset.release_folder import assembled
@@ -29,14 +29,14 @@ NAMESPACE = uuid.UUID("5f8a1d2e-3b7c-4c90-9b1e-6a2f4d8c7e10")  # of the annotati
 def export_tasks(workspace: Workspace, kind: str, folder: Path, images_url: str) -> tuple[int, int]:
     """Write the tasks of `kind` with their current answers as annotations; (tasks, annotations).
 
-    `images_url` is what the address of an image there begins with. Authors are pseudonyms. Raises InputError where
-    `folder` is there already.
+    `images_url` is what the address of an image there begins with. Authors are pseudonyms. Images of known answer and
+    retired work are left out. Raises InputError where `folder` is there already.
     """
     if folder.exists():
         raise InputError(f"{folder} is there already", "Name a new folder")
     counts = [0, 0]
     with workspace.catalog.read() as connection:
-        count = sa.select(sa.func.count()).where(tasks.c.kind == kind)
+        count = sa.select(sa.func.count()).where(tasks.c.kind == kind, _IS_ASKED)
         total = int(connection.execute(count).scalar_one())
     with assembled(folder) as partial:
         (partial / "config.xml").write_text(f"{configuration(workspace, kind)}\n", encoding="utf-8")
@@ -53,7 +53,7 @@ def export_tasks(workspace: Workspace, kind: str, folder: Path, images_url: str)
 
 def _documents(workspace: Workspace, kind: str, images_url: str) -> Iterator[dict[str, Any]]:
     """The tasks as Label Studio imports them, a few hundred in memory."""
-    query, last = _TASKS.where(tasks.c.kind == kind, tasks.c.id > sa.bindparam("last")), 0
+    query, last = _TASKS.where(tasks.c.kind == kind, _IS_ASKED, tasks.c.id > sa.bindparam("last")), 0
     while True:
         with workspace.catalog.read() as connection:
             batch = connection.execute(query.order_by(tasks.c.id).limit(BATCH), {"last": last}).all()
@@ -90,6 +90,9 @@ def _annotation(row: Any) -> dict[str, Any]:
     }
 
 
+_own = tasks.alias()
+# Of a row of `tasks`: no task of its image has a known answer; who could read the file would know it too.
+_IS_ASKED = ~sa.exists().where(gold.c.task_id == _own.c.id, _own.c.image_id == tasks.c.image_id)
 _TASKS = sa.select(tasks.c.id, tasks.c.image_id, *(images.c[name] for name in ("sha256", "format", "captions"))).join(
     images
 )
@@ -100,6 +103,7 @@ _ANSWERS = (
     .join(annotators, annotators.c.id == submissions.c.annotator_id)
     .where(
         submissions.c.task_id == sa.bindparam("task"),
+        annotators.c.retired.is_(None),
         IS_CURRENT,
     )
     .order_by(submissions.c.id)

@@ -17,8 +17,6 @@ from gatherset.dataset.workspace import Workspace
 
 LISTED = 1000  # tasks without their annotations a request
 CHECKED = 100  # tasks a request that asks whether they are gone
-# What became of an annotation there. A refused one is mended when its author's next one for the task is stored.
-STORED, REFUSED, SURPLUS, SKIPPED, MENDED = "stored", "refused", "surplus", "skipped", "mended"
 TASK, IMAGE_ID = "gatherset_task", "gatherset_id"  # the fields of a task there that say which one it is here
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from gatherset.annotate.access import may
 from gatherset.annotate.agreement_report import QUESTIONS, agreement_report, as_table
 from gatherset.annotate.checklist import checklist
 from gatherset.annotate.discussions import raise_discussion
+from gatherset.annotate.labelstudio.returned import count_returned, returned_annotations
 from gatherset.annotate.overview import Overview, annotator_rows, overview
 from gatherset.annotate.server import open_workspace
 from gatherset.annotate.team import (
@@ -33,6 +35,7 @@ from gatherset.dataset.targets import validate_target
 from gatherset.dataset.workspace import Workspace
 
 ACCENT = "#0f766e"
+RETURNED = 200  # annotations that are shown
 WHOLE = alt.Axis(format="d", tickMinStep=1)
 STYLE = """<style>
 .gs-small { margin: 0 0 .5rem; font-size: .9rem; color: #4a5a57; }
@@ -76,6 +79,8 @@ def main() -> None:
         "Release": show_release,
         "Steer": show_steering,
     }
+    if count_returned(workspace):
+        parts["Label Studio"] = show_returned
     chosen = st.radio("Part of the page", list(parts), horizontal=True, label_visibility="collapsed", key="part")
     parts[chosen or "Overview"](workspace, name, seen)
 
@@ -316,6 +321,28 @@ def show_steering(workspace: Workspace, name: str, seen: Overview) -> None:
                 partial(put_first, workspace, group.part, group.dataset, first=not group.first),
                 "The queue hands them out in turn again." if group.first else "The queue hands them out first.",
             )
+
+
+def show_returned(workspace: Workspace, name: str, seen: Overview) -> None:
+    back, count = returned_annotations(workspace, RETURNED), count_returned(workspace)
+    st.subheader("Returned", anchor=False)
+    small(
+        "What came back from Label Studio and is no submission: it breaks a rule, or its image had all its answers. "
+        "What breaks a rule is before its annotator again there, with the reason."
+    )
+    items = "".join(
+        f'<li class="open"><a href="{html.escape(one.url)}">{one.image}</a>, {html.escape(one.author)}, '
+        f"{one.standing}: {html.escape(one.why)}</li>"
+        for one in back
+    )
+    st.html(f'<ul class="gs-list">{items}</ul>')
+    if count > len(back):
+        small(f"The latest {len(back)} of {count:,}. All of them: gatherset labelstudio returned")
+    columns = ("image", "author", "standing", "why", "url")
+    rows = [
+        {**{column: getattr(one, column) for column in columns}, "returned": json.dumps(one.returned)} for one in back
+    ]
+    download("These as CSV, as they came back", "returned.csv", as_csv([*columns, "returned"], rows))
 
 
 def done(act: Callable[[], object], said: str) -> None:

@@ -116,15 +116,17 @@ def time_push(client: Client, sdk: LabelStudio, folder: Path, count: int) -> lis
 
 
 def time_pull(client: Client, sdk: LabelStudio, folder: Path, count: int) -> None:
-    """Pull `count` annotations, ours and theirs."""
+    """Pull `count` annotations, ours between two of theirs: other work on the machine changes within minutes."""
     there = opened(client, folder, count)
     there.push()
     there.annotate_all()
-    theirs = timed(lambda: bare_pull(sdk, there.link.project))
-    before = peak()
+    first = timed(lambda: bare_pull(sdk, there.link.project))
+    before, load = peak(), os.getloadavg()[0]
     ours = timed(lambda: print(there.pull()))
     added = peak() - before
-    say(f"pull {count} annotations", ours, theirs)
+    second = timed(lambda: bare_pull(sdk, there.link.project))
+    say(f"pull {count} annotations", ours, (first + second) / 2)
+    print(f"the SDK took {first:.1f} s before and {second:.1f} s after; load {load:.1f} to {os.getloadavg()[0]:.1f}")
     print(f"memory that the pull added at its peak: {added:.0f} MB")
     print(f"pull once more, nothing new: {timed(there.pull):.1f} s", flush=True)
     there.workspace.catalog.close()

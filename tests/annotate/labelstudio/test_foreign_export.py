@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from gatherset.annotate.labelstudio.foreign_export import Names, import_export
+from gatherset.annotate.overview import overview
 from gatherset.dataset.catalog.tables import annotators, submissions
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.workspace import Workspace
@@ -61,6 +62,13 @@ def test_an_export_is_taken_over_once(workspace: Workspace, write: Write) -> Non
     assert [row.name for row in rows] == ["anna", "ben"]
     assert (rows[0].answer["event_type"], rows[0].answer["captions"]) == ("protest", TEXTS)
     assert (rows[0].started_at, rows[0].submitted_at) == ("2026-11-20T10:04:29Z", "2026-11-20T10:05:00Z")
+
+
+def test_answers_that_came_in_a_file_are_no_haste(workspace: Workspace, write: Write) -> None:
+    timeless = {"created_at": None, "updated_at": None}
+    import_export(workspace, write([task(number, annotation(number, **timeless)) for number in range(3)]), NAMES)
+    [line] = overview(workspace).annotators
+    assert (line.name, line.answers, line.most_a_minute) == ("anna", 3, 0)
 
 
 def test_the_minimal_form_is_read_too(workspace: Workspace, write: Write) -> None:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.labelstudio.configuration import EVENT_TYPE, REMARKS
+from gatherset.annotate.labelstudio.project import Wanted, set_up
 from gatherset.annotate.labelstudio.results import choices, text
 from gatherset.annotate.labelstudio.returned import returned_annotations
 from gatherset.annotate.standing import standing
@@ -20,6 +21,7 @@ from gatherset.dataset.catalog.tables import (
     tasks,
 )
 from gatherset.dataset.records import current_records
+from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
 from tests.labelstudio_server import annotate
 from tests.labelstudio_workspace import PEOPLE, SENTENCES, Over, results
 
@@ -160,6 +162,19 @@ def test_what_was_sent_back_and_mended_while_it_counts_as_skipped_is_taken_over(
     assert there.pull().read == 0
 
 
+def test_what_was_settled_by_another_annotation_and_is_mended_after_all_supersedes_it(over: Make) -> None:
+    there = over(1)
+    number = there.annotate(1, said=results(1)[:5])
+    there.pull()
+    there.annotate(1)
+    there.pull()
+    there.client.change_annotation(number, result=results(1, "sports_event"))  # it counts as skipped there
+    pulled = there.pull()
+    assert (pulled.stored, pulled.skipped) == (1, 0)
+    assert [row.answer["event_type"] for row in stored(there)] == ["protest", "sports_event"]
+    assert there.annotation(number)["was_cancelled"] is False
+
+
 def test_what_was_sent_back_and_given_again_as_it_was_is_sent_back_again(over: Make) -> None:
     there = over(1)
     number = there.annotate(1, said=results(1)[:5])
@@ -240,6 +255,17 @@ def test_one_annotation_too_many_is_kept_and_counts_for_nothing(over: Make) -> N
     assert [one.state for one in returned_annotations(there.workspace)] == ["surplus"]
 
 
+def test_what_came_of_a_task_that_is_gone_is_shown_without_its_number(over: Make) -> None:
+    there = over(1)
+    there.annotate(1, said=results(1)[:5])
+    there.pull()
+    there.client.remove_task(there.there(1))
+    there.pull()
+    [one] = returned_annotations(there.workspace)
+    assert one.url == f"{there.link.url}/projects/{there.link.project}/data"
+    assert one.deleted_at is not None
+
+
 def test_one_too_many_is_taken_when_one_more_is_asked_for(over: Make) -> None:
     there = over(1)
     there.annotate(1, 0, results(1, "protest"))
@@ -269,6 +295,23 @@ def test_a_skip_there_is_a_skip_here_and_may_be_taken_back(over: Make) -> None:
         assert connection.execute(sa.select(skips)).all() == []
 
 
+def test_a_stored_answer_that_is_skipped_later_counts_on(over: Make) -> None:
+    there = over(1)
+    first = there.annotate(1, 0)
+    there.pull()
+    there.client.change_annotation(first, was_cancelled=True)
+    there.annotate(1, 1, said=[], was_cancelled=True)
+    assert there.pull().skipped == 2
+    with there.workspace.catalog.read() as connection:
+        [task] = connection.execute(sa.select(tasks)).all()
+        assert len(connection.execute(sa.select(skips)).all()) == 1  # ben's alone
+    assert (task.state, task.answers, len(stored(there))) == ("open", 1, 1)
+    assert there.pull().read == 0
+    there.annotate(1, 2)
+    assert there.pull().stored == 1
+    assert standing(there.workspace)["records"] == 1
+
+
 def test_no_gathering_is_an_answer_without_a_type(over: Make) -> None:
     there = over(1, overlap=1)
     there.annotate(1, said=[choices("is_gathering", ["no"])])
@@ -283,6 +326,21 @@ def test_captions_that_came_along_are_no_correction(over: Make) -> None:
     there.pull()
     [row] = stored(there)
     assert (row.answer["kind"], row.answer["captions"], row.answer["event_type"]) == ("event", [], "protest")
+
+
+def test_captions_that_came_along_are_no_correction_where_fewer_are_asked_for(over: Make) -> None:
+    there = over(1, overlap=1, kind="event", captions=TEXTS, sent=False)
+    settings = there.workspace.root / SETTINGS_FILE
+    settings.write_text(settings.read_text().replace("captions_per_image = 5", "captions_per_image = 3"))
+    fewer = Workspace(there.workspace.root)
+    link, _ = set_up(fewer, there.client, Wanted("event", images_url=there.link.images))
+    again = Over(fewer, there.client, link, there.people)
+    again.push()
+    [document] = there.client.whole_tasks(link.project, [again.there(1)])
+    again.annotate(1, said=[*document["predictions"][0]["result"], choices(EVENT_TYPE, ["protest"])])
+    again.pull()
+    assert [row.answer["captions"] for row in stored(again)] == [[]]
+    fewer.catalog.close()
 
 
 def test_a_screen_task_asks_one_thing(over: Make) -> None:

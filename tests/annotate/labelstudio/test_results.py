@@ -10,7 +10,10 @@ from tests.labelstudio_workspace import results
 
 def test_results_are_read_in_any_order() -> None:
     said = results(1)
-    there, back = read_results(said, "caption", (), "w"), read_results(said[::-1], "caption", (), "w")
+    there, back = (
+        read_results(said, "caption", (), "w", wanted=5),
+        read_results(said[::-1], "caption", (), "w", wanted=5),
+    )
     assert isinstance(there, Answer)
     assert there == back
     assert (there.event_type, len(there.captions), there.is_gathering) == ("protest", 5, True)
@@ -33,7 +36,7 @@ def test_results_are_read_in_any_order() -> None:
     ],
 )
 def test_what_is_no_answer_becomes_a_finding(said: object) -> None:
-    found = read_results(said, "caption", (), "annotation 1")
+    found = read_results(said, "caption", (), "annotation 1", wanted=5)
     assert isinstance(found, list)
     assert {(finding.rule, finding.where) for finding in found} == {("GS101", "annotation 1")}
 
@@ -49,11 +52,11 @@ def test_what_is_no_answer_becomes_a_finding(said: object) -> None:
     ],
 )
 def test_an_answer_written_as_results_reads_as_itself(answer: Answer) -> None:
-    assert read_results(answer_results(answer.document()), answer.kind, (), "w") == answer
+    assert read_results(answer_results(answer.document()), answer.kind, (), "w", wanted=5) == answer
 
 
 def test_a_caption_left_out_in_the_middle_is_missed() -> None:
-    read = read_results([one for one in results(1) if one["from_name"] != "caption2"], "caption", (), "w")
+    read = read_results([one for one in results(1) if one["from_name"] != "caption2"], "caption", (), "w", wanted=5)
     assert isinstance(read, Answer)
     assert read.captions[1] == ""
 

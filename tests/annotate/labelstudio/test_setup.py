@@ -1,18 +1,23 @@
+import html
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import sqlalchemy as sa
 
 from gatherset import schemas
+from gatherset.annotate.access import is_signed
+from gatherset.annotate.discussions import decide_discussion, raise_discussion
 from gatherset.annotate.labelstudio.client import Client
 from gatherset.annotate.labelstudio.configuration import configuration, controls
 from gatherset.annotate.labelstudio.links import current_links
 from gatherset.annotate.labelstudio.project import Wanted, require_unchanged, set_up
 from gatherset.annotate.labelstudio.results import text
-from gatherset.dataset.catalog.tables import labelstudio_projects
+from gatherset.dataset.catalog.tables import images, labelstudio_projects
 from gatherset.dataset.errors import InputError, ServerError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
@@ -169,6 +174,39 @@ def test_images_are_served_without_copying(below: Workspace, client: Client, doc
     for row in client.tasks_after(link.project, 0, 10):
         assert row["data"]["image"].startswith("/data/local-files/?d=")
         assert client.shows(row["data"]["image"])
+
+
+def decide_cases(workspace: Workspace) -> None:
+    """Discuss both images, of which the second is sensitive, and decide."""
+    with workspace.catalog.write() as connection:
+        ids = connection.execute(sa.select(images.c.id).order_by(images.c.id)).scalars().all()
+        connection.execute(sa.update(images).where(images.c.id == ids[1]).values(flags=["sensitive"]))
+    for number in ids:
+        raise_discussion(workspace, number, "rita", "Is it one?")
+        decide_discussion(workspace, number, "lea", "It is")
+
+
+def pictures_in(instructions: str) -> list[str]:
+    return [html.unescape(address) for address in re.findall(r'<img src="([^"]*)"', instructions)]
+
+
+def test_the_picture_of_a_decided_case_is_seen_in_the_instructions(
+    below: Workspace, client: Client, document_root: Path
+) -> None:
+    decide_cases(below)
+    link, _ = set_up(below, client, Wanted(title="with a case", document_root=document_root))
+    instructions = client.project(link.project)["expert_instruction"]
+    [picture] = pictures_in(instructions)
+    assert instructions.count("A decided case") == 2
+    assert client.shows(picture)
+
+
+def test_the_picture_of_a_decided_case_from_the_app_carries_a_seal(below: Workspace, client: Client) -> None:
+    decide_cases(below)
+    link, _ = set_up(below, client, wanted("with a sealed case"))
+    [picture] = pictures_in(client.project(link.project)["expert_instruction"])
+    path, _, query = picture.removeprefix(APP).partition("?")
+    assert is_signed(below, path, dict(parse_qsl(query)))
 
 
 def test_a_document_root_without_the_workspace_is_refused(below: Workspace, client: Client, tmp_path: Path) -> None:

@@ -7,15 +7,26 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from gatherset.annotate.labelstudio.pull import Pulled
+from gatherset.annotate.labelstudio.annotation import Pulled
+from gatherset.annotate.labelstudio.client import TOKEN as TOKEN_NAME
+from gatherset.annotate.labelstudio.project import Wanted, set_up
 from gatherset.annotate.labelstudio.push import Pushed
-from gatherset.annotate.labelstudio.sync import HEADER, Inbox, receiver, registered, sync
-from gatherset.dataset.catalog.tables import submissions
+from gatherset.annotate.labelstudio.sync import HEADER, Inbox, Webhooks, receiver, sync
+from gatherset.annotate.standing import standing
+from gatherset.annotate.team import change_queue
+from gatherset.dataset.catalog.tables import annotators, submissions
 from gatherset.dataset.errors import ServerError
-from tests.labelstudio_workspace import Over, results
+from gatherset.dataset.workspace import Workspace
+from tests.labelstudio_server import TOKEN
+from tests.labelstudio_workspace import PEOPLE, Over, results
 
 Make = Callable[..., Over]
 SECONDS = 60  # to wait for what should come at once
+
+
+@pytest.fixture(autouse=True)
+def _token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN_NAME, TOKEN)
 
 
 def count(over: Over) -> int:
@@ -31,7 +42,9 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def syncing(over: Over, *, every: float, inbox: Inbox | None = None) -> Iterator[list[Pushed]]:
+def syncing(
+    over: Over, *, every: float, inbox: Inbox | None = None, webhooks: Webhooks | None = None
+) -> Iterator[list[Pushed]]:
     """Sync in the background, once through its first round; what it has pushed."""
     stop, rounds = threading.Event(), list[Pushed]()
 
@@ -39,8 +52,9 @@ def syncing(over: Over, *, every: float, inbox: Inbox | None = None) -> Iterator
         if pushed is not None:
             rounds.append(pushed)
 
-    arguments = {"every": every, "stop": stop, "told": told, "failed": lambda error: None, "inbox": inbox}
-    thread = threading.Thread(target=sync, args=(over.workspace, over.client, [over.link]), kwargs=arguments)
+    arguments = {"every": every, "stop": stop, "told": told, "failed": lambda error: None}
+    arguments |= {"inbox": inbox, "webhooks": webhooks}
+    thread = threading.Thread(target=sync, args=(over.workspace.root,), kwargs=arguments)
     thread.start()
     try:
         wait_for(lambda: bool(rounds))
@@ -64,24 +78,53 @@ def test_a_webhook_brings_an_annotation_at_once(over: Make) -> None:
     there = over(2)
     with (
         receiver(("127.0.0.1", 0)) as (inbox, port),
-        registered(there.client, [there.link], f"http://127.0.0.1:{port}/", inbox.secret),
-        syncing(there, every=3600, inbox=inbox),
+        syncing(there, every=3600, inbox=inbox, webhooks=Webhooks(f"http://127.0.0.1:{port}/", inbox.secret)),
     ):
         number = there.annotate(1)
         wait_for(lambda: count(there) == 1)
         there.client.change_annotation(number, result=results(1, "sports_event"))
         wait_for(lambda: count(there) == 2)
     assert inbox.refused == 0
-    assert there.client.webhooks(there.link.project) == []
+
+
+@pytest.mark.labelstudio
+def test_what_the_app_changes_meanwhile_holds_from_the_next_round(over: Make) -> None:
+    there = over(1, overlap=2)
+    with syncing(there, every=0.2):
+        app = Workspace.open(there.workspace.root)
+        change_queue(app, overlap=3, max_overlap=5, gold_rate=0.0)
+        wait_for(lambda: there.client.project(there.link.project)["maximum_annotations"] == 3)
+        there.annotate(1, 0)
+        there.annotate(1, 1)
+        wait_for(lambda: count(there) == 2)
+    assert standing(app)["records"] == 0  # two of three
+    app.catalog.close()
+
+
+@pytest.mark.labelstudio
+def test_who_is_named_meanwhile_is_known_by_that_name(over: Make) -> None:
+    there = over(1)
+    with syncing(there, every=0.2) as rounds:
+        set_up(there.workspace, there.client, Wanted(images_url=there.link.images, people={PEOPLE[0]: "anna"}))
+        begun = len(rounds)
+        wait_for(lambda: len(rounds) > begun + 1)  # the one under way may have read who is who
+        there.annotate(1)
+        wait_for(lambda: count(there) == 1)
+    with there.workspace.catalog.read() as connection:
+        assert connection.execute(sa.select(annotators.c.name)).scalars().all() == ["anna"]
 
 
 @pytest.mark.labelstudio
 def test_a_webhook_that_was_left_behind_is_replaced(over: Make) -> None:
     there = over(1)
     there.client.add_webhook(there.link.project, "http://127.0.0.1:9/", {HEADER: "old"}, ["ANNOTATION_CREATED"])
-    with registered(there.client, [there.link], "http://127.0.0.1:9/", "new"):
+    webhooks = Webhooks("http://127.0.0.1:9/", "new")
+    for _ in range(2):
+        webhooks.register(there.client, there.link)
         [webhook] = there.client.webhooks(there.link.project)
         assert webhook["headers"] == {HEADER: "new"}
+    webhooks.remove()
+    assert there.client.webhooks(there.link.project) == []
 
 
 @pytest.mark.parametrize("headers", [{}, {HEADER: "guessed"}, {HEADER: ""}])

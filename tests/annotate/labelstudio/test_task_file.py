@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from gatherset.annotate.answer import Answer
+from gatherset.annotate.gold import set_gold
 from gatherset.annotate.labelstudio.client import Client
 from gatherset.annotate.labelstudio.task_file import export_tasks
 from gatherset.annotate.submissions import submit
+from gatherset.annotate.team import retire
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.workspace import Workspace
 from tests.labelstudio_workspace import SENTENCES, Over, fill
@@ -37,6 +39,16 @@ def test_the_current_answers_are_written_under_pseudonyms(answered: Workspace, t
     assert "anna" not in written
     assert documents[0]["data"]["image"].startswith(URL)
     assert uuid.UUID(annotation["unique_id"])
+
+
+def test_an_image_of_known_answer_is_left_out(answered: Workspace, tmp_path: Path) -> None:
+    set_gold(answered, 2, Answer("caption", True, "protest"), practice=False)
+    assert export_tasks(answered, "caption", tmp_path / "out", URL) == (2, 0)
+
+
+def test_retired_work_is_left_out(answered: Workspace, tmp_path: Path) -> None:
+    retire(answered, "anna", "guessed", "lea")
+    assert export_tasks(answered, "caption", tmp_path / "out", URL) == (3, 0)
 
 
 def test_the_same_answers_give_the_same_bytes(answered: Workspace, tmp_path: Path) -> None:

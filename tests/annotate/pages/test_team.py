@@ -18,6 +18,7 @@ from gatherset.dataset.workspace import Workspace
 from tests.annotate.pages.test_review import SENTENCES, browser_page
 from tests.annotate.pages.test_states import SIZES, look
 from tests.browser import APP, server
+from tests.labelstudio_workspace import give_back
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace
     raise_discussion(workspace, rows[0].image_id, "rita", "March or rally?")
     raise_discussion(workspace, rows[1].image_id, "rita", "How many are a crowd?")
     decide_discussion(workspace, rows[1].image_id, "lea", "Ten")
+    give_back(workspace, rows[0].id, "anna <anna@example.org>", ["4 captions instead of 5"], sent_back_at="2026-11-21")
     with server(workspace.root, APP) as address:
         yield workspace, address
     workspace.catalog.close()
@@ -68,6 +70,7 @@ def test_every_page_is_accessible_and_fits(served: tuple[Workspace, str], browse
         "Agreement": "Krippendorff's alpha",
         "Release": "Check all records now",
         "Steer": "What comes first",
+        "Label Studio": "4 captions instead of 5",
     }.items():
         page.locator("label").filter(has_text=part).first.click()
         page.get_by_text(text).first.wait_for()
