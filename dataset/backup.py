@@ -10,6 +10,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -32,8 +33,11 @@ def back_up(workspace: Workspace, path: Path) -> int:
     """Write the workspace's catalog, settings, images and releases to the new file `path` (tar); returns bytes.
 
     The catalog is read at one moment; images never change, and those it names are there already. Raises InputError
-    where there is a file already.
+    where there is a file already, or the file would be in the workspace.
     """
+    if path.resolve().is_relative_to(workspace.root.resolve()):
+        # The next backup would hold it, and who loses the folder would lose both.
+        raise InputError(f"{path} is in the workspace itself", "Write it elsewhere, best to another disk")
     if path.exists():
         raise InputError(f"{path} exists", "Choose another name: backups are not overwritten")
     partial = path.with_name(f"{path.name}.partial")
@@ -46,7 +50,8 @@ def back_up(workspace: Workspace, path: Path) -> int:
                 files = sorted(_files(workspace.root))
                 for file in progress(files, total=len(files), label="files"):
                     name = file.relative_to(workspace.root).as_posix()
-                    sums[name] = _add(tar, file, name)
+                    with suppress(FileNotFoundError):  # it was removed since it was listed
+                        sums[name] = _add(tar, file, name)
                 about = {
                     "format": FORMAT,
                     "gatherset": gatherset.__version__,
@@ -88,6 +93,7 @@ def _files(root: Path) -> Iterator[Path]:
         if Path(folder) == root:
             folders[:] = [name for name in folders if name not in LEFT_OUT]
             names = [name for name in names if not name.startswith(("catalog.db", POINTER))]
+        folders[:] = [name for name in folders if not name.endswith(".partial")]  # releases that are being made
         for name in names:
             path = Path(folder) / name
             if not name.endswith(".partial") and path.is_file() and not path.is_symlink():

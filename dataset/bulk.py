@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from gatherset.dataset.errors import ImageError
 from gatherset.dataset.images import image_id, measure
 from gatherset.dataset.places import Place
-from gatherset.dataset.processes import begin, run_shared
+from gatherset.dataset.processes import begin, run_shared, submit
 from gatherset.dataset.records import numeric_id
 from gatherset.dataset.store import ImageStore
 
@@ -176,7 +176,7 @@ class _Pool(Generic[Shared, Item, Result]):
 
     def submit(self, piece: list[Item]) -> None:
         try:
-            self.waiting.append((piece, self._pool.submit(run_shared, self._work, piece)))
+            self.waiting.append((piece, submit(self._pool, run_shared, self._work, piece)))
         except BrokenProcessPool:
             self.waiting.append((piece, None))
 
@@ -198,7 +198,7 @@ class _Pool(Generic[Shared, Item, Result]):
         for item in piece:
             self._renew()
             try:
-                results += self._pool.submit(run_shared, self._work, [item]).result()
+                results += submit(self._pool, run_shared, self._work, [item]).result()
             except BrokenProcessPool:
                 results.append(None)
         self._renew()
@@ -212,7 +212,7 @@ class _Pool(Generic[Shared, Item, Result]):
 
     def _renew(self) -> None:
         try:
-            self._pool.submit(os.getpid).result()
+            submit(self._pool, os.getpid).result()
         except BrokenProcessPool:
             self._pool.shutdown()
             self._pool = self._new()

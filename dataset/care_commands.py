@@ -52,9 +52,9 @@ def move(place: str, workspace: Path | None) -> None:
 def backup(file: Path, workspace: Path | None) -> None:
     """Write all that the workspace cannot make again into one FILE (tar), while annotators work.
 
-    Left out: thumbnails, features and runs.
+    Left out: thumbnails, features and runs. FILE is not in the workspace, best on another disk.
 
-    Example: gatherset backup mg-monday.tar
+    Example: gatherset backup ../mg-monday.tar
     """
     from gatherset.dataset.backup import back_up
     from gatherset.dataset.workspace import Workspace

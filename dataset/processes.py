@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import Any, Generic, TypeVar
 
@@ -49,12 +50,13 @@ class Workers(Generic[Shared]):
         waiting: deque[Future[Result]] = deque()
         try:
             for piece in pieces:
-                waiting.append(self._pool.submit(run_shared, work, piece))
+                waiting.append(submit(self._pool, run_shared, work, piece))
                 if len(waiting) > AHEAD * self._processes:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool as error:
+            waiting.clear()  # the pool ends them all; Python 3.11 hangs where one was cancelled meanwhile
             step = "Was there too little memory? Free some, and try again"
             raise GathersetError("a process that did a part of the work was killed", step) from error
         finally:
@@ -65,11 +67,28 @@ class Workers(Generic[Shared]):
             self._pool.shutdown(cancel_futures=True)
 
 
+def submit(pool: ProcessPoolExecutor, work: Callable[..., Result], *given: Any) -> Future[Result]:
+    """Have a process do it. One that is started for it never hears Ctrl-C."""
+    with _ctrl_c_waits():  # a process starts with what is held back here, and keeps it so
+        return pool.submit(work, *given)
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C reaches every process of the command. This one ends the others: one that ended by itself, even while it
+    is still importing, would break the pool and print a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def begin(shared: object) -> None:
-    """What a process of ours begins with: what all pieces need, no ear for Ctrl-C, and an end with its parent."""
+    """What a process of ours begins with: what all pieces need, and an end with its parent."""
     global _shared
     _shared = shared
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, which ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -45,8 +45,10 @@ def move(root: Path, target: Catalog) -> dict[str, int]:
     source.require_current()
     pointed = False
     try:
-        target.create()
         with source.write() as old:
+            if target.path:
+                _remove(target.path)  # what a move that was killed has left of it
+            target.create()
             found = copy(old, target)
             _retire(source, old)
             _point(root, target)
@@ -55,8 +57,8 @@ def move(root: Path, target: Catalog) -> dict[str, int]:
         source.close()
         if not pointed:
             target.discard()
-    for suffix in ("", "-wal", "-shm") if source.path else ():
-        Path(f"{source.path}{suffix}").unlink(missing_ok=True)
+    if source.path:
+        _remove(source.path)
     return {name: content.rows for name, content in found.items()}
 
 
@@ -117,7 +119,7 @@ def _retire(source: Catalog, old: Connection) -> None:
         return
     assert source.path is not None
     kept = source.path.with_name(f"{source.path.name}.moved")
-    kept.unlink(missing_ok=True)
+    _remove(kept)
     # The copy is whole; in the file itself the tables are renamed, for an app that has it open would write on into it.
     _copy_file(source.path, kept)
     for table in metadata.sorted_tables:
@@ -138,5 +140,18 @@ def _point(root: Path, target: Catalog) -> None:
     else:
         assert target.path is not None
         target.close()
+        if _log(target.path).exists():  # SQLite keeps it where it could not bring all of it into the file
+            raise WorkspaceError(f"{target.path} could not be finished", "Make room, close what reads it, move again")
+        _remove(root / FILE)
         os.replace(target.path, root / FILE)
         (root / POINTER).unlink()
+
+
+def _remove(database: Path) -> None:
+    """The log first: one that outlives its file is replayed into the next of that name."""
+    for path in (_log(database), Path(f"{database}-shm"), database):
+        path.unlink(missing_ok=True)
+
+
+def _log(database: Path) -> Path:
+    return Path(f"{database}-wal")

@@ -3,7 +3,7 @@
 import io
 import tarfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,10 @@ import pytest
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.queue import next_task
 from gatherset.annotate.submissions import submit
+from gatherset.dataset import backup
 from gatherset.dataset.backup import back_up, restore
 from gatherset.dataset.errors import InputError, WorkspaceError
+from gatherset.dataset.progress import progress
 from gatherset.dataset.release import build_release
 from gatherset.dataset.workspace import Workspace
 from tests.dataset.test_moving import ANSWER, held
@@ -91,6 +93,36 @@ def test_a_backup_is_not_overwritten(full: Workspace, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="are not overwritten"):
         back_up(full, tmp_path / "mg.tar")
     assert (tmp_path / "mg.tar").read_text() == "an older one"
+
+
+def test_a_backup_is_not_written_into_what_it_is_of(full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(full.root)
+    with pytest.raises(InputError, match="is in the workspace itself"):
+        back_up(full, Path("mg.tar"))
+    assert not list(full.root.glob("*.tar*"))
+
+
+def test_what_a_build_or_a_pull_has_not_finished_is_not_in_it(
+    full: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(full.root)
+    half = full.releases_folder / ".mg-1.1.0.0a1b2c3d.partial" / "captions"
+    half.mkdir(parents=True)
+    (half / "train.parquet").write_text("half")
+    (full.root / "passing.md").write_text("gone before it is read")
+
+    def meanwhile(files: Iterable[Path], *, total: int, label: str) -> Iterator[Path]:
+        for file in progress(files, total=total, label=label):
+            if file.name == "passing.md":
+                file.unlink()
+            yield file
+
+    with monkeypatch.context() as patched:
+        patched.setattr(backup, "progress", meanwhile)
+        back_up(full, tmp_path / "mg.tar")
+    again = restore(tmp_path / "mg.tar", tmp_path / "again")
+    assert files(again.root) == before
+    again.catalog.close()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.98])

@@ -1,6 +1,8 @@
 """A catalog goes from a file to PostgreSQL and back with everything in it."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,51 @@ def test_what_stops_half_way_leaves_the_catalog_where_it_was(
     assert held(Workspace.open(used.root).catalog) == before
     with new_schema().engine.connect() as connection:
         assert not connection.dialect.has_schema(connection, target.schema)  # type: ignore[no-untyped-call]
+
+
+def test_what_a_killed_writer_left_beside_the_file_is_not_replayed_into_the_catalog_that_comes_back(
+    used: Workspace, database: Cluster
+) -> None:
+    used.catalog.set_property("colour", "of old")
+    left = (used.root / "catalog.db-wal").read_bytes()
+    assert left
+    used.catalog.close()
+    target = new_schema()
+    move(used.root, target)
+    target.set_property("colour", "new")
+    before = held(target)
+    target.close()
+    (used.root / "catalog.db-wal").write_bytes(left)
+    move(used.root, Catalog.in_file(used.root / "catalog.db.new"))
+    back = Workspace.open(used.root)
+    assert held(back.catalog) == before
+    back.catalog.close()
+
+
+def test_a_file_whose_log_cannot_be_folded_in_does_not_become_the_catalog(used: Workspace, tmp_path: Path) -> None:
+    target = Catalog.in_file(tmp_path / "catalog.db.new")
+    target.create()
+    with closing(sqlite3.connect(tmp_path / "catalog.db.new")) as other:
+        other.execute("SELECT * FROM properties").fetchall()
+        with pytest.raises(WorkspaceError, match="could not be finished"):
+            moving._point(used.root, target)
+    assert held(used.catalog)["images"].rows == 4
+
+
+def test_a_move_to_a_file_is_repeated_after_a_kill(used: Workspace, database: Cluster) -> None:
+    before = held(used.catalog)
+    used.catalog.close()
+    target = new_schema()
+    move(used.root, target)
+    target.close()
+    half = Catalog.in_file(used.root / "catalog.db.new")
+    snapshot(Catalog.of(used.root), used.root / "catalog.db.new")
+    half.set_property("colour", "half way")
+    half.close()
+    move(used.root, Catalog.in_file(used.root / "catalog.db.new"))
+    back = Workspace.open(used.root)
+    assert held(back.catalog) == before
+    back.catalog.close()
 
 
 def test_a_snapshot_of_postgresql_is_a_file(database: Cluster, tmp_path: Path, make_photos: Photos) -> None:

@@ -4,14 +4,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from gatherset.dataset.errors import GathersetError
 from gatherset.dataset.processes import WORTH_IT, Workers
-from tests.conftest import ROOT
+from tests.conftest import ROOT, hear_ctrl_c
 
 MANY = WORTH_IT + 3
 
@@ -96,3 +96,48 @@ def test_processes_end_with_a_killed_parent() -> None:
             return
         time.sleep(0.1)
     pytest.fail("the process goes on")
+
+
+def test_ctrl_c_while_processes_are_starting_ends_them_in_silence(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, time\n"
+        "if __name__ != '__main__':\n"
+        "    time.sleep(0.5)  # as imports do\n"
+        "from tests.dataset.test_processes import Workers, scaled\n"
+        "def pieces():\n"
+        "    for piece in range(100):\n"
+        "        if piece == 3:\n"
+        "            print('begun', flush=True)\n"
+        "        yield piece\n"
+        "if __name__ == '__main__':\n"
+        "    os.cpu_count = lambda: 2\n"
+        "    workers = Workers(1, 100)\n"
+        "    try:\n"
+        "        list(workers.in_order(scaled, pieces()))\n"
+        "        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('stopped')\n"
+        "    finally:\n"
+        "        workers.close()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+        start_new_session=True,  # a terminal sends Ctrl-C to all processes of the command
+        preexec_fn=hear_ctrl_c,
+    )
+    with process:
+        assert process.stdout
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            assert process.communicate(timeout=30) == ("stopped\n", "")
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0
