@@ -14,6 +14,7 @@ from gatherset.dataset.timestamps import now
 # What a reviewer reads, in the order in which the review queue hands out.
 CAUSES = {
     "conflict": "The annotators disagree",
+    "returned": "Was sent back",
     "flag": "Flagged",
     "suspect": "Suspect",
     "rule": "Breaks a rule",
@@ -21,7 +22,7 @@ CAUSES = {
     "retired": "Rests on retired work",
     "low agreement": "Few agree",
 }
-SETTLED_BY_AGREEMENT = ("conflict", "rule", "skipped")
+SETTLED_BY_AGREEMENT = ("conflict", "returned", "rule", "skipped")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.answer import MAX_CAPTIONS, read_text
 from gatherset.annotate.consensus import current_answers, type_votes, written_captions
 from gatherset.annotate.drafts import drop_draft
-from gatherset.annotate.reasons import review_task, settle
+from gatherset.annotate.reasons import review_task, send_to_review, settle
 from gatherset.annotate.returns import drop_returns
 from gatherset.annotate.submissions import RefusedError
 from gatherset.dataset.catalog.tables import annotators, decisions, images, leases, records, returns, tasks
@@ -128,10 +128,10 @@ def send_back(
         for row in _in_dispute(answers, asked):
             again = {"decision_id": decided.id, "task_id": row["task_id"], "annotator_id": row["person"]}
             connection.execute(sa.insert(returns).values(again))
-        person = annotator_id(connection, reviewer)
-        review = review_task(connection, image_id)
-        connection.execute(sa.update(tasks).where(tasks.c.id == review).values(state="waiting"))
-        _let_go(connection, image_id, person)
+        # A reason of its own: without one an image that was opened by hand would be nobody's once it is answered.
+        note = f"{reviewer} asked {', '.join(sorted(names))}: {comment}"
+        send_to_review(connection, image_id, note, cause="returned")
+        _let_go(connection, image_id, annotator_id(connection, reviewer))
         return decided
 
 

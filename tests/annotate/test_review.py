@@ -275,6 +275,39 @@ def test_who_stands_by_an_answer_brings_it_back_to_the_reviewer(workspace: Works
     assert next_task(workspace, "anna") is None
 
 
+def agreed(workspace: Workspace, make_photos: Callable[..., Path]) -> str:
+    """An image whose record anna and ben agree on: nothing puts it before a reviewer."""
+    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
+    for name in TYPES:
+        submit(workspace, 1, name, Answer("event", True, "protest"), key=f"1-{name}")
+    assert next_review(workspace, "rita") is None
+    with workspace.catalog.read() as connection:
+        return str(connection.execute(sa.select(images.c.id)).scalar_one())
+
+
+def test_a_record_that_was_opened_and_sent_back_is_before_the_reviewer_again(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    image = agreed(workspace, make_photos)
+    seen = opened_desk(workspace, "rita", image)["review"]["version"]
+    send_back(workspace, image, "rita", ["ben"], "Is there a speaker?", key=KEY, version=seen)
+    assert next_review(workspace, "rita") is None  # it waits for ben
+    submit(workspace, 1, "ben", Answer("event", True, "political_rally"), key="ben again", version=1)
+    assert next_review(workspace, "rita") == image
+    [reason] = opened_desk(workspace, "rita", image)["review"]["reasons"]
+    assert (reason["title"], reason["note"]) == ("Was sent back", "rita asked ben: Is there a speaker?")
+
+
+def test_a_flag_that_is_taken_back_on_request_is_before_the_reviewer_again(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    image = agreed(workspace, make_photos)
+    submit(workspace, 1, "ben", Answer("event", True, "protest", flags=("personal_data",)), key="flag", version=1)
+    send_back(workspace, image, "rita", ["ben"], "Whose data?", key=KEY, version=version(workspace, image))
+    submit(workspace, 1, "ben", Answer("event", True, "protest"), key="ben again", version=2)
+    assert next_review(workspace, "rita") == image
+
+
 def test_only_the_disputed_task_is_sent_back(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
     ingest(workspace, make_photos(1), Provenance("filtered", "CC-BY-4.0"))
     for number, (name, kind) in enumerate(TYPES.items()):
