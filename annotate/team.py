@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.consensus import AGREEMENT, agreed_captions, current_answers, decide, majority, type_votes
 from gatherset.annotate.queue import ANNOTATED
-from gatherset.annotate.reasons import send_to_review
+from gatherset.annotate.reasons import open_reasons, send_to_review, settle
 from gatherset.annotate.returns import look_again
 from gatherset.dataset.catalog.tables import (
     annotators,
@@ -72,15 +72,21 @@ def retire(workspace: Workspace, name: str, reason: str, by: str) -> int:
         connection.execute(sa.delete(leases).where(leases.c.annotator_id == person))
         waiting = (returns.c.annotator_id == person, returns.c.answered_at.is_(None))
         connection.execute(sa.update(returns).where(*waiting).values(answered_at=now()))
-    return _count_anew(workspace, person, f"rests on the work of {name}, which was retired: {reason}")
+    return _count_anew(workspace, person, f"rests on the work of {name}, which was retired: {reason}", retired=True)
 
 
 def reinstate(workspace: Workspace, name: str, by: str) -> int:
-    """Let the answers of a retired annotator count again. Records that were made meanwhile stay as they are."""
+    """Let the answers of a retired annotator count again; how many images that changes.
+
+    Records that were made meanwhile stay as they are, and those that rest on nobody's retired work any more leave the
+    review.
+    """
     with workspace.catalog.write() as connection:
         person = _person(connection, name)
         _mark(connection, person, by, retired=None)
-    return _count_anew(workspace, person, f"{name} was reinstated")
+    return _count_anew(
+        workspace, person, f"rests on work that was retired, though {name} was reinstated", retired=False
+    )
 
 
 def hand_over(workspace: Workspace, name: str, to: str) -> int:
@@ -189,7 +195,7 @@ def _ask_as_many(workspace: Workspace, before: int) -> None:
                 decide(connection, workspace, image_id)
 
 
-def _count_anew(workspace: Workspace, person: int, note: str) -> int:
+def _count_anew(workspace: Workspace, person: int, note: str, *, retired: bool) -> int:
     """Take stock of every image that the person has answered about: how many answers count, and what follows."""
     answered = (
         sa.select(tasks.c.image_id)
@@ -203,7 +209,7 @@ def _count_anew(workspace: Workspace, person: int, note: str) -> int:
         with workspace.catalog.write() as connection:
             for image_id in part:
                 _recount(connection, image_id)
-                _decide_anew(connection, workspace, image_id, note)
+                _decide_anew(connection, workspace, image_id, note, retired=retired)
     return len(touched)
 
 
@@ -219,15 +225,17 @@ def _recount(connection: Connection, image_id: str) -> None:
     connection.execute(sa.update(tasks).where(*of_image).values(answers=counted))
 
 
-def _decide_anew(connection: Connection, workspace: Workspace, image_id: str, note: str) -> None:
+def _decide_anew(connection: Connection, workspace: Workspace, image_id: str, note: str, *, retired: bool) -> None:
     state = sa.select(tasks.c.state).where(tasks.c.image_id == image_id, tasks.c.state == "gold").limit(1)
     if connection.execute(state).scalar() is not None:
         return
     if current_record(connection, image_id) is None:
         decide(connection, workspace, image_id)
-        look_again(connection, image_id, note)
-    elif not _stands(connection, workspace, image_id):
+    elif _stands(connection, workspace, image_id):
+        settle(connection, image_id, ["retired"])
+    elif retired or any(reason.cause == "retired" for reason in open_reasons(connection, image_id)):
         send_to_review(connection, image_id, note, cause="retired")
+    look_again(connection, image_id, note)
 
 
 def _stands(connection: Connection, workspace: Workspace, image_id: str) -> bool:

@@ -22,6 +22,7 @@ from gatherset.annotate.discussions import (
 from gatherset.annotate.guidelines import guidelines
 from gatherset.annotate.overview import TOO_MANY, most_in_a_minute, overview
 from gatherset.annotate.queue import next_task
+from gatherset.annotate.reasons import open_reasons
 from gatherset.annotate.review import Verdict, decide_review, seen_version, send_back
 from gatherset.annotate.review_queue import gather, next_review, waiting_reviews
 from gatherset.annotate.standing import standing
@@ -109,6 +110,34 @@ def test_reinstated_answers_count_again(photos: Workspace) -> None:
     reinstate(photos, "ben", "lea")
     say(photos, 1, cleo="")
     assert standing(photos)["rejected"] == 1
+
+
+def test_reinstating_settles_what_retiring_had_put_before_the_reviewers(photos: Workspace) -> None:
+    say(photos, 1, anna="protest", ben="protest")
+    retire(photos, "ben", "guessed", "lea")
+    reinstate(photos, "ben", "lea")
+    assert next_review(photos, "rita") is None
+
+
+def test_a_record_that_still_rests_on_retired_work_stays_before_the_reviewers(photos: Workspace) -> None:
+    say(photos, 1, anna="protest", ben="protest")
+    for name in ("anna", "ben"):
+        retire(photos, name, "guessed", "lea")
+    reinstate(photos, "ben", "lea")
+    image = next_review(photos, "rita")
+    assert image == some_image(photos)
+    with photos.catalog.read() as connection:
+        [reason] = open_reasons(connection, image)
+    assert reason.note == "rests on work that was retired, though ben was reinstated"
+
+
+def test_reinstating_doubts_no_record_that_was_made_meanwhile(photos: Workspace) -> None:
+    say(photos, 1, ben="political_rally")
+    retire(photos, "ben", "guessed", "lea")
+    say(photos, 1, anna="protest", cleo="protest")
+    say(photos, 1, anna="political_rally")  # late: the record stays
+    reinstate(photos, "ben", "lea")
+    assert next_review(photos, "rita") is None
 
 
 def test_retiring_again_after_a_crash_changes_nothing_more(photos: Workspace) -> None:
@@ -321,6 +350,16 @@ def test_what_was_sent_back_to_who_is_retired_is_before_the_reviewer_again(photo
     send_back(photos, image, "rita", ["ben"], "Look again", key="a-key-of-16-signs", version=version)
     assert next_review(photos, "rita") is None
     retire(photos, "ben", "guessed", "lea")
+    assert next_review(photos, "rita") == image
+
+
+def test_a_record_that_was_sent_back_to_who_is_retired_is_before_the_reviewer_again(photos: Workspace) -> None:
+    say(photos, 1, anna="protest", cleo="protest", ben="protest")
+    image = some_image(photos)
+    with photos.catalog.read() as connection:
+        version = seen_version(connection, image)
+    send_back(photos, image, "rita", ["ben"], "Look again", key="a-key-of-16-signs", version=version)
+    retire(photos, "ben", "guessed", "lea")  # the record is the same without ben
     assert next_review(photos, "rita") == image
 
 
