@@ -118,6 +118,7 @@ def store(
         drop_draft(connection, task_id, person)
         if answer_return(connection, task_id, person):  # they stand by what they said
             connection.execute(_LET_GO, {"task": task_id, "person": person})
+            decide(connection, workspace, task.image_id)
             look_again(connection, task.image_id, f"{annotator} stands by the answer")
         return Stored(last.id, new=False)
     if version is not None:

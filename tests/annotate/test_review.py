@@ -308,6 +308,33 @@ def test_a_flag_that_is_taken_back_on_request_is_before_the_reviewer_again(
     assert next_review(workspace, "rita") == image
 
 
+@pytest.fixture
+def asked_again(workspace: Workspace, image: str) -> str:
+    """The image, with a third opinion, sent back to all three; ben agrees with anna now, and the others are asked."""
+    submit(workspace, 1, "cleo", Answer("event", True, "sports_event"), key="1-cleo")
+    seen = version(workspace, image)
+    send_back(workspace, image, "rita", ["anna", "ben", "cleo"], "Talk", key=KEY, version=seen)
+    submit(workspace, 1, "ben", Answer("event", True, "protest"), key="ben again", version=1)
+    return image
+
+
+def test_no_record_is_made_while_somebody_is_still_asked_to_look_again(workspace: Workspace, asked_again: str) -> None:
+    assert standing(workspace)["records"] == 0
+    for name in ("anna", "cleo"):
+        submit(workspace, 1, name, Answer("event", True, "political_rally"), key=f"{name} again", version=1)
+    assert record(workspace, asked_again)["event"]["type"] == "political_rally"
+    assert next_review(workspace, "rita") is None
+
+
+def test_agreement_settles_what_was_sent_back_once_the_last_stands_by_the_answer(
+    workspace: Workspace, asked_again: str
+) -> None:
+    for name, kind in (("anna", "protest"), ("cleo", "sports_event")):
+        submit(workspace, 1, name, Answer("event", True, kind), key=f"{name} again", version=1)
+    assert record(workspace, asked_again)["event"]["type"] == "protest"
+    assert next_review(workspace, "rita") is None
+
+
 def test_only_the_disputed_task_is_sent_back(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
     ingest(workspace, make_photos(1), Provenance("filtered", "CC-BY-4.0"))
     for number, (name, kind) in enumerate(TYPES.items()):
