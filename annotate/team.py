@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.consensus import AGREEMENT, agreed_captions, current_answers, decide, majority, type_votes
-from gatherset.annotate.queue import ANNOTATED
+from gatherset.annotate.queue import ANNOTATED, lease
 from gatherset.annotate.reasons import open_reasons, send_to_review, settle
-from gatherset.annotate.returns import look_again
+from gatherset.annotate.returns import ask_instead, came_back, look_again
 from gatherset.dataset.catalog.tables import (
     annotators,
     gold,
@@ -89,40 +89,48 @@ def reinstate(workspace: Workspace, name: str, by: str) -> int:
     )
 
 
-def hand_over(workspace: Workspace, name: str, to: str) -> int:
+def hand_over(workspace: Workspace, name: str, to: str, by: str) -> int:
     """Give what the annotator holds, or was sent back, to the annotator `to`; how many tasks that is.
 
-    What `to` has answered or skipped already is free for anybody instead. A text that was begun stays its writer's.
+    What was sent back goes with its comment, and the reviewer waits for `to`. What they cannot be asked, since they
+    have answered or skipped it already, is free for anybody, or before the reviewer again. A text that was begun stays
+    its writer's. Raises InputError for one who is paused or retired.
     """
     with workspace.catalog.write() as connection:
         person, other = _person(connection, name), _person(connection, to)
         if person == other:
             raise InputError(f"{name} cannot hand over to {name}", "Choose somebody else")
+        resting = annotators.c.paused.is_not(None) | annotators.c.retired.is_not(None)
+        if connection.execute(sa.select(annotators.c.id).where(annotators.c.id == other, resting)).scalar() is not None:
+            raise InputError(f"nothing can be handed over to {to}, who is paused or retired", "Choose somebody else")
         held = sa.select(leases.c.task_id).join(tasks).where(leases.c.annotator_id == person, tasks.c.kind != "review")
         back = sa.select(returns.c.task_id).where(returns.c.annotator_id == person, returns.c.answered_at.is_(None))
+        sent_back = set(connection.execute(back).scalars())
         given = 0
-        for task in {*connection.execute(held).scalars(), *connection.execute(back).scalars()}:
-            given += _move(connection, workspace, task, person, other)
+        for task in {*connection.execute(held).scalars(), *sent_back}:
+            connection.execute(sa.delete(leases).where(leases.c.task_id == task, leases.c.annotator_id == person))
+            if task in sent_back:
+                given += _move_return(connection, workspace, task, person, other)
+            else:
+                given += _move_lease(connection, workspace, task, other)
+        _mark(connection, person, by)
         return given
 
 
-def _move(connection: Connection, workspace: Workspace, task: int, person: int, other: int) -> bool:
-    was_back = sa.update(returns).where(
-        returns.c.task_id == task, returns.c.annotator_id == person, returns.c.answered_at.is_(None)
-    )
-    if connection.execute(was_back.values(answered_at=now())).rowcount:
-        # Who takes over answers beside them: there is a place more.
-        more = sa.update(tasks).where(tasks.c.id == task)
-        connection.execute(more.values(state="open", overlap=tasks.c.answers + 1))
-        image_id = connection.execute(sa.select(tasks.c.image_id).where(tasks.c.id == task)).scalar_one()
-        look_again(connection, image_id, "handed over to another annotator")
-    connection.execute(sa.delete(leases).where(leases.c.task_id == task, leases.c.annotator_id.in_([person, other])))
+def _move_return(connection: Connection, workspace: Workspace, task: int, person: int, other: int) -> bool:
+    if ask_instead(connection, task, person, other):
+        return True
+    image_id = connection.execute(sa.select(tasks.c.image_id).where(tasks.c.id == task)).scalar_one()
+    came_back(connection, workspace, image_id, "nobody is left to be asked again")
+    return False
+
+
+def _move_lease(connection: Connection, workspace: Workspace, task: int, other: int) -> bool:
     for table in (submissions, skips):
         known = sa.select(table.c.task_id).where(table.c.task_id == task, table.c.annotator_id == other).limit(1)
         if connection.execute(known).scalar() is not None:
             return False
-    until = now(plus_minutes=workspace.settings.queue.lease_minutes)
-    connection.execute(sa.insert(leases).values(task_id=task, annotator_id=other, expires_at=until))
+    lease(connection, workspace, task, other)
     return True
 
 

@@ -191,12 +191,12 @@ def show_annotators(workspace: Workspace, name: str, seen: Overview) -> None:
             done(lambda: pause(workspace, who, reason, name), f"{who} is paused.")
         if right.form_submit_button("Retire: their answers are kept, and count no more"):
             done(lambda: retire(workspace, who, reason, name), f"The work of {who} is retired.")
-    others = [other for other in names if other != who]
+    others = [one.name for one in seen.annotators if one.name != who and not one.standing]
     if others:
         with st.form("hand-over", border=False):
             to = st.selectbox("Give what they hold, or were sent back, to", others)
             if st.form_submit_button("Hand over"):
-                done(lambda: hand_over(workspace, who, to), f"{to} has it now.")
+                done(lambda: hand_over(workspace, who, to, name), f"{to} has it now.")
 
 
 def shown_annotator(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,14 +21,14 @@ from gatherset.annotate.discussions import (
 )
 from gatherset.annotate.guidelines import guidelines
 from gatherset.annotate.overview import TOO_MANY, most_in_a_minute, overview
-from gatherset.annotate.queue import next_task
+from gatherset.annotate.queue import next_task, skip
 from gatherset.annotate.reasons import open_reasons
 from gatherset.annotate.review import Verdict, decide_review, seen_version, send_back
 from gatherset.annotate.review_queue import gather, next_review, waiting_reviews
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import GoneError, submit
 from gatherset.annotate.team import change_queue, groups, hand_over, pause, put_first, reinstate, resume, retire
-from gatherset.dataset.catalog.tables import images, leases, submissions, tasks
+from gatherset.dataset.catalog.tables import annotators, images, leases, submissions, tasks
 from gatherset.dataset.errors import InputError, WorkspaceError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.timestamps import now
@@ -152,7 +152,7 @@ def test_what_one_holds_is_handed_over(photos: Workspace) -> None:
     say(photos, 4, anna="protest", ben="sports_event")
     held = next_task(photos, "anna")
     assert held is not None
-    assert hand_over(photos, "anna", "ben") == 1
+    assert hand_over(photos, "anna", "ben", "lea") == 1
     again = next_task(photos, "ben")
     assert again is not None
     assert again.id == held.id
@@ -161,11 +161,8 @@ def test_what_one_holds_is_handed_over(photos: Workspace) -> None:
 def test_what_was_sent_back_is_handed_over_as_one_more_opinion(photos: Workspace) -> None:
     say(photos, 1, anna="protest", ben="political_rally")
     say(photos, 2, cleo="protest")
-    image = some_image(photos)
-    with photos.catalog.read() as connection:
-        version = seen_version(connection, image)
-    send_back(photos, image, "rita", ["ben"], "Look again", key="a-key-of-16-signs", version=version)
-    assert hand_over(photos, "ben", "cleo") == 1
+    send(photos, "ben")
+    assert hand_over(photos, "ben", "cleo", "lea") == 1
     taken = next_task(photos, "cleo")
     assert taken is not None
     assert taken.id == 1
@@ -173,11 +170,87 @@ def test_what_was_sent_back_is_handed_over_as_one_more_opinion(photos: Workspace
     assert standing(photos)["records"] == 1
 
 
+def send(workspace: Workspace, *names: str, comment: str = "Look again", key: str = "a-key-of-16-signs") -> str:
+    """Send the first image back to `names`; the image's id."""
+    image = some_image(workspace)
+    with workspace.catalog.read() as connection:
+        version = seen_version(connection, image)
+    send_back(workspace, image, "rita", names, comment, key=key, version=version)
+    return image
+
+
+@pytest.mark.parametrize("rest", [pause, retire])
+def test_nothing_is_handed_over_to_who_is_paused_or_retired(photos: Workspace, rest: Callable[..., object]) -> None:
+    say(photos, 1, anna="protest", ben="political_rally")
+    say(photos, 2, cleo="protest")
+    send(photos, "ben")
+    rest(photos, "cleo", "away", "lea")
+    with pytest.raises(InputError, match="nothing can be handed over to cleo"):
+        hand_over(photos, "ben", "cleo", "lea")
+    desk = next_desk(photos, "ben")
+    assert desk["returned"]["comment"] == "Look again"
+
+
+def test_who_takes_over_reads_the_comment_and_the_reviewer_waits_for_them(photos: Workspace) -> None:
+    say(photos, 1, anna="protest", ben="political_rally")
+    say(photos, 2, cleo="protest")
+    gather(photos)
+    image = send(photos, "ben", comment="Is there a speaker?")
+    assert hand_over(photos, "ben", "cleo", "lea") == 1
+    assert next_review(photos, "rita") is None
+    desk = next_desk(photos, "cleo")
+    assert desk["returned"] == {"by": "rita", "comment": "Is there a speaker?"}
+    assert "answer" not in desk
+    answer = Answer("event", True, "sports_event")
+    submit(photos, desk["task"]["id"], "cleo", answer, key="cleo-takes-over", version=0)
+    assert next_review(photos, "rita") == image
+
+
+def test_handing_over_an_image_with_a_record_asks_nobody_else(photos: Workspace) -> None:
+    say(photos, 1, anna="protest", ben="protest")
+    say(photos, 2, cleo="protest")
+    send(photos, "ben")
+    hand_over(photos, "ben", "cleo", "lea")
+    submit(photos, 1, "cleo", Answer("event", True, "sports_event"), key="cleo-takes-over", version=0)
+    with photos.catalog.read() as connection:
+        state = connection.execute(sa.select(tasks.c.state, tasks.c.answers).where(tasks.c.id == 1)).one()
+    assert tuple(state) == ("done", 3)
+    assert next_review(photos, "rita") == some_image(photos)
+
+
+def test_who_was_asked_too_and_has_answered_is_not_asked_twice(photos: Workspace) -> None:
+    say(photos, 1, anna="protest", ben="political_rally")
+    image = send(photos, "anna", "ben")
+    submit(photos, 1, "anna", Answer("event", True, "protest"), key="anna stands by it")
+    assert hand_over(photos, "ben", "anna", "lea") == 0
+    assert next_review(photos, "rita") == image
+
+
+def test_who_lays_aside_what_they_took_over_brings_it_back_to_the_reviewer(photos: Workspace) -> None:
+    say(photos, 1, anna="protest", ben="political_rally")
+    say(photos, 2, cleo="protest")
+    image = send(photos, "ben")
+    hand_over(photos, "ben", "cleo", "lea")
+    skip(photos, 1, "cleo", "too dark")
+    assert next_review(photos, "rita") == image
+    other = next_task(photos, "cleo")
+    assert other is None or other.id != 1
+
+
+def test_it_is_kept_who_has_handed_over(photos: Workspace) -> None:
+    say(photos, 1, anna="protest", ben="political_rally")
+    hand_over(photos, "anna", "ben", "lea")
+    with photos.catalog.read() as connection:
+        assert (
+            connection.execute(sa.select(annotators.c.changed_by).where(annotators.c.name == "anna")).scalar() == "lea"
+        )
+
+
 def test_nobody_hands_over_to_themselves_or_to_a_stranger(photos: Workspace) -> None:
     say(photos, 1, anna="protest")
     for to in ("anna", "nobody"):
         with pytest.raises(InputError):
-            hand_over(photos, "anna", to)
+            hand_over(photos, "anna", to, "lea")
 
 
 def test_what_is_put_first_is_handed_out_first(photos: Workspace, make_photos: Photos) -> None:
@@ -343,11 +416,8 @@ def test_what_is_not_there_cannot_be_discussed(photos: Workspace) -> None:
 
 def test_what_was_sent_back_to_who_is_retired_is_before_the_reviewer_again(photos: Workspace) -> None:
     say(photos, 1, anna="protest", ben="political_rally")
-    image = some_image(photos)
     gather(photos)
-    with photos.catalog.read() as connection:
-        version = seen_version(connection, image)
-    send_back(photos, image, "rita", ["ben"], "Look again", key="a-key-of-16-signs", version=version)
+    image = send(photos, "ben")
     assert next_review(photos, "rita") is None
     retire(photos, "ben", "guessed", "lea")
     assert next_review(photos, "rita") == image
@@ -355,10 +425,7 @@ def test_what_was_sent_back_to_who_is_retired_is_before_the_reviewer_again(photo
 
 def test_a_record_that_was_sent_back_to_who_is_retired_is_before_the_reviewer_again(photos: Workspace) -> None:
     say(photos, 1, anna="protest", cleo="protest", ben="protest")
-    image = some_image(photos)
-    with photos.catalog.read() as connection:
-        version = seen_version(connection, image)
-    send_back(photos, image, "rita", ["ben"], "Look again", key="a-key-of-16-signs", version=version)
+    image = send(photos, "ben")
     retire(photos, "ben", "guessed", "lea")  # the record is the same without ben
     assert next_review(photos, "rita") == image
 
