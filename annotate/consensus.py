@@ -154,7 +154,7 @@ def _advance(connection: Connection, workspace: Workspace, task: Any, state: str
     """Give the task its new state; one that all have answered without agreeing asks one more, or a reviewer."""
     values: dict[str, Any] = {"state": state}
     if state != "done" and task.answers >= task.overlap:
-        if task.overlap < workspace.settings.queue.max_overlap:
+        if task.overlap < workspace.settings.asked(task.kind)[1]:
             values["overlap"] = task.overlap + 1
         else:
             note = f"{task.answers} annotators disagree on the {task.kind} task"

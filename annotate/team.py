@@ -18,6 +18,7 @@ from gatherset.dataset.catalog.tables import (
     gold,
     images,
     leases,
+    properties,
     records,
     returns,
     revisions,
@@ -28,10 +29,11 @@ from gatherset.dataset.catalog.tables import (
 from gatherset.dataset.corrections import said
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.records import current_record
-from gatherset.dataset.settings import read_settings
+from gatherset.dataset.settings import QueueSettings, read_settings
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
 
+CHANGED = "queue changed"  # the property that says who has last changed what the queue hands out
 BATCH = 100  # images a transaction: others write in between
 
 
@@ -149,7 +151,7 @@ def groups(workspace: Workspace) -> list[Group]:
         return [Group(row.part, row.dataset, row.waiting, row.priority > 0) for row in connection.execute(query)]
 
 
-def put_first(workspace: Workspace, part: str, dataset: str, *, first: bool) -> None:
+def put_first(workspace: Workspace, part: str, dataset: str, by: str, *, first: bool) -> None:
     """Hand the images of a group out before all others; or in turn again."""
     of_group = sa.select(images.c.id).where(
         sa.func.coalesce(images.c.source["part"].as_string(), "") == part,
@@ -157,21 +159,23 @@ def put_first(workspace: Workspace, part: str, dataset: str, *, first: bool) -> 
     )
     with workspace.catalog.write() as connection:
         connection.execute(sa.update(tasks).where(tasks.c.image_id.in_(of_group)).values(priority=int(first)))
+        _keep_who(connection, by, f"{part} {dataset}: {'first of all' if first else 'in turn'}")
 
 
-def change_queue(workspace: Workspace, *, overlap: int, max_overlap: int, gold_rate: float) -> None:
+def change_queue(workspace: Workspace, by: str, *, overlap: int, max_overlap: int, gold_rate: float) -> None:
     """Change these settings in gatherset.toml, whose comments stay, and in the tasks that are not done.
 
-    Raises WorkspaceError for values that cannot be, and writes nothing then.
+    What the file says counts, not what was read from it once. After a crash, the same change again goes on. Raises
+    WorkspaceError for values that cannot be, and writes nothing then.
     """
     import tomlkit
 
     path = workspace.root / SETTINGS_FILE
     document = tomlkit.parse(path.read_text(encoding="utf-8"))
     table = document.setdefault("queue", tomlkit.table())
-    before = workspace.settings.queue.overlap
-    for key, value in (("overlap", overlap), ("max_overlap", max_overlap), ("gold_rate", gold_rate)):
-        if getattr(workspace.settings.queue, key) != value:
+    wanted = {"overlap": overlap, "max_overlap": max_overlap, "gold_rate": gold_rate}
+    for key, value in wanted.items():
+        if table.get(key, getattr(QueueSettings, key)) != value:
             table[key] = value
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(tomlkit.dumps(document), encoding="utf-8")
@@ -182,25 +186,45 @@ def change_queue(workspace: Workspace, *, overlap: int, max_overlap: int, gold_r
         raise
     partial.replace(path)
     workspace.settings = settings
-    _ask_as_many(workspace, before)
+    _ask_as_many(workspace, by, ", ".join(f"{key} {value}" for key, value in wanted.items()))
 
 
-def _ask_as_many(workspace: Workspace, before: int) -> None:
-    """Bring the tasks that are not done to the settings: as many annotators, and what follows from their answers."""
-    queue = workspace.settings.queue
-    unfinished = (tasks.c.state.in_(["open", "waiting"]), tasks.c.kind.in_(ANNOTATED))
+def _ask_as_many(workspace: Workspace, by: str, what: str) -> None:
+    """Bring the tasks that are not done to the settings: as many annotators, and what follows from their answers.
+
+    It follows from the tasks as they stand alone, so that it may be done again: who has fewer answers than are asked
+    for goes to as many as that; who has more has them, and one more is asked where they disagree.
+    """
+    unfinished = tasks.c.state.in_(["open", "waiting"])
+    touched: list[str] = []
     with workspace.catalog.write() as connection:
-        change = sa.update(tasks).where(*unfinished)
-        usual = tasks.c.overlap == before, tasks.c.answers <= queue.overlap
-        connection.execute(change.where(*usual).values(overlap=queue.overlap))
-        connection.execute(change.where(tasks.c.overlap < queue.overlap).values(overlap=queue.overlap))
-        connection.execute(change.where(tasks.c.overlap > queue.max_overlap).values(overlap=queue.max_overlap))
-        answered = sa.select(tasks.c.image_id).where(*unfinished, tasks.c.answers >= queue.overlap).distinct()
-        touched = connection.execute(answered).scalars().all()
-    for part in _parts(touched):
+        for kind in ANNOTATED:
+            least, most = workspace.settings.asked(kind)
+            of_kind = (unfinished, tasks.c.kind == kind)
+            change = sa.update(tasks).where(*of_kind)
+            connection.execute(change.where(tasks.c.answers < least, tasks.c.overlap != least).values(overlap=least))
+            answered = sa.case((tasks.c.answers < most, tasks.c.answers), else_=most)
+            more = (tasks.c.answers >= least, tasks.c.overlap > answered)
+            connection.execute(change.where(*more).values(overlap=answered))
+            enough = sa.select(tasks.c.image_id).where(*of_kind, tasks.c.answers >= workspace.settings.queue.overlap)
+            touched += connection.execute(enough).scalars()
+        _keep_who(connection, by, what)
+    for part in _parts(list(dict.fromkeys(touched))):
         with workspace.catalog.write() as connection:
             for image_id in part:
                 decide(connection, workspace, image_id)
+
+
+def last_change(workspace: Workspace) -> str:
+    """When the queue was last changed, who did, and to what; "" where nobody has."""
+    with workspace.catalog.read() as connection:
+        query = sa.select(properties.c.value).where(properties.c.key == CHANGED)
+        return connection.execute(query).scalar() or ""
+
+
+def _keep_who(connection: Connection, by: str, what: str) -> None:
+    connection.execute(sa.delete(properties).where(properties.c.key == CHANGED))
+    connection.execute(sa.insert(properties).values(key=CHANGED, value=f"{now()}, {by}: {what}"))
 
 
 def _count_anew(workspace: Workspace, person: int, note: str, *, retired: bool) -> int:

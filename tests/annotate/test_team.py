@@ -2,13 +2,15 @@
 
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from gatherset.annotate import team
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.checklist import checklist
 from gatherset.annotate.desk import next_desk
@@ -27,10 +29,21 @@ from gatherset.annotate.review import Verdict, decide_review, seen_version, send
 from gatherset.annotate.review_queue import gather, next_review, waiting_reviews
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import GoneError, submit
-from gatherset.annotate.team import change_queue, groups, hand_over, pause, put_first, reinstate, resume, retire
+from gatherset.annotate.team import (
+    change_queue,
+    groups,
+    hand_over,
+    last_change,
+    pause,
+    put_first,
+    reinstate,
+    resume,
+    retire,
+)
 from gatherset.dataset.catalog.tables import annotators, images, leases, submissions, tasks
 from gatherset.dataset.errors import InputError, WorkspaceError
 from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.settings import read_settings
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
@@ -53,6 +66,23 @@ def say(workspace: Workspace, task: int, **types: str) -> None:
 def some_image(workspace: Workspace) -> str:
     with workspace.catalog.read() as connection:
         return str(connection.execute(sa.select(tasks.c.image_id).where(tasks.c.id == 1)).scalar_one())
+
+
+@contextmanager
+def cut_off(workspace: Workspace, *, after: int) -> Iterator[None]:
+    """Ctrl-C when the catalog is to be written once more after so many writes."""
+    left = iter(range(after))
+
+    def cut(connection: sa.Connection) -> None:
+        if connection.get_execution_options().get("gatherset_write") and next(left, None) is None:
+            raise KeyboardInterrupt
+
+    sa.event.listen(workspace.catalog.engine, "begin", cut)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        sa.event.remove(workspace.catalog.engine, "begin", cut)
 
 
 def test_who_is_paused_gets_nothing_and_is_told_why(photos: Workspace) -> None:
@@ -140,12 +170,17 @@ def test_reinstating_doubts_no_record_that_was_made_meanwhile(photos: Workspace)
     assert next_review(photos, "rita") is None
 
 
-def test_retiring_again_after_a_crash_changes_nothing_more(photos: Workspace) -> None:
+@pytest.mark.parametrize("after", [1, 2])  # he is marked; and one of his two images is counted anew
+def test_retiring_again_after_a_crash_goes_on(photos: Workspace, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(team, "BATCH", 1)
     say(photos, 1, anna="protest", ben="")
-    for _ in range(2):
+    say(photos, 2, anna="", ben="")
+    with cut_off(photos, after=after):
         retire(photos, "ben", "guessed", "lea")
+    assert retire(photos, "ben", "guessed", "lea") == 2
     with photos.catalog.read() as connection:
-        assert connection.execute(sa.select(tasks.c.answers).where(tasks.c.id == 1)).scalar_one() == 1
+        assert connection.execute(sa.select(tasks.c.answers).where(tasks.c.id.in_([1, 2]))).scalars().all() == [1, 1]
+    assert standing(photos)["rejected"] == 0
 
 
 def test_what_one_holds_is_handed_over(photos: Workspace) -> None:
@@ -259,11 +294,11 @@ def test_what_is_put_first_is_handed_out_first(photos: Workspace, make_photos: P
         ("collected", "photos", 4, False),
         ("synthetic", "rescue", 2, False),
     ]
-    put_first(photos, "synthetic", "rescue", first=True)
+    put_first(photos, "synthetic", "rescue", "lea", first=True)
     task = next_task(photos, "anna")
     assert task is not None
     assert task.id > 4
-    put_first(photos, "synthetic", "rescue", first=False)
+    put_first(photos, "synthetic", "rescue", "lea", first=False)
     other = next_task(photos, "ben")
     assert other is not None
     assert other.id <= 4 or other.id == task.id
@@ -271,7 +306,7 @@ def test_what_is_put_first_is_handed_out_first(photos: Workspace, make_photos: P
 
 def test_fewer_opinions_send_what_is_disputed_to_review_and_the_file_keeps_its_comments(photos: Workspace) -> None:
     say(photos, 1, anna="protest", ben="political_rally")
-    change_queue(photos, overlap=2, max_overlap=2, gold_rate=0.1)
+    change_queue(photos, "lea", overlap=2, max_overlap=2, gold_rate=0.1)
     text = (photos.root / "gatherset.toml").read_text()
     queue = tomllib.loads(text)["queue"]
     assert (queue["overlap"], queue["max_overlap"], queue["gold_rate"]) == (2, 2, 0.1)
@@ -282,23 +317,97 @@ def test_fewer_opinions_send_what_is_disputed_to_review_and_the_file_keeps_its_c
 
 def test_more_opinions_are_asked_of_what_is_not_done(photos: Workspace) -> None:
     say(photos, 1, anna="protest")
-    change_queue(photos, overlap=3, max_overlap=5, gold_rate=0.05)
+    change_queue(photos, "lea", overlap=3, max_overlap=5, gold_rate=0.05)
     say(photos, 1, ben="protest")
     assert standing(photos)["records"] == 0
     say(photos, 1, cleo="protest")
     assert standing(photos)["records"] == 1
 
 
+def sentence(name: str) -> str:
+    return f"{name.title()} sees a long march under many flags."
+
+
+@pytest.fixture
+def one_each(workspace: Workspace, make_photos: Photos) -> Workspace:
+    """Where each of five annotators writes one caption of an image."""
+    path = workspace.root / "gatherset.toml"
+    path.write_text("captions_per_submission = 1\n" + path.read_text())
+    workspace.settings = read_settings(path)
+    ingest(workspace, make_photos(1, captions=False), Provenance(license="CC-BY-4.0"))
+    return workspace
+
+
+def asked(workspace: Workspace) -> tuple[int, str]:
+    """How many annotators the first task goes to, and its state."""
+    with workspace.catalog.read() as connection:
+        row = connection.execute(sa.select(tasks.c.overlap, tasks.c.state).where(tasks.c.id == 1)).one()
+    return row.overlap, row.state
+
+
+@pytest.mark.parametrize("queue", [{"overlap": 2, "max_overlap": 3}, {"overlap": 1, "max_overlap": 1}])
+def test_fewer_opinions_still_ask_as_many_as_write_the_captions(one_each: Workspace, queue: dict[str, int]) -> None:
+    change_queue(one_each, "lea", **queue, gold_rate=0.05)
+    for number, name in enumerate(("anna", "ben", "cleo", "dan", "eve"), 1):
+        assert asked(one_each) == (5, "open")
+        answer = Answer("caption", True, "protest", (sentence(name),))
+        submit(one_each, 1, name, answer, key=name)
+        assert standing(one_each)["in review"] == 0, number
+    assert standing(one_each)["records"] == 1
+
+
+def test_where_all_wrote_and_one_took_it_for_no_gathering_a_reviewer_decides(one_each: Workspace) -> None:
+    change_queue(one_each, "lea", overlap=2, max_overlap=3, gold_rate=0.05)
+    submit(one_each, 1, "anna", Answer("caption", is_gathering=False), key="anna")
+    for name in ("ben", "cleo", "dan", "eve"):
+        submit(one_each, 1, name, Answer("caption", True, "protest", (sentence(name),)), key=name)
+    assert standing(one_each)["in review"] == 1
+
+
 def test_one_opinion_is_enough_from_now_on(photos: Workspace) -> None:
     say(photos, 1, anna="protest")
-    change_queue(photos, overlap=1, max_overlap=5, gold_rate=0.05)
+    change_queue(photos, "lea", overlap=1, max_overlap=5, gold_rate=0.05)
     assert standing(photos)["records"] == 1
+
+
+def test_what_the_lead_says_holds_whatever_was_written_into_the_file_by_hand(photos: Workspace) -> None:
+    path = photos.root / "gatherset.toml"
+    path.write_text(path.read_text().replace("overlap = 2 ", "overlap = 4 ", 1))
+    change_queue(photos, "lea", overlap=2, max_overlap=5, gold_rate=0.05)
+    assert read_settings(path).queue.overlap == 2
+
+
+def test_a_change_that_was_cut_off_is_done_when_it_is_asked_for_again(photos: Workspace) -> None:
+    change_queue(photos, "lea", overlap=4, max_overlap=5, gold_rate=0.05)
+    say(photos, 1, anna="protest")
+    with cut_off(photos, after=0):  # the file is written, the tasks are not
+        change_queue(photos, "lea", overlap=2, max_overlap=5, gold_rate=0.05)
+    again = Workspace.open(photos.root)
+    assert (again.settings.queue.overlap, asked(again)) == (2, (4, "open"))
+    change_queue(again, "lea", overlap=2, max_overlap=5, gold_rate=0.05)
+    assert asked(again) == (2, "open")
+    again.catalog.close()
+
+
+def test_who_disagree_are_asked_one_more_whatever_was_asked_before(photos: Workspace) -> None:
+    change_queue(photos, "lea", overlap=4, max_overlap=5, gold_rate=0.05)
+    say(photos, 1, anna="protest", ben="political_rally")
+    change_queue(photos, "lea", overlap=2, max_overlap=5, gold_rate=0.05)
+    assert asked(photos) == (3, "open")
+
+
+def test_it_is_kept_who_changed_the_queue(photos: Workspace) -> None:
+    assert last_change(photos) == ""
+    change_queue(photos, "lea", overlap=2, max_overlap=4, gold_rate=0.05)
+    assert last_change(photos).endswith("lea: overlap 2, max_overlap 4, gold_rate 0.05")
+    put_first(photos, "collected", "photos", "mo", first=True)
+    assert last_change(photos).endswith("mo: collected photos: first of all")
 
 
 def test_settings_that_cannot_be_change_nothing(photos: Workspace) -> None:
     before = (photos.root / "gatherset.toml").read_text()
     with pytest.raises(WorkspaceError):
-        change_queue(photos, overlap=3, max_overlap=2, gold_rate=0.1)
+        change_queue(photos, "lea", overlap=3, max_overlap=2, gold_rate=0.1)
     assert (photos.root / "gatherset.toml").read_text() == before
     assert not list(photos.root.glob("*.partial"))
 
