@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, RowMapping
 
 from gatherset.annotate.answer import IS_CURRENT
-from gatherset.annotate.reasons import SETTLED_BY_AGREEMENT, send_to_review, settle
+from gatherset.annotate.reasons import SETTLED_BY_AGREEMENT, is_returned, send_to_review, settle
 from gatherset.annotate.suggestions import MODEL, origins
 from gatherset.dataset.catalog.tables import annotators, decisions, images, records, submissions, tasks
 from gatherset.dataset.records import Record, add_revision, caption, make_record
@@ -65,11 +65,14 @@ def majority(votes: Mapping[Any, int], needed: int) -> Any:
 def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
     """Bring the tasks of an image up to date with its answers, and make its record when all is agreed.
 
-    What exists as a record or was rejected by a reviewer stays as it is: only a review changes it. What annotators
-    flag holds for the image at once.
+    What exists as a record or was rejected by a reviewer stays as it is: only a review changes it. What was sent back
+    waits until all have answered who were asked: they may move to another answer than the first of them. What
+    annotators flag holds for the image at once.
     """
     answers = current_answers(connection, image_id)
     _take_flags(connection, image_id, answers)
+    if is_returned(connection, image_id):
+        return
     if connection.execute(_RECORD, {"image": image_id}).scalar() is not None:
         return
     if connection.execute(_LAST_DECISION, {"image": image_id}).scalar() == "rejected":
@@ -151,7 +154,7 @@ def _advance(connection: Connection, workspace: Workspace, task: Any, state: str
     """Give the task its new state; one that all have answered without agreeing asks one more, or a reviewer."""
     values: dict[str, Any] = {"state": state}
     if state != "done" and task.answers >= task.overlap:
-        if task.overlap < workspace.settings.queue.max_overlap:
+        if task.overlap < workspace.settings.asked(task.kind)[1]:
             values["overlap"] = task.overlap + 1
         else:
             note = f"{task.answers} annotators disagree on the {task.kind} task"

@@ -40,9 +40,11 @@ def next_desk(workspace: Workspace, annotator: str) -> dict[str, Any]:
         back = returned(connection, task.id, known_annotator(connection, annotator))
     if back is None:
         return desk
-    # What a reviewer sent back is corrected like any earlier answer, with the comment beside it.
-    [past] = past_work(workspace, annotator, task=task.id, limit=1)
-    return {**desk, "correcting": past.submission, "answer": past.answer, "returned": asdict(back)}
+    # What a reviewer sent back is corrected like any earlier answer, with the comment beside it. Who has taken it over
+    # from somebody else may have none.
+    for past in past_work(workspace, annotator, task=task.id, limit=1):
+        desk |= {"correcting": past.submission, "answer": past.answer}
+    return {**desk, "returned": asdict(back)}
 
 
 def earlier_desk(workspace: Workspace, annotator: str, *, before: int | None = None) -> dict[str, Any] | None:

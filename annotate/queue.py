@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id, known_annotator
 from gatherset.annotate.reasons import send_to_review
+from gatherset.annotate.returns import answer_return, came_back
 from gatherset.dataset.catalog.tables import (
     FRESH,
     STARTED,
@@ -86,13 +87,14 @@ def task_after(workspace: Workspace, annotator: str, current: int) -> Task | Non
 def has_place(connection: Connection, workspace: Workspace, task_id: int, person: int) -> bool:
     """Whether `person` may answer the task: it is open, and they hold a place in it or one is free.
 
-    A known answer is asked of everybody, and whoever has answered may correct it; what they laid aside stays there.
+    A known answer is asked of everybody, and whoever has answered, or was handed over what a reviewer had sent back,
+    may answer; what they laid aside stays there.
     Raises SubmissionError for a task that annotators are not asked.
     """
     task = _asked_task(connection, task_id)
 
-    def has(table: sa.Table) -> bool:
-        own = sa.exists().where(table.c.task_id == task_id, table.c.annotator_id == person)
+    def has(table: sa.Table, *more: sa.ColumnElement[bool]) -> bool:
+        own = sa.exists().where(table.c.task_id == task_id, table.c.annotator_id == person, *more)
         return bool(connection.execute(sa.select(own)).scalar())
 
     if has(submissions):
@@ -100,6 +102,8 @@ def has_place(connection: Connection, workspace: Workspace, task_id: int, person
     if has(skips) or connection.execute(_RESTING, {"person": person}).scalar() is not None:
         return False
     if connection.execute(sa.select(gold.c.task_id).where(gold.c.task_id == task_id)).scalar() is not None:
+        return True
+    if has(returns, returns.c.answered_at.is_(None)):
         return True
     others = sa.select(sa.func.count()).where(
         leases.c.task_id == task_id, leases.c.annotator_id != person, leases.c.expires_at >= now()
@@ -139,6 +143,8 @@ def skip_for(connection: Connection, workspace: Workspace, task_id: int, person:
         connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(state="done"))
         note = f"{len(given)} annotators skipped it: {'; '.join(given)}"
         send_to_review(connection, task.image_id, note, cause="skipped", evidence=task.kind)
+    if answer_return(connection, task_id, person):
+        came_back(connection, workspace, task.image_id, f"laid aside: {reason}")
 
 
 def _asked_task(connection: Connection, task_id: int) -> Any:

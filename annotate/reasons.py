@@ -14,6 +14,7 @@ from gatherset.dataset.timestamps import now
 # What a reviewer reads, in the order in which the review queue hands out.
 CAUSES = {
     "conflict": "The annotators disagree",
+    "returned": "Was sent back",
     "flag": "Flagged",
     "suspect": "Suspect",
     "rule": "Breaks a rule",
@@ -21,7 +22,7 @@ CAUSES = {
     "retired": "Rests on retired work",
     "low agreement": "Few agree",
 }
-SETTLED_BY_AGREEMENT = ("conflict", "rule", "skipped")
+SETTLED_BY_AGREEMENT = ("conflict", "returned", "rule", "skipped")
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,15 @@ def review_task(connection: Connection, image_id: str) -> int:
 
 def is_returned(connection: Connection, image_id: str) -> bool:
     """Whether an annotator still has to answer what a reviewer has sent back."""
-    of_image = sa.select(returns.c.task_id).join(tasks, tasks.c.id == returns.c.task_id)
-    waiting = of_image.where(tasks.c.image_id == image_id, returns.c.answered_at.is_(None)).limit(1)
-    return connection.execute(waiting).scalar() is not None
+    return connection.execute(_RETURNED, {"image": image_id}).scalar() is not None
+
+
+_RETURNED = (
+    sa.select(returns.c.task_id)
+    .join(tasks, tasks.c.id == returns.c.task_id)
+    .where(tasks.c.image_id == sa.bindparam("image"), returns.c.answered_at.is_(None))
+    .limit(1)
+)
 
 
 def settle(connection: Connection, image_id: str, causes: Sequence[str] = tuple(CAUSES)) -> None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gatherset.annotate.consensus import decide
 from gatherset.annotate.reasons import is_returned, open_reasons
-from gatherset.dataset.catalog.tables import decisions, returns, tasks
+from gatherset.dataset.catalog.tables import decisions, returns, skips, tasks
 from gatherset.dataset.timestamps import now
+from gatherset.dataset.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,26 @@ _ANSWERED = (
 def answer_return(connection: Connection, task_id: int, person: int) -> bool:
     """Say that the person has answered again. False where nothing was sent back to them."""
     return connection.execute(_ANSWERED, {"task": task_id, "person": person, "now": now()}).rowcount > 0
+
+
+def came_back(connection: Connection, workspace: Workspace, image_id: str, note: str) -> None:
+    """One fewer is asked: after the last of them agreement settles the image, or it is before the reviewer again."""
+    decide(connection, workspace, image_id)
+    look_again(connection, image_id, note)
+
+
+def ask_instead(connection: Connection, task_id: int, person: int, other: int) -> bool:
+    """Ask `other` what a reviewer has sent back to `person`, with the comment; False where they are asked nothing.
+
+    Who has skipped the task, or was asked the same and has answered, is not asked again; then nobody is.
+    """
+    theirs, laid_aside = returns.alias(), sa.exists().where(skips.c.task_id == task_id, skips.c.annotator_id == other)
+    asked = sa.select(theirs.c.decision_id).where(theirs.c.task_id == task_id, theirs.c.annotator_id == other)
+    mine = sa.update(returns).where(*_waiting(task_id, person))
+    connection.execute(mine.where(returns.c.decision_id.not_in(asked), ~laid_aside).values(annotator_id=other))
+    connection.execute(mine.values(answered_at=now()))
+    waiting = sa.select(returns.c.task_id).where(*_waiting(task_id, other), ~laid_aside).limit(1)
+    return connection.execute(waiting).scalar() is not None
 
 
 def look_again(connection: Connection, image_id: str, note: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,12 +14,21 @@ from sqlalchemy import Connection, RowMapping
 from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.answer import MAX_CAPTIONS, read_text
 from gatherset.annotate.consensus import current_answers, type_votes, written_captions
-from gatherset.annotate.drafts import drop_draft
-from gatherset.annotate.reasons import review_task, settle
+from gatherset.annotate.reasons import review_task, send_to_review, settle
 from gatherset.annotate.returns import drop_returns
 from gatherset.annotate.submissions import RefusedError
 from gatherset.annotate.suggestions import origins
-from gatherset.dataset.catalog.tables import annotators, decisions, images, leases, records, returns, tasks
+from gatherset.dataset.catalog.tables import (
+    annotators,
+    decisions,
+    drafts,
+    images,
+    leases,
+    records,
+    returns,
+    submissions,
+    tasks,
+)
 from gatherset.dataset.corrections import new_errors, said, withdraw_record
 from gatherset.dataset.errors import InputError, SubmissionError
 from gatherset.dataset.records import Record, add_revision, caption, current_record, make_record
@@ -71,11 +81,19 @@ def read_verdict(given: Any) -> Verdict:
 
 
 def seen_version(connection: Connection, image_id: str) -> str:
-    """What changes whenever somebody decides about the image, answers about it, or edits its record."""
+    """What changes whenever somebody decides about the image or edits its record, and whose answers count as they are.
+
+    The last of its three parts, between dots, speaks of the answers.
+    """
     last = connection.execute(sa.select(sa.func.max(decisions.c.id)).where(decisions.c.image_id == image_id)).scalar()
     revision = connection.execute(sa.select(records.c.revision).where(records.c.id == image_id)).scalar()
     answers = [row["id"] for row in current_answers(connection, image_id)]
-    return f"{last or 0}.{max(answers, default=0)}.{revision or 0}"
+    return f"{last or 0}.{revision or 0}.{hashlib.sha256(repr(answers).encode()).hexdigest()[:12]}"
+
+
+def is_settled_since(now_seen: str, version: str) -> bool:
+    """Whether somebody has decided about the image or edited its record between the two versions of it."""
+    return now_seen.rpartition(".")[0] != version.rpartition(".")[0]
 
 
 def decide_review(
@@ -105,7 +123,7 @@ def decide_review(
         settle(connection, image_id)
         settle_record(connection, image_id, reviewer)
         drop_returns(connection, image_id)
-        _let_go(connection, image_id, annotator_id(connection, reviewer))
+        _let_go(connection, image_id)
         return _store(connection, image_id, key, kind, answers, verdict.reason, reviewer, revision)
 
 
@@ -129,10 +147,10 @@ def send_back(
         for row in _in_dispute(answers, asked):
             again = {"decision_id": decided.id, "task_id": row["task_id"], "annotator_id": row["person"]}
             connection.execute(sa.insert(returns).values(again))
-        person = annotator_id(connection, reviewer)
-        review = review_task(connection, image_id)
-        connection.execute(sa.update(tasks).where(tasks.c.id == review).values(state="waiting"))
-        _let_go(connection, image_id, person)
+        # A reason of its own: without one an image that was opened by hand would be nobody's once it is answered.
+        note = f"{reviewer} asked {', '.join(sorted(names))}: {comment}"
+        send_to_review(connection, image_id, note, cause="returned")
+        _let_go(connection, image_id)
         return decided
 
 
@@ -162,7 +180,8 @@ def _accept(
     kind = verdict.event_type
     if kind is None:
         raise InputError("no event type is chosen", "Choose one, or say that it is not a gathering")
-    known = _known_captions(image, answers, before, origins(connection, image_id, answers))
+    everything = _all_answers(connection, image_id)
+    known = _known_captions(image, everything, before, origins(connection, image_id, everything))
     own = caption("", origin="human", author=_pseudonym(connection, reviewer), verified=True)
     entries = [known.get(text, {**own, "text": text}) for text in texts]
     votes = _supporting(type_votes(answers), kind, workspace)
@@ -205,7 +224,8 @@ def _known_captions(
 ) -> dict[str, dict[str, Any]]:
     """{text: the caption as it is known}: whose it is, and whether a machine wrote it.
 
-    What the record has already stays as it is: only to have looked at it is no correction.
+    A text stays its writer's, though they have replaced it since or their work was retired. What the record has
+    already stays as it is: only to have looked at it is no correction.
     """
     known = {entry["text"].strip(): {**entry, "verified": True} for entry in image["captions"]}
     for row in answers:
@@ -214,6 +234,19 @@ def _known_captions(
     for entry in before["captions"] if before else ():
         known[entry["text"].strip()] = dict(entry)
     return {text: {**entry, "text": text} for text, entry in known.items()}
+
+
+def _all_answers(connection: Connection, image_id: str) -> Sequence[RowMapping]:
+    """The answers to the image's tasks, those that count first: what is still said goes before what was."""
+    counting = current_answers(connection, image_id)
+    query = (
+        sa.select(submissions.c.id, submissions.c.answer, tasks.c.kind, annotators.c.pseudonym)
+        .join(tasks, tasks.c.id == submissions.c.task_id)
+        .join(annotators, annotators.c.id == submissions.c.annotator_id)
+        .where(tasks.c.image_id == image_id, submissions.c.id.not_in([row["id"] for row in counting]))
+        .order_by(submissions.c.id)
+    )
+    return [*counting, *connection.execute(query).mappings()]
 
 
 def _pseudonym(connection: Connection, name: str) -> str:
@@ -232,15 +265,19 @@ def _require_version(connection: Connection, image_id: str, version: str) -> Non
     why = connection.execute(sa.select(records.c.withdrawn).where(records.c.id == image_id)).scalar()
     if why is not None:
         raise InputError(f"the record {image_id} was withdrawn: {why}", "To take it back: gatherset record restore")
-    if seen_version(connection, image_id) == version:
-        return
+    if seen_version(connection, image_id) != version:
+        raise changed(connection, image_id, version)
+
+
+def changed(connection: Connection, image_id: str, version: str) -> ChangedError:
+    """What has changed about the image since a reviewer saw `version` of it."""
     query = sa.select(decisions).where(decisions.c.image_id == image_id).order_by(decisions.c.id.desc()).limit(1)
     last = connection.execute(query).one_or_none()
     if last is not None and int(version.partition(".")[0] or 0) != last.id:
         what = {ACCEPTED: "has decided about this image", REJECTED: "has rejected this image"}
         what[RETURNED] = "has sent this image back to its annotators"
-        raise ChangedError(f"{last.decided_by} {what[last.kind]} meanwhile", "Look at it again before you decide")
-    raise ChangedError(
+        return ChangedError(f"{last.decided_by} {what[last.kind]} meanwhile", "Look at it again before you decide")
+    return ChangedError(
         "an annotator has answered, or the record was edited, since you looked", "Look at it again before you decide"
     )
 
@@ -269,8 +306,8 @@ def _store(
     return Decided(made, new=True)
 
 
-def _let_go(connection: Connection, image_id: str, person: int) -> None:
-    """Forget the reviewer's draft and their hold on the image."""
+def _let_go(connection: Connection, image_id: str) -> None:
+    """Forget what all reviewers have begun to decide about the image, and who holds it."""
     review = review_task(connection, image_id)
-    drop_draft(connection, review, person)
+    connection.execute(sa.delete(drafts).where(drafts.c.task_id == review))
     connection.execute(sa.delete(leases).where(leases.c.task_id == review))

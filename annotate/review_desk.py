@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,10 +12,10 @@ from sqlalchemy import Connection, RowMapping
 from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.consensus import agreed_captions, current_answers, gathering_votes, majority, type_votes
 from gatherset.annotate.desk import image_url, original_url, shown
-from gatherset.annotate.drafts import read_draft
+from gatherset.annotate.drafts import Draft, read_draft
 from gatherset.annotate.queue import SENSITIVE, lease
 from gatherset.annotate.reasons import CAUSES, open_reasons, review_task
-from gatherset.annotate.review import Verdict, seen_version
+from gatherset.annotate.review import Verdict, changed, is_settled_since, seen_version
 from gatherset.annotate.review_queue import next_review, waiting_reviews
 from gatherset.dataset.catalog.tables import annotators, decisions, drafts, images, records, revisions, skips, tasks
 from gatherset.dataset.errors import InputError, SubmissionError
@@ -70,7 +70,8 @@ def review_desk(workspace: Workspace, reviewer: str, image_id: str, *, opened: b
         image = connection.execute(sa.select(images).where(images.c.id == image_id)).mappings().one()
         answers = current_answers(connection, image_id)
         record = current_record(connection, image_id)
-        draft = read_draft(connection, task, person)
+        version = seen_version(connection, image_id)
+        draft = _own_draft(connection, task, person, version)
         desk = {
             "task": task,
             "image_id": image_id,
@@ -89,7 +90,7 @@ def review_desk(workspace: Workspace, reviewer: str, image_id: str, *, opened: b
             "history": _history(connection, image_id),
             "proposal": proposal(connection, workspace, image, answers, record).document(),
             "draft": asdict(draft) if draft else None,
-            "version": seen_version(connection, image_id),
+            "version": version,
         }
     return {"review": desk, "waiting": _waiting(workspace)}
 
@@ -143,29 +144,40 @@ def proposal(
     return Verdict(gathering is not False, kind, filled([entry["text"] for entry in captions]))
 
 
-def save_verdict(workspace: Workspace, image_id: str, reviewer: str, verdict: Verdict, *, revision: int) -> int:
+def save_verdict(
+    workspace: Workspace, image_id: str, reviewer: str, verdict: Verdict, *, revision: int, version: str
+) -> int:
     """Keep the reviewer's draft, which goes on from the draft `revision` (0: the first); returns its number.
 
-    Raises NewerVerdictError where another tab was quicker.
+    `version` is what `seen_version` gave when the reviewer looked. Raises NewerVerdictError where another tab was
+    quicker, ChangedError where somebody has decided meanwhile.
     """
     with workspace.catalog.write() as connection:
         if connection.execute(sa.select(images.c.id).where(images.c.id == image_id)).scalar() is None:
             raise InputError(f"there is no image {image_id}", "Take the next one")
+        if is_settled_since(seen_version(connection, image_id), version):
+            raise changed(connection, image_id, version)
         task, person = review_task(connection, image_id), annotator_id(connection, reviewer)
-        there = read_draft(connection, task, person)
-        document = verdict.document()
-        if there is not None and there.revision != revision and there.content != document:
+        there = _own_draft(connection, task, person, version)
+        if there is not None and there.revision != revision and there.content != verdict.document():
             raise NewerVerdictError(there.revision, there.content)
         number = there.revision + 1 if there else 1
-        values = {"revision": number, "content": document, "saved_at": now()}
         own = (drafts.c.task_id == task, drafts.c.annotator_id == person)
-        if there is None:
-            connection.execute(sa.insert(drafts).values(task_id=task, annotator_id=person, **values))
-        else:
-            connection.execute(sa.update(drafts).where(*own).values(values))
+        connection.execute(sa.delete(drafts).where(*own))
+        content = {**verdict.document(), "seen": version}
+        row = {"task_id": task, "annotator_id": person, "revision": number, "content": content, "saved_at": now()}
+        connection.execute(sa.insert(drafts).values(row))
         if connection.execute(sa.select(tasks.c.state).where(tasks.c.id == task)).scalar() == "open":
             lease(connection, workspace, task, person)
         return number
+
+
+def _own_draft(connection: Connection, task: int, person: int, version: str) -> Draft | None:
+    """The reviewer's draft; None where somebody has decided about the image since it was begun."""
+    draft = read_draft(connection, task, person)
+    if draft is None or is_settled_since(version, draft.content.get("seen", version)):
+        return None
+    return replace(draft, content={name: said for name, said in draft.content.items() if name != "seen"})
 
 
 def verdict_remarks(workspace: Workspace, verdict: Verdict) -> list[dict[str, Any]]:

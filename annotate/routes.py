@@ -121,7 +121,8 @@ def verdict(workspace: Workspace, reviewer: str, body: Body) -> dict[str, Any]:
     """Keeps the draft of a decision, once something was changed in it, and says what the rules would."""
     given, revision = read_verdict(body["verdict"]), int(body["revision"])
     if body["keep"]:
-        revision = save_verdict(workspace, str(body["image"]), reviewer, given, revision=revision)
+        image, seen = str(body["image"]), str(body["seen"])
+        revision = save_verdict(workspace, image, reviewer, given, revision=revision, version=seen)
     return {"revision": revision, "findings": verdict_remarks(workspace, given)}
 
 

@@ -14,7 +14,7 @@ from gatherset.annotate.consensus import decide
 from gatherset.annotate.drafts import drop_draft
 from gatherset.annotate.gold import is_gold
 from gatherset.annotate.queue import ANNOTATED, has_place
-from gatherset.annotate.returns import answer_return, look_again
+from gatherset.annotate.returns import answer_return, came_back
 from gatherset.annotate.suggestions import accepted
 from gatherset.dataset.catalog.tables import annotators, leases, submissions, tasks
 from gatherset.dataset.errors import SubmissionError
@@ -118,7 +118,7 @@ def store(
         drop_draft(connection, task_id, person)
         if answer_return(connection, task_id, person):  # they stand by what they said
             connection.execute(_LET_GO, {"task": task_id, "person": person})
-            look_again(connection, task.image_id, f"{annotator} stands by the answer")
+            came_back(connection, workspace, task.image_id, f"{annotator} stands by the answer")
         return Stored(last.id, new=False)
     if version is not None:
         _require_place(connection, workspace, task_id, person, version, last)
@@ -138,10 +138,10 @@ def store(
         return Stored(new, new=True)  # its answer is known: this one decides nothing
     if last is None and connection.execute(_RETIRED, {"person": person}).scalar() is None:
         connection.execute(_COUNT, {"task": task_id})
-    came_back = answer_return(connection, task_id, person)
-    decide(connection, workspace, task.image_id)
-    if came_back:
-        look_again(connection, task.image_id, f"{annotator} has answered again")
+    if answer_return(connection, task_id, person):
+        came_back(connection, workspace, task.image_id, f"{annotator} has answered again")
+    else:
+        decide(connection, workspace, task.image_id)
     return Stored(new, new=True, late=_contradicts_record(connection, task.image_id, answer))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gatherset.dataset.catalog.tables import annotators, records
+from gatherset.dataset.catalog.tables import annotators, images, records
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.records import Record, add_revision, caption, current_record
@@ -111,12 +111,16 @@ def withdraw_record(connection: Connection, identity: str, reason: str, decided_
 
 
 def restore(workspace: Workspace, identity: str) -> None:
-    """Take a withdrawal back. Raises InputError for a record that was not withdrawn."""
+    """Take a withdrawal back, and that the image is no gathering, where that was why.
+
+    Raises InputError for a record that was not withdrawn.
+    """
     values = {"withdrawn": None, "withdrawn_by": None, "withdrawn_at": None}
     with workspace.catalog.write() as connection:
         if _withdrawn(connection, identity) is None:
             raise InputError(f"the record {identity} was not withdrawn", "Nothing to do")
         connection.execute(sa.update(records).where(records.c.id == identity).values(values))
+        connection.execute(sa.update(images).where(images.c.id == identity).values(rejected=None))
 
 
 def _withdrawn(connection: Connection, identity: str) -> str | None:

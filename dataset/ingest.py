@@ -263,9 +263,6 @@ def tasks_for(workspace: Workspace, row: Mapping[str, Any]) -> Iterator[dict[str
         kinds = [("screen", "open"), ("event", "waiting")]
     else:
         kinds = [("event", "open")]
-    settings = workspace.settings
     for kind, state in kinds:
-        overlap = settings.queue.overlap
-        if kind == "caption" and settings.captions_per_submission == 1:
-            overlap = max(overlap, settings.captions_per_image)
+        overlap, _ = workspace.settings.asked(kind)
         yield {"image_id": row["id"], "kind": kind, "state": state, "overlap": overlap, "answers": 0, "note": ""}

@@ -114,6 +114,14 @@ class Settings:
         """How many captions one annotator is asked for."""
         return self.captions_per_submission or self.captions_per_image
 
+    def asked(self, kind: str) -> tuple[int, int]:
+        """How many annotators a task of this kind goes to, and at most while they disagree.
+
+        Where each of them writes one caption, there are as many as an image has captions.
+        """
+        least = self.captions_per_image if kind == "caption" and self.captions_per_submission == 1 else 1
+        return max(self.queue.overlap, least), max(self.queue.max_overlap, least)
+
 
 def read_settings(path: Path) -> Settings:
     """The settings in the file `path`. Raises WorkspaceError for a file that is damaged, newer, or has unknown keys."""

@@ -22,6 +22,7 @@ from gatherset.annotate.team import (
     change_queue,
     groups,
     hand_over,
+    last_change,
     pause,
     put_first,
     reinstate,
@@ -196,12 +197,12 @@ def show_annotators(workspace: Workspace, name: str, seen: Overview) -> None:
             done(lambda: pause(workspace, who, reason, name), f"{who} is paused.")
         if right.form_submit_button("Retire: their answers are kept, and count no more"):
             done(lambda: retire(workspace, who, reason, name), f"The work of {who} is retired.")
-    others = [other for other in names if other != who]
+    others = [one.name for one in seen.annotators if one.name != who and not one.standing]
     if others:
         with st.form("hand-over", border=False):
             to = st.selectbox("Give what they hold, or were sent back, to", others)
             if st.form_submit_button("Hand over"):
-                done(lambda: hand_over(workspace, who, to), f"{to} has it now.")
+                done(lambda: hand_over(workspace, who, to, name), f"{to} has it now.")
 
 
 def shown_annotator(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -303,9 +304,13 @@ def show_steering(workspace: Workspace, name: str, seen: Overview) -> None:
         rate = st.number_input("Share of images of known answer, mixed in", 0.0, 1.0, queue.gold_rate, 0.01)
         if st.form_submit_button("Change"):
             done(
-                lambda: change_queue(workspace, overlap=int(overlap), max_overlap=int(most), gold_rate=float(rate)),
+                lambda: change_queue(
+                    workspace, name, overlap=int(overlap), max_overlap=int(most), gold_rate=float(rate)
+                ),
                 "Changed, in gatherset.toml and in the tasks that wait.",
             )
+    if changed := last_change(workspace):
+        small(f"The last change here: {changed}.")
     st.subheader("What comes first", anchor=False)
     waiting = groups(workspace)
     if not waiting:
@@ -318,7 +323,7 @@ def show_steering(workspace: Workspace, name: str, seen: Overview) -> None:
         label = "In turn" if group.first else "First"
         if right.button(label, key=f"group-{number}"):
             done(
-                partial(put_first, workspace, group.part, group.dataset, first=not group.first),
+                partial(put_first, workspace, group.part, group.dataset, name, first=not group.first),
                 "The queue hands them out in turn again." if group.first else "The queue hands them out first.",
             )
 

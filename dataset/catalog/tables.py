@@ -73,7 +73,7 @@ annotators = Table(
     Column("position", Integer),  # the started task up to which the queue has looked for them; null: from the first
     Column("paused", Text),  # why the queue hands them nothing; null: it does
     Column("retired", Text),  # why their answers count no more, though they are kept; null: they count
-    Column("changed_by", Text),  # who paused or retired them, or took that back
+    Column("changed_by", Text),  # who paused or retired them, took that back, or handed over what they held
     Column("changed_at", Text),
 )
 

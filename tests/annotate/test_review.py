@@ -21,8 +21,9 @@ from gatherset.annotate.review_desk import (
 from gatherset.annotate.review_queue import gather, next_review, waiting_reviews
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import RefusedError, submit
+from gatherset.annotate.team import retire
 from gatherset.dataset.catalog.tables import annotators, decisions, images, revisions, suspects, tasks
-from gatherset.dataset.corrections import withdraw
+from gatherset.dataset.corrections import edit, restore, withdraw
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.records import Record, current_record
@@ -222,6 +223,28 @@ def test_captions_are_merged_from_several_and_stay_their_writers(
     assert used == [1, 2]
 
 
+def test_captions_of_who_is_retired_meanwhile_stay_theirs(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(1, captions=False), Provenance(license="CC-BY-4.0"))
+    texts = tuple(f"The {noun} is what one sees in this crowd." for noun in ("march", "flag", "sky", "dog", "tree"))
+    others = tuple(text.replace("one sees", "ben saw") for text in texts)
+    submit(workspace, 1, "anna", Answer("caption", True, "protest", texts), key="1")
+    submit(workspace, 1, "ben", Answer("caption", True, "political_rally", others), key="2")
+    gather(workspace)
+    image = next_review(workspace, "rita")
+    assert image is not None
+    seen = version(workspace, image)
+    retire(workspace, "anna", "guessed", "lea")
+    verdict = Verdict(True, "protest", texts)
+    with pytest.raises(ChangedError):  # the last answer is the same, but anna's lies there no more
+        decide_review(workspace, image, "rita", verdict, key=KEY, version=seen)
+    decide_review(workspace, image, "rita", verdict, key=KEY, version=version(workspace, image))
+    with workspace.catalog.read() as connection:
+        anna = connection.execute(sa.select(annotators.c.pseudonym).where(annotators.c.name == "anna")).scalar()
+    assert {entry["author"] for entry in record(workspace, image)["captions"]} == {anna}
+
+
 def test_a_record_is_edited_with_a_reason_and_its_split_stays(workspace: Workspace, image: str) -> None:
     decide(workspace, image)
     with pytest.raises(InputError, match="needs a reason"):
@@ -246,6 +269,15 @@ def test_rejecting_a_record_withdraws_it(workspace: Workspace, image: str) -> No
     assert standing(workspace)["withdrawn"] == 1
     with pytest.raises(InputError, match="was withdrawn: An empty square"):
         opened_desk(workspace, "rita", image)
+
+
+def test_a_record_that_is_restored_is_rejected_no_more(workspace: Workspace, image: str) -> None:
+    decide(workspace, image)
+    verdict = Verdict(False, reason="An empty square")
+    decide_review(workspace, image, "rita", verdict, key="another-key-of-16", version=version(workspace, image))
+    restore(workspace, image)
+    assert opened_desk(workspace, "rita", image)["review"]["rejected"] is False
+    assert standing(workspace)["records"] == 1
 
 
 def test_what_is_sent_back_comes_first_with_the_comment(workspace: Workspace, image: str) -> None:
@@ -273,6 +305,66 @@ def test_who_stands_by_an_answer_brings_it_back_to_the_reviewer(workspace: Works
         submit(workspace, 1, name, Answer("event", True, kind), key=f"{name} again", version=1)
     assert next_review(workspace, "rita") == image
     assert next_task(workspace, "anna") is None
+
+
+def agreed(workspace: Workspace, make_photos: Callable[..., Path]) -> str:
+    """An image whose record anna and ben agree on: nothing puts it before a reviewer."""
+    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
+    for name in TYPES:
+        submit(workspace, 1, name, Answer("event", True, "protest"), key=f"1-{name}")
+    assert next_review(workspace, "rita") is None
+    with workspace.catalog.read() as connection:
+        return str(connection.execute(sa.select(images.c.id)).scalar_one())
+
+
+def test_a_record_that_was_opened_and_sent_back_is_before_the_reviewer_again(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    image = agreed(workspace, make_photos)
+    seen = opened_desk(workspace, "rita", image)["review"]["version"]
+    send_back(workspace, image, "rita", ["ben"], "Is there a speaker?", key=KEY, version=seen)
+    assert next_review(workspace, "rita") is None  # it waits for ben
+    submit(workspace, 1, "ben", Answer("event", True, "political_rally"), key="ben again", version=1)
+    assert next_review(workspace, "rita") == image
+    [reason] = opened_desk(workspace, "rita", image)["review"]["reasons"]
+    assert (reason["title"], reason["note"]) == ("Was sent back", "rita asked ben: Is there a speaker?")
+
+
+def test_a_flag_that_is_taken_back_on_request_is_before_the_reviewer_again(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    image = agreed(workspace, make_photos)
+    submit(workspace, 1, "ben", Answer("event", True, "protest", flags=("personal_data",)), key="flag", version=1)
+    send_back(workspace, image, "rita", ["ben"], "Whose data?", key=KEY, version=version(workspace, image))
+    submit(workspace, 1, "ben", Answer("event", True, "protest"), key="ben again", version=2)
+    assert next_review(workspace, "rita") == image
+
+
+@pytest.fixture
+def asked_again(workspace: Workspace, image: str) -> str:
+    """The image, with a third opinion, sent back to all three; ben agrees with anna now, and the others are asked."""
+    submit(workspace, 1, "cleo", Answer("event", True, "sports_event"), key="1-cleo")
+    seen = version(workspace, image)
+    send_back(workspace, image, "rita", ["anna", "ben", "cleo"], "Talk", key=KEY, version=seen)
+    submit(workspace, 1, "ben", Answer("event", True, "protest"), key="ben again", version=1)
+    return image
+
+
+def test_no_record_is_made_while_somebody_is_still_asked_to_look_again(workspace: Workspace, asked_again: str) -> None:
+    assert standing(workspace)["records"] == 0
+    for name in ("anna", "cleo"):
+        submit(workspace, 1, name, Answer("event", True, "political_rally"), key=f"{name} again", version=1)
+    assert record(workspace, asked_again)["event"]["type"] == "political_rally"
+    assert next_review(workspace, "rita") is None
+
+
+def test_agreement_settles_what_was_sent_back_once_the_last_stands_by_the_answer(
+    workspace: Workspace, asked_again: str
+) -> None:
+    for name, kind in (("anna", "protest"), ("cleo", "sports_event")):
+        submit(workspace, 1, name, Answer("event", True, kind), key=f"{name} again", version=1)
+    assert record(workspace, asked_again)["event"]["type"] == "protest"
+    assert next_review(workspace, "rita") is None
 
 
 def test_only_the_disputed_task_is_sent_back(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
@@ -357,13 +449,43 @@ def test_what_a_model_doubts_is_reviewed_and_settled_by_what_stands_there_then(
 
 def test_a_draft_is_kept_for_its_reviewer_and_two_tabs_notice_each_other(workspace: Workspace, image: str) -> None:
     first = Verdict(True, "protest", ("Begun",), "because")
-    assert save_verdict(workspace, image, "rita", first, revision=0) == 1
+    seen = version(workspace, image)
+    assert save_verdict(workspace, image, "rita", first, revision=0, version=seen) == 1
     assert opened_desk(workspace, "rita", image)["review"]["draft"]["content"]["reason"] == "because"
     assert opened_desk(workspace, "sam", image)["review"]["draft"] is None
     with pytest.raises(NewerVerdictError):
-        save_verdict(workspace, image, "rita", Verdict(False), revision=0)
+        save_verdict(workspace, image, "rita", Verdict(False), revision=0, version=seen)
     decide(workspace, image)
     assert opened_desk(workspace, "rita", image)["review"]["draft"] is None
+
+
+def test_a_draft_from_before_a_decision_is_not_shown_over_it(workspace: Workspace, image: str) -> None:
+    seen = opened_desk(workspace, "sam", image)["review"]["version"]
+    stale = Verdict(True, "sports_event", ("Begun",))
+    save_verdict(workspace, image, "sam", stale, revision=0, version=seen)
+    decide(workspace, image)
+    assert opened_desk(workspace, "sam", image)["review"]["draft"] is None
+    with pytest.raises(ChangedError, match="rita has decided"):  # a page that is still open
+        save_verdict(workspace, image, "sam", stale, revision=1, version=seen)
+    desk = opened_desk(workspace, "sam", image)["review"]
+    again = Verdict(True, "sports_event", ("Begun anew",))
+    assert save_verdict(workspace, image, "sam", again, revision=0, version=desk["version"]) == 1
+    assert opened_desk(workspace, "sam", image)["review"]["draft"]["content"] == again.document()
+
+
+def test_a_draft_from_before_the_record_was_edited_is_not_shown_over_it(workspace: Workspace, image: str) -> None:
+    decide(workspace, image)
+    seen = version(workspace, image)
+    save_verdict(workspace, image, "sam", Verdict(True, "protest", ("Begun",)), revision=0, version=seen)
+    edit(workspace, image, {1: "Two drummers lead the long march."}, None, "A slip", "lea")
+    assert opened_desk(workspace, "sam", image)["review"]["draft"] is None
+
+
+def test_a_draft_outlives_a_further_answer(workspace: Workspace, image: str) -> None:
+    seen = version(workspace, image)
+    save_verdict(workspace, image, "sam", Verdict(True, "protest", ("Begun",)), revision=0, version=seen)
+    submit(workspace, 1, "cleo", Answer("event", True, "sports_event"), key="cleo")
+    assert opened_desk(workspace, "sam", image)["review"]["draft"]["content"]["captions"] == ["Begun"]
 
 
 def test_the_proposal_is_what_most_say(workspace: Workspace, image: str) -> None:

@@ -194,7 +194,9 @@ class Desk extends Board {
     this.picture.show(work);
     if (work.returned) {
       const { by, comment } = work.returned;
-      this.notice(`${by} has reviewed your answer and sends it back: “${comment}” Correct it, or submit it as it is to stand by it.`, "back");
+      this.notice(work.answer
+        ? `${by} has reviewed your answer and sends it back: “${comment}” Correct it, or submit it as it is to stand by it.`
+        : `${by} has reviewed this image and sends it back: “${comment}” It was handed over to you: please answer it.`, "back");
     } else if (work.correcting) {
       const said = work.answer.is_gathering === false ? "You said: not a gathering. " : "";
       this.notice(`You are correcting an answer that you gave earlier. ${said}Submitting replaces it.`, "", "Back to the queue", () => this.leave());

@@ -9,6 +9,8 @@ const SHORTCUTS = [
   ["Ctrl+Enter", "store the decision"], ["R", "send back, with a comment"], ["L", "later: the next image first"],
   ["D", "discuss with the team"], ["O", "open a record, or any image"], ["Z", "a closer look"], ["?", "these keys"],
 ];
+// Of the version of an image: who has decided last, and the revision of its record; not the answers.
+const settled = (version) => String(version).split(".").slice(0, 2).join(".");
 const mounted = new WeakMap();
 
 export default function ({ data, parentElement }) {
@@ -68,7 +70,10 @@ class Review extends Board {
     super.refused(error, {
       changed: () => {
         const again = this.work.image_id;
-        this.notice(`${error.what}. Your text is kept.`, "bad", "Look again", () => this.openImage(again));
+        this.notice(`${error.what}. Your text is kept.`, "bad", "Look again", () => {
+          this.again = again;
+          this.openImage(again);
+        });
         this.notice("Or leave it as it is.", "", "Next image", () => this.dropAndGo());
       },
     });
@@ -140,10 +145,18 @@ class Review extends Board {
     this.now = structuredClone({ ...proposal, ...(draft?.content ?? {}) });
     this.decisionKey = newKey();
     const kept = quietly(() => JSON.parse(localStorage.getItem(this.storageKey())));
-    if (kept?.now && kept.revision >= this.revision) {
+    if (!kept?.now) return;
+    // What was begun before somebody else decided would come back as this reviewer's decision: only where they have just
+    // been told of that is it what they want.
+    if (settled(kept.version) === settled(this.work.version) && kept.revision >= this.revision) {
       this.now = kept.now;
       if (kept.version === this.work.version) this.decisionKey = kept.key; // the same decision, sent again
+    } else if (this.again === this.work.image_id) {
+      this.now = kept.now;
+      this.touched = this.again;
+      this.keep();
     }
+    this.again = null;
   }
 
   storageKey() {
@@ -358,7 +371,7 @@ class Review extends Board {
     this.unsaved = false;
     this.saving = true;
     try {
-      const saved = await this.post("draft", { image: image_id, revision: this.revision, verdict: sent, keep: this.touched === image_id }, { keepalive });
+      const saved = await this.post("draft", { image: image_id, seen: this.work.version, revision: this.revision, verdict: sent, keep: this.touched === image_id }, { keepalive });
       if (this.work?.image_id !== image_id || this.ends.signal.aborted || this.sending) return;
       this.revision = saved.revision;
       this.findings = saved.findings;
