@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -68,6 +69,7 @@ class Workers(Generic[Shared]):
 def _begin(shared: object) -> None:
     global _shared
     _shared = shared
+    gc.freeze()  # what was imported stays: looking through it for cycles costs as much as several rules
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, which ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
