@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterator
-from hashlib import blake2b
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
 
 
 def key_of(text: str) -> int:
     """64 bits of a text's hash: among 5,000,000 different texts two meet with a probability of 1e-6."""
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    return xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
 
 
 class Keys:
@@ -26,6 +26,11 @@ class Keys:
         self._keys.append(key)
         self._owners.append(owner)
 
+    def add_each(self, keys: Sequence[int], owners: Sequence[int]) -> None:
+        """Add each key with an owner of its own."""
+        self._keys.extend(keys)
+        self._owners.extend(owners)
+
     def add_all(self, keys: Collection[int], owner: int) -> None:
         self._keys.extend(keys)
         self._owners.extend([owner] * len(keys))
@@ -38,7 +43,7 @@ class Keys:
 
     def shared(self, least: int = 2) -> Iterator[list[int]]:
         """The owners of each key that was added `least` times or more, in the order in which they came."""
-        order, starts, ends = self._runs()
+        order, starts, ends = self._runs(repeated=least > 1)
         large = ends - starts >= least
         starts, ends = starts[large], ends[large]
         owners = _numbers(self._owners)
@@ -47,7 +52,7 @@ class Keys:
 
     def across(self, codes: NDArray[np.uint8]) -> list[list[int]]:
         """The owners of one key, for each key of which `codes` (by owner; 0: none) name several splits."""
-        order, starts, ends = self._runs()
+        order, starts, ends = self._runs(repeated=True)
         if not len(order):
             return []
         owners = _numbers(self._owners)[order]
@@ -59,18 +64,31 @@ class Keys:
 
     def edges(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """Pairs of owners that link all who share a key: each with the first of them."""
-        order, starts, ends = self._runs()
+        order, starts, ends = self._runs(repeated=False)
         owners = _numbers(self._owners)[order]
         return np.repeat(owners[starts], ends - starts), owners
 
-    def _runs(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-        """The places in the order of the keys; where the run of each key starts and ends."""
+    def _runs(self, *, repeated: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """The places in the order of the keys; where the run of each key starts and ends. `repeated`: of those alone
+        whose key was added more than once.
+        """
         keys = _numbers(self._keys)
-        order = np.argsort(keys, kind="stable")
-        if not len(keys):
+        places = _repeated(keys) if repeated else np.arange(len(keys))
+        order = places[np.argsort(keys[places], kind="stable")]
+        if not len(order):
             return order, order, order
         changes = np.flatnonzero(np.diff(keys[order])) + 1
         return order, np.append(0, changes), np.append(changes, len(order))
+
+
+def _repeated(keys: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """The places of the keys that stand there more than once: mostly few, and four times as quick as sorting places."""
+    ordered = np.sort(keys)
+    again = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(again):
+        return np.zeros(0, dtype=np.intp)
+    nearest = np.minimum(np.searchsorted(again, keys), len(again) - 1)
+    return np.flatnonzero(again[nearest] == keys)
 
 
 def _numbers(values: array[int]) -> NDArray[np.uint64]:

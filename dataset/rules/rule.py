@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar, Self
 
 from gatherset.dataset.membership import Membership
 from gatherset.dataset.records import Record
+from gatherset.dataset.rules.reading import Reading
 from gatherset.dataset.settings import Settings
 from gatherset.dataset.store import ImageStore
 from gatherset.dataset.taxonomy import Taxonomy
@@ -66,6 +68,20 @@ class Context:
     retracted: Mapping[str, str] = field(default_factory=dict)  # the ids that were retracted, with the reason
 
 
+class Subject:
+    """A record that rules look at; its captions are read once for all of them."""
+
+    def __init__(self, record: Record, where: str = "", place: int = 0, waived: frozenset[str] = frozenset()) -> None:
+        self.record = record
+        self.where = where  # it stands, in words
+        self.place = place  # among those that are looked at together
+        self.waived = waived  # the rules that it is excused from
+
+    @cached_property
+    def reading(self) -> Reading:
+        return Reading([entry["text"] for entry in self.record["captions"]])
+
+
 class Rule:
     """One check of one record at a time.
 
@@ -81,9 +97,15 @@ class Rule:
         self.context = context
         self.settings = context.settings.rules
 
-    def check(self, record: Record) -> Iterator[str]:
+    def check(self, record: Record) -> Iterable[str]:
         """Messages about this record, each with the offending value."""
-        yield from ()
+        return ()
+
+    def ask(self, subjects: Sequence[Subject]) -> Iterable[tuple[Subject, str]]:
+        """What `check` says of each."""
+        for subject in subjects:
+            for message in self.check(subject.record):
+                yield subject, message
 
     @classmethod
     def applies(cls, context: Context) -> bool:
@@ -106,12 +128,45 @@ class Rule:
         raise NotImplementedError
 
 
+class CaptionRule(Rule):
+    """A check of the captions of a record, which are read once for all such rules."""
+
+    only_odd: ClassVar[bool] = False  # ordinary captions cannot break it: see Reading.ordinary
+
+    @abstractmethod
+    def read(self, reading: Reading, record: Record) -> Iterable[str]:
+        """Messages about the captions of this record."""
+
+    def check(self, record: Record) -> Iterable[str]:
+        return self.read(Subject(record).reading, record)
+
+    def ask(self, subjects: Sequence[Subject]) -> Iterable[tuple[Subject, str]]:
+        for subject in subjects:
+            reading = subject.reading
+            if not (self.only_odd and reading.ordinary):
+                for message in self.read(reading, subject.record):
+                    yield subject, message
+
+
 class DatasetRule(Rule):
     """A check of what only shows among many records. Each run has a fresh object, which remembers what it has seen.
 
     It keeps 64-bit keys and counts, never the records: a million of them must fit. Large files are read in parts, side
     by side, so what one object remembers can be joined to what another does.
     """
+
+    @abstractmethod
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        """Keep what `close` needs of these records."""
+
+    def check(self, record: Record) -> Iterable[str]:
+        """Nothing yet: what is wrong shows when all are known."""
+        self.remember([Subject(record)])
+        return ()
+
+    def ask(self, subjects: Sequence[Subject]) -> Iterable[tuple[Subject, str]]:
+        self.remember(subjects)
+        return ()
 
     @abstractmethod
     def close(self) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -16,7 +16,7 @@ from gatherset import schemas
 from gatherset.dataset.images import image_id
 from gatherset.dataset.keys import Keys
 from gatherset.dataset.records import Record, numeric_id, record_id
-from gatherset.dataset.rules.rule import RULES, Context, DatasetRule, Rule, golden, register
+from gatherset.dataset.rules.rule import RULES, Context, DatasetRule, Rule, Subject, golden, register
 
 MAX_TEXT = 160  # characters of the schema's complaint that are shown
 MAX_COMPLAINTS = 20  # about one record
@@ -65,9 +65,10 @@ class Schema(Rule):
         super().__init__(context)
         self._is_valid, self._words = _validators()
 
-    def check(self, record: Record) -> Iterator[str]:
-        if self._passes(record):
-            return
+    def check(self, record: Record) -> Iterable[str]:
+        return () if self._passes(record) else self._complaints(record)
+
+    def _complaints(self, record: Record) -> Iterator[str]:
         errors = islice(self._words.iter_errors(record), MAX_COMPLAINTS)
         for error in sorted(errors, key=lambda error: error.json_path):
             text = error.message
@@ -97,10 +98,9 @@ class CaptionCount(Rule):
     title = "A record has exactly captions_per_image captions."
     next_step = "Send it back to an annotator"
 
-    def check(self, record: Record) -> Iterator[str]:
+    def check(self, record: Record) -> Iterable[str]:
         wanted, given = self.context.settings.captions_per_image, len(record["captions"])
-        if given != wanted:
-            yield f"{given} captions instead of {wanted}"
+        return () if given == wanted else (f"{given} captions instead of {wanted}",)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -121,10 +121,9 @@ class UniqueId(DatasetRule):
         super().__init__(context)
         self._keys = Keys()
 
-    def check(self, record: Record) -> Iterator[str]:
-        number = numeric_id(record["id"])
-        self._keys.add(number, number)
-        yield from ()
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        numbers = [numeric_id(subject.record["id"]) for subject in subjects]
+        self._keys.add_each(numbers, numbers)
 
     def merge(self, later: UniqueId) -> None:
         self._keys.extend(later._keys)
@@ -145,10 +144,9 @@ class IdFollowsFromImage(Rule):
     title = "The id is 'gs-' and the first 16 hex digits of source.sha256."
     next_step = "Restore the id or the source: one of them was changed"
 
-    def check(self, record: Record) -> Iterator[str]:
+    def check(self, record: Record) -> Iterable[str]:
         wanted = image_id(record["source"]["sha256"])
-        if record["id"] != wanted:
-            yield f"the id does not follow from the image: it should be {wanted}"
+        return () if record["id"] == wanted else (f"the id does not follow from the image: it should be {wanted}",)
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -164,8 +162,11 @@ class WaiverHolds(Rule):
     title = "A waiver names a rule that there is and that may be waived."
     next_step = "Mend or remove the waiver"
 
-    def check(self, record: Record) -> Iterator[str]:
-        for waiver in record.get("waivers", ()):
+    def check(self, record: Record) -> Iterable[str]:
+        return self._faults(record["waivers"]) if "waivers" in record else ()
+
+    def _faults(self, waivers: Sequence[Mapping[str, str]]) -> Iterator[str]:
+        for waiver in waivers:
             rule = RULES.get(waiver["rule"])
             if rule is None or not rule.waivable():
                 why = "there is no such rule" if rule is None else "this rule cannot be waived"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import ClassVar
 
@@ -16,8 +16,7 @@ from gatherset.dataset.duplicates import duplicate_groups
 from gatherset.dataset.keys import Keys, key_of
 from gatherset.dataset.membership import CODES, NAMES, SHOWN, Membership
 from gatherset.dataset.records import SPLITS, Record
-from gatherset.dataset.rules.reading import reading
-from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, golden, numbered, register
+from gatherset.dataset.rules.rule import Context, DatasetRule, Rule, Subject, golden, numbered, register
 from gatherset.dataset.units import source_keys
 
 TEST, TRAIN = CODES["test"], CODES["train"]
@@ -43,10 +42,10 @@ class NearDuplicates(DatasetRule):
         self.members = Membership()
         self._hashes = array("Q")
 
-    def check(self, record: Record) -> Iterator[str]:
-        self.members.add(record)
-        self._hashes.append(int(record["image"]["phash"], 16))
-        return iter(())
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        records = [subject.record for subject in subjects]
+        self.members.add_all(records)
+        self._hashes.extend([int(record["image"]["phash"], 16) for record in records])
 
     def merge(self, later: NearDuplicates) -> None:
         self.members.extend(later.members)
@@ -83,9 +82,9 @@ class InOneSplit(Rule):
     title = "Every record is in a split."
     next_step = "Run: gatherset split (what it holds back: gatherset record withdraw ID --reason …)"
 
-    def check(self, record: Record) -> Iterator[str]:
-        if record["split"] is None and self.context.splits_assigned and not self.context.settings.splits.counts:
-            yield "the record is in no split"
+    def check(self, record: Record) -> Iterable[str]:
+        asked = record["split"] is None and self.context.splits_assigned and not self.context.settings.splits.counts
+        return ("the record is in no split",) if asked else ()
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
@@ -123,10 +122,10 @@ class TypeInEverySplit(DatasetRule):
         super().__init__(context)
         self._splits: defaultdict[str, set[str]] = defaultdict(set)
 
-    def check(self, record: Record) -> Iterator[str]:
-        if record["split"]:
-            self._splits[record["event"]["type"]].add(record["split"])
-        return iter(())
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        for kind, split in {(subject.record["event"]["type"], subject.record["split"]) for subject in subjects}:
+            if split:
+                self._splits[kind].add(split)
 
     def merge(self, later: TypeInEverySplit) -> None:
         for name, splits in later._splits.items():
@@ -158,10 +157,8 @@ class RatiosHeld(DatasetRule):
         super().__init__(context)
         self._counts: Counter[str] = Counter()
 
-    def check(self, record: Record) -> Iterator[str]:
-        if record["split"]:
-            self._counts[record["split"]] += 1
-        return iter(())
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        self._counts.update([split for subject in subjects if (split := subject.record["split"])])
 
     def merge(self, later: RatiosHeld) -> None:
         self._counts.update(later._counts)
@@ -220,11 +217,11 @@ class SourceInOneSplit(SharedInOneSplit):
         series = context.settings.splits.series
         self._series = re.compile(series) if series else None
 
-    def check(self, record: Record) -> Iterator[str]:
-        for key in source_keys(record, self._series):
-            self._keys.add(key, len(self.members))
-        self.members.add(record)
-        return iter(())
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        for number, subject in enumerate(subjects, len(self.members)):
+            for key in source_keys(subject.record, self._series):
+                self._keys.add(key, number)
+        self.members.add_all([subject.record for subject in subjects])
 
     @classmethod
     def golden(cls) -> list[Record]:
@@ -256,14 +253,14 @@ class CaptionsInOneSplit(SharedInOneSplit):
     title = "No caption of rules.leak_words words or more, and no whole set of captions, is in two splits."
     next_step = "Look at the images: one event or one author's habit? Word one of the captions anew"
 
-    def check(self, record: Record) -> Iterator[str]:
-        number, least = len(self.members), self.settings.leak_words
-        read = reading(record)
-        long = [key for key, form in zip(read.keys, read.forms, strict=True) if form.count(" ") + 1 >= least]
-        # Where a set has a long caption, its being in two splits shows by that.
-        self._keys.add_all(long or [key_of("\0".join(sorted(read.forms)))], number)
-        self.members.add(record)
-        return iter(())
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        least = self.settings.leak_words
+        for number, subject in enumerate(subjects, len(self.members)):
+            read = subject.reading
+            long = [key for key, form in zip(read.keys, read.forms, strict=True) if form.count(" ") + 1 >= least]
+            # Where a set has a long caption, its being in two splits shows by that.
+            self._keys.add_all(long or [key_of("\0".join(sorted(read.forms)))], number)
+        self.members.add_all([subject.record for subject in subjects])
 
     @classmethod
     def golden(cls) -> list[Record]:
@@ -293,9 +290,8 @@ class ParentRule(DatasetRule):
         super().__init__(context)
         self.members = Membership()
 
-    def check(self, record: Record) -> Iterator[str]:
-        self.members.add(record)
-        return iter(())
+    def remember(self, subjects: Sequence[Subject]) -> None:
+        self.members.add_all([subject.record for subject in subjects])
 
     def merge(self, later: ParentRule) -> None:
         self.members.extend(later.members)

@@ -45,3 +45,10 @@ def test_a_key_takes_16_bytes_whatever_the_text_is() -> None:
 
 def test_half_a_character_has_a_key_too() -> None:
     assert list(keys("\ud800", "\ud800").shared()) == [[0, 1]]
+
+
+def test_all_owners_of_repeated_keys_are_told_among_many_that_stand_alone() -> None:
+    made = Keys()
+    made.add_each([*range(1000), *range(0, 1000, 100)], range(1010))
+    assert list(made.shared()) == [[100 * number, 1000 + number] for number in range(10)]
+    assert len(list(made.shared(1))) == 1000
