@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -220,7 +220,7 @@ def _on_begin_in_postgresql(connection: Connection) -> None:
     # By the driver itself: SQLAlchemy would do it in the way of the statement to come, which may be one that streams.
     assert connection.dialect.loaded_dbapi is not None
     try:
-        with connection.connection.cursor() as cursor:
+        with closing(connection.connection.cursor()) as cursor:
             cursor.execute(statement)
     except connection.dialect.loaded_dbapi.Error as error:  # the server went away since the connection was looked at
         connection.invalidate(error)
