@@ -9,17 +9,33 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
+from threading import Lock
 from typing import Any
 
 from gatherset.dataset.timestamps import now
 
 _LOG = logging.getLogger("gatherset")
-FOREIGN = ("streamlit", "uvicorn", "authlib", "asyncio")
+QUIET = 10.0  # seconds
+_turn = Lock()
+_told: dict[str, float] = {}  # when an event was last written
+_count: dict[str, int] = {}  # how often it has happened since
+FOREIGN = ("streamlit", "uvicorn", "authlib", "asyncio", "sqlalchemy")
 
 
 def record(event: str, **fields: Any) -> None:
     """Write that `event` happened."""
     _LOG.info("", extra={"fields": {"event": event, **fields}})
+
+
+def record_trouble(event: str, **fields: Any) -> None:
+    """Likewise, for what happens to everybody at once: a line every ten seconds says how often."""
+    with _turn:
+        _count[event] = _count.get(event, 0) + 1
+        if time.monotonic() - _told.get(event, -QUIET) < QUIET:
+            return
+        _told[event], times = time.monotonic(), _count.pop(event)
+    record(event, **fields, times=times)
 
 
 class _Lines(logging.Formatter):

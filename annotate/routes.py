@@ -220,7 +220,7 @@ def _answer(act: Act, request: Request, data: bytes) -> Response:
     except (KeyError, TypeError, ValueError, OverflowError):
         return _no(400, "wrong", "The request is not what the page sends", "Reload the page")
     except DBAPIError as error:
-        journal.record("database_failed", path=request.url.path, error=type(error.orig).__name__)
+        journal.record_trouble("database_failed", path=request.url.path, error=type(error.orig).__name__)
         return _no(503, "unavailable", in_words(error), "It is tried again")
 
 

@@ -12,14 +12,14 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from gatherset.dataset.catalog.tables import properties
 from gatherset.dataset.errors import WorkspaceError
@@ -218,6 +218,10 @@ def _on_begin_in_postgresql(connection: Connection) -> None:
         # true when it writes, as in SQLite. Writes are short; one lock is simpler to be sure of than many rows'.
         statement = f"SELECT pg_advisory_xact_lock({options['gatherset_lock']})"
     # By the driver itself: SQLAlchemy would do it in the way of the statement to come, which may be one that streams.
-    cursor = connection.connection.cursor()
-    cursor.execute(statement)
-    cursor.close()
+    assert connection.dialect.loaded_dbapi is not None
+    try:
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(statement)
+    except connection.dialect.loaded_dbapi.Error as error:  # the server went away since the connection was looked at
+        connection.invalidate(error)
+        raise OperationalError(statement, {}, error, connection_invalidated=True) from error

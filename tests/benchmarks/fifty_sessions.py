@@ -119,7 +119,7 @@ def say(what: str, taken: list[float]) -> None:
 def counted(workspace: Workspace) -> None:
     """Say how often an image was answered, and whether anybody answered one twice."""
     query = sa.select(sa.func.count(), sa.func.count(sa.distinct(submissions.c.annotator_id)), tasks.c.overlap)
-    query = query.join(tasks).group_by(submissions.c.task_id)
+    query = query.join(tasks).group_by(submissions.c.task_id, tasks.c.overlap)
     with workspace.catalog.read() as connection:
         rows = connection.execute(query).all()
     too_many = sum(count > overlap for count, _, overlap in rows)

@@ -1,8 +1,12 @@
 """Authors are known by one name in the workspace, and by another in the releases of each name."""
 
 import re
+from collections.abc import Callable
 
 from gatherset.dataset.pseudonyms import ReleasedAuthors, new_pseudonym, released_pseudonym
+from gatherset.dataset.records import add_revision, current_records
+from gatherset.dataset.workspace import Workspace
+from tests.dataset.conftest import next_release
 
 
 def test_a_pseudonym_has_the_form_of_the_schema_and_says_nothing() -> None:
@@ -24,3 +28,13 @@ def test_a_record_is_released_with_its_authors_as_the_release_knows_them() -> No
     shown = ReleasedAuthors("secret", "mg").shown(record)
     assert [one["author"] for one in shown["captions"]] == [released_pseudonym("secret", "mg", "a-00000001"), None]
     assert record["captions"][0]["author"] == "a-00000001"
+
+
+def test_a_release_shows_no_pseudonym_of_the_workspace(workspace: Workspace, fill: Callable[..., None]) -> None:
+    fill(workspace, 24, types=("protest", "sports_event"))
+    with workspace.catalog.write() as connection:
+        record = next(current_records(connection))
+        record["captions"][0]["author"] = "a-00000001"
+        add_revision(connection, record, submissions=[], reason="a test", decided_by="eva")
+    shown = {entry["author"] for one in next_release(workspace).records() for entry in one["captions"]} - {None}
+    assert shown == {released_pseudonym(workspace.pseudonym_key, "mg", "a-00000001")}
