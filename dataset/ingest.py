@@ -19,10 +19,10 @@ from gatherset.dataset.catalog.tables import images, tasks
 from gatherset.dataset.errors import ImageError, InputError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.images import SUFFIXES, MeasuredImage, image_id, measure
+from gatherset.dataset.licenses import license_fault
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import caption, make_record
 from gatherset.dataset.rules import RULES
-from gatherset.dataset.rules.provenance import license_fault
 from gatherset.dataset.rules.rule import GOLDEN, Context
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
