@@ -135,7 +135,7 @@ def caption(
     space = Workspace.open(workspace)
     if endpoint is None:
         captioner = None if dry_run else captioning.TransformersCaptioner(model or captioning.DEFAULT)
-        name = captioner.name if captioner else Path(model or captioning.DEFAULT).name
+        name = captioning.model_name(model or captioning.DEFAULT)
         items = captioning.caption_items(space, name, limit)
         say(f"{len(items)} images wait for a caption.")
         if captioner:
