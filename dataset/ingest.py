@@ -18,11 +18,11 @@ from gatherset.dataset.candidates import Candidate, CaptionFile, Offer, offered
 from gatherset.dataset.catalog.tables import images, tasks
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
+from gatherset.dataset.licenses import license_fault
 from gatherset.dataset.parts import count_parts, is_parts, read_parts
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import caption, numeric_id
 from gatherset.dataset.rules import RULES
-from gatherset.dataset.rules.provenance import license_fault
 from gatherset.dataset.rules.rule import GOLDEN, Context
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace

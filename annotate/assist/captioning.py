@@ -72,7 +72,7 @@ class TransformersCaptioner:
             raise ModelError(what, "Name its folder, or a model for image-text-to-text") from error
         self._model.requires_grad_(False)
         self._prompt = prompt
-        self.name = name if not Path(name).is_dir() else Path(name).resolve().name
+        self.name = model_name(name)
         self.made_with = {"weights_sha256": _weights_sha256(self._model), "prompt": prompt, "beams": 1}
 
     def describe(self, images: Sequence[bytes]) -> list[str]:
@@ -201,6 +201,11 @@ def _picture(data: bytes) -> Image.Image:
 
 def _one_sentence(text: str) -> str:
     return " ".join(text.split()).strip('"“”').encode("utf-8", "replace").decode()
+
+
+def model_name(given: str) -> str:
+    """What a model is called in the catalog: its name on the hub, or that of its folder."""
+    return Path(given).resolve().name if Path(given).is_dir() else given
 
 
 def _weights_sha256(model: Any) -> str:

@@ -33,7 +33,9 @@ ANSWERS = Path("assist") / "answers"  # in the workspace: what was paid for
 def endpoint_options(command: F) -> F:
     """Gives the command how an endpoint is asked and what it costs."""
     options = (
-        click.option("--endpoint", metavar="URL", help="OpenAI-compatible, ending in /v1. Default: $OPENAI_BASE_URL."),
+        click.option(
+            "--endpoint", metavar="URL", help="OpenAI-compatible, ending in /v1; expand: or $OPENAI_BASE_URL."
+        ),
         click.option(
             "--temperature", default=0.7, show_default=True, type=click.FloatRange(0, 2), help="Of the model."
         ),
@@ -133,7 +135,7 @@ def caption(
     space = Workspace.open(workspace)
     if endpoint is None:
         captioner = None if dry_run else captioning.TransformersCaptioner(model or captioning.DEFAULT)
-        name = captioner.name if captioner else Path(model or captioning.DEFAULT).name
+        name = captioning.model_name(model or captioning.DEFAULT)
         items = captioning.caption_items(space, name, limit)
         say(f"{len(items)} images wait for a caption.")
         if captioner:
@@ -167,7 +169,7 @@ def _captioned(
 
 
 def _say_estimate(items: int, requests: int, tokens_in: int, tokens_out: int, cost: float) -> None:
-    money = f", about {cost:.2f} at these prices" if cost else ""
+    money = f", about {cost:.4f} at these prices" if cost else ""
     size = f"about {tokens_in:,} tokens in and {tokens_out:,} out{money}"
     say(f"{items} images; {requests} requests at least: {size}.", err=True)
 
@@ -186,7 +188,7 @@ def _report(
     else:
         say_findings(findings)
         if usage:
-            money = f", {usage.cost(*prices):.2f} at these prices" if any(prices) else ""
+            money = f", {usage.cost(*prices):.4f} at these prices" if any(prices) else ""
             size = f"{usage.tokens_in:,} tokens in and {usage.tokens_out:,} out{money}"
             say(f"{usage.requests} requests ({usage.cached} answers were here already): {size}.")
         say(f"{suggested} new suggestions: they lie before the annotators, who take them or not.")

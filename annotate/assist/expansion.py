@@ -103,11 +103,11 @@ def expand(
     report = Expanded(items=len(items))
     with closing(_in_threads(writer, items, at_once)) as answers:
         for written in progress(answers, total=len(items), label="expand"):
-            if written.texts:
+            if written.texts or written.item.imported:
                 report.suggested += add_suggestions(workspace, list(writer.proposals(written)))
             report.complete += len(written.texts) == written.item.missing
             if written.closed:
-                report.closed = report.closed or written.trouble
+                report.closed = report.closed or str(endpoint.closed)
             report.findings += _findings(written)
     report.findings.sort(key=lambda finding: finding.where)
     return report
@@ -144,7 +144,7 @@ class _Writer:
         except NoAnswerError as error:
             return Written(item, tuple(good), tuple(refused), error.what)
         except ClosedError as error:
-            return Written(item, tuple(good), tuple(refused), str(error), closed=True)
+            return Written(item, tuple(good), tuple(refused), error.what, closed=True)
         return Written(item, tuple(good), tuple(refused) or ("it gave no captions",))
 
     def _sort(self, item: Item, texts: Sequence[str], good: list[str]) -> list[str]:

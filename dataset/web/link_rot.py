@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,17 +39,35 @@ _COLUMNS = ("id", "url", "category", "kind", "detail", "since", "license", "arch
 Links = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What of a record a check needs; a million of them must fit."""
+
+    id: str
+    sha256: str  # of the image as received
+    phash: str
+    collection: str
+    license: str
+    retrieved: str
+
+    @classmethod
+    def of(cls, record: Record) -> Linked:
+        source = record["source"]
+        said = (source["dataset"] or "(none)", source["license"] or "", source["retrieved"] or "")
+        return cls(record["id"], source["sha256"], record["image"]["phash"], *said)
+
+
 def check_links(release: Release, *, limits: Limits, reach: Reach, contact: str = "") -> Links:
     """Ask for every image of the release where it came from, and compare it with what was received then.
 
     The values of a measurement: Tables 2 and 3 of the paper by collection, each rotten link, and one row for each
     check so far. An interrupted check goes on when it is begun again. Nothing is kept of the images.
     """
-    records: defaultdict[str, list[Record]] = defaultdict(list)
+    records: defaultdict[str, list[Linked]] = defaultdict(list)
     without = 0
     for record in release.records():
         if url := record["source"]["url"]:
-            records[url].append(record)
+            records[url].append(Linked.of(record))
         else:
             without += 1
     folder = release.path / MEASUREMENTS
@@ -69,7 +88,7 @@ def forget_journal(release: Release) -> None:
 
 
 def _ask(
-    records: Mapping[str, Sequence[Record]], journal: Journal, *, limits: Limits, reach: Reach, contact: str
+    records: Mapping[str, Sequence[Linked]], journal: Journal, *, limits: Limits, reach: Reach, contact: str
 ) -> None:
     fresh = (datetime.now(UTC) - STALE).strftime(FORMAT)
     todo = [url for url in sorted(records) if journal.times.get(url, "") < fresh]
@@ -83,18 +102,18 @@ def _ask(
                 journal.add(url, outcome, now(), {})
 
 
-def compared(data: bytes, record: Record) -> Outcome:
+def compared(data: bytes, record: Linked) -> Outcome:
     """Whether the bytes are still the record's image: the same bytes, the same picture, or something else."""
     outcome = judged(data)
     if outcome.found is None:
         return outcome
-    if outcome.found.sha256 == record["source"]["sha256"]:
+    if outcome.found.sha256 == record.sha256:
         return Outcome(THERE, "unchanged", found=outcome.found)
     try:
         phash = imagehash.hex_to_hash(measure(data, max_pixels=ImageSettings.max_pixels).phash)
     except ImageError as error:
         return Outcome(INVALID, "damaged", error.what)
-    if phash - imagehash.hex_to_hash(record["image"]["phash"]) <= SIMILAR:
+    if phash - imagehash.hex_to_hash(record.phash) <= SIMILAR:
         return Outcome(THERE, "saved anew", found=outcome.found)
     return Outcome(INVALID, "another picture", "an image, but not the one that was received")
 
@@ -109,20 +128,20 @@ def _earlier(path: Path) -> Links:
 
 
 def _links(
-    found: Mapping[str, Outcome], records: Mapping[str, Sequence[Record]], without: int, earlier: Links, begun: str
+    found: Mapping[str, Outcome], records: Mapping[str, Sequence[Linked]], without: int, earlier: Links, begun: str
 ) -> Links:
     by_collection: defaultdict[str, list[Outcome]] = defaultdict(list)
     kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for url, outcome in found.items():
         kinds[outcome.category][outcome.kind] += len(records[url])
         for record in records[url]:
-            by_collection[record["source"]["dataset"] or "(none)"].append(outcome)
+            by_collection[record.collection].append(outcome)
     everything = [outcome for those in by_collection.values() for outcome in those]
     before = {row["url"]: row["since"] for row in earlier.get("rotten", ()) if isinstance(row, dict)}
     rotten = [
         {
             "url": url,
-            "ids": [record["id"] for record in records[url]],
+            "ids": [record.id for record in records[url]],
             "category": outcome.category,
             "kind": outcome.kind,
             "detail": outcome.detail,
@@ -164,18 +183,17 @@ def availability(outcomes: Iterable[Outcome]) -> dict[str, int]:
     }
 
 
-def _rotten_rows(links: Links, records: Mapping[str, Sequence[Record]]) -> Iterator[dict[str, Any]]:
+def _rotten_rows(links: Links, records: Mapping[str, Sequence[Linked]]) -> Iterator[dict[str, Any]]:
     for row in links["rotten"]:
         for record in records[row["url"]]:
-            source = record["source"]
-            archived = archive_address(row["url"], source["retrieved"])
-            whole = {**row, "id": record["id"], "license": source["license"], "archived": archived}
+            archived = archive_address(row["url"], record.retrieved)
+            whole = {**row, "id": record.id, "license": record.license, "archived": archived}
             yield {name: whole[name] for name in _COLUMNS}
 
 
-def archive_address(url: str, retrieved: str | None) -> str:
+def archive_address(url: str, retrieved: str) -> str:
     """Where the Internet Archive has the copy that is nearest to that day, if it has one."""
-    digits = "".join(filter(str.isdigit, retrieved or ""))[:14]
+    digits = "".join(filter(str.isdigit, retrieved))[:14]
     return f"https://web.archive.org/web/{digits or '2'}/{url}"
 
 

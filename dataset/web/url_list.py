@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
-from gatherset.dataset.rules.provenance import license_fault
+from gatherset.dataset.licenses import license_fault
 from gatherset.dataset.web.visitor import url_fault
 
 COLUMNS = ("url", "caption", "license", "attribution", "dataset")

@@ -303,7 +303,9 @@ class Desk extends Board {
     const box = this.$("boxes").children[i];
     const count = words(this.now.captions[i]);
     const machine = this.now.suggested[i] !== null;
-    box.querySelector(".count").textContent = (machine ? "machine text · " : "") + (count ? `${count} ${count === 1 ? "word" : "words"}` : "");
+    const origin = this.work.suggestions.find((one) => one.id === this.now.suggested[i])?.origin;
+    const whose = origin === "imported" ? "came with it · " : "machine text · ";
+    box.querySelector(".count").textContent = (machine ? whose : "") + (count ? `${count} ${count === 1 ? "word" : "words"}` : "");
     box.classList.toggle("machine", machine);
   }
 

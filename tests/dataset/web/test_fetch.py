@@ -62,9 +62,27 @@ def test_asking_again_that_was_interrupted_goes_on_with_the_rest(rude: RudeServe
     path = a_list(tmp_path, *(rude.url(name) for name in ("once/404", "status/410")))
     run(path, tmp_path / "photos")
     with Journal(tmp_path / "photos" / "fetch.jsonl") as journal:  # killed when both were still to be asked
-        assert journal.ask_again("failed") == 2
+        assert journal.ask_again("failed", list(journal.outcomes)) == 2
     assert run(path, tmp_path / "photos").asked == 2
     assert run(path, tmp_path / "photos").asked == 0
+
+
+def test_asking_again_for_one_list_is_no_matter_of_another(rude: RudeServer, tmp_path: Path) -> None:
+    run(a_list(tmp_path, rude.url("status/404")), tmp_path / "photos")
+    path = a_list(tmp_path, rude.url("status/410"), rude.url("page"))
+    run(path, tmp_path / "photos")
+    assert [run(path, tmp_path / "photos", again="4xx").asked for _ in range(2)] == [1, 1]
+
+
+def test_an_image_that_was_kept_in_the_moment_of_a_kill_is_not_left_behind(rude: RudeServer, tmp_path: Path) -> None:
+    path = a_list(tmp_path, rude.url("ok/1.jpg"))
+    run(path, tmp_path / "photos")
+    (tmp_path / "photos" / "images" / "gs-0123456789abcdef.jpg").write_bytes(b"of a URL that is not in the journal")
+    (tmp_path / "photos" / "images" / "mine.jpg").write_bytes(b"somebody's own")
+    run(path, tmp_path / "photos")
+    names = {path.name[:3] for path in (tmp_path / "photos" / "images").iterdir()}
+    assert names == {"gs-", "min"}
+    assert len(list((tmp_path / "photos" / "images").iterdir())) == 2
 
 
 def test_the_report_names_every_url_and_no_formula(rude: RudeServer, tmp_path: Path) -> None:
