@@ -126,7 +126,7 @@ class Client:
         to = answer.headers.get("location", "")
         base = to.partition(path)[0]  # the new address of the server, where only that has changed
         step = f"Use its address: gatherset labelstudio setup --url {base}"
-        if not base.startswith(("http://", "https://")) or path not in to:
+        if not base.startswith(("http://", "https://")) or "?" in base or path not in to:
             step = f"Check the address, and whether something before the server asks for a login: --url, or {URL}"
         return ServerError(f"{self.url} sends {method} {path} on to {to[:200] or 'nowhere'}", step)
 
