@@ -135,7 +135,7 @@ class Client:
             body = answer.json()
         except ValueError:
             body = None
-        if answer.status_code in (401, 403):
+        if answer.status_code == 401 or (answer.status_code == 403 and body is None):
             return ServerError(
                 f"{self.url} does not accept the token",
                 f"Copy it again from 'Account & Settings' there: export {TOKEN}=…",
