@@ -101,7 +101,7 @@ def test_what_the_server_forbids_is_not_laid_on_the_token() -> None:
     with (
         answering(403, b'{"detail": "The URL resolves to a reserved network address"}') as address,
         Client(address, TOKEN) as client,
-        pytest.raises(RefusesError, match="refuses POST /api/webhooks/ .403.: The URL resolves to a reserved"),
+        pytest.raises(RefusesError, match=r"refuses POST /api/webhooks/ \(403\): The URL resolves to a reserved"),
     ):
         client.add_webhook(1, "http://127.0.0.1:9/", {}, [])
 
