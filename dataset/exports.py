@@ -15,6 +15,7 @@ import numpy as np
 from gatherset.dataset.errors import InputError, ReleaseError
 from gatherset.dataset.features import FeatureFile
 from gatherset.dataset.formats import image_name
+from gatherset.dataset.labelstudio import EVENT_TYPE, IMAGE, caption_name, choices, text
 from gatherset.dataset.loading import Release
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import SPLITS, canonical
@@ -114,29 +115,22 @@ def export_labelstudio(release: Release, folder: Path, images_url: str) -> None:
 
 
 def _task(record: dict[str, Any], url: str, release: str) -> dict[str, Any]:
-    captions = [
-        _result(f"caption{number}", "textarea", {"text": [entry["text"]]})
-        for number, entry in enumerate(record["captions"], 1)
-    ]
-    event = _result("event_type", "choices", {"choices": [record["event"]["type"]]})
-    data = {"image": url, "gatherset_id": record["id"], "split": record["split"]}
+    captions = [text(caption_name(number), entry["text"]) for number, entry in enumerate(record["captions"], 1)]
+    event = choices(EVENT_TYPE, [record["event"]["type"]])
+    data = {IMAGE: url, "gatherset_id": record["id"], "split": record["split"]}
     return {"data": data, "predictions": [{"model_version": release, "result": [event, *captions]}]}
-
-
-def _result(name: str, kind: str, value: dict[str, Any]) -> dict[str, Any]:
-    return {"from_name": name, "to_name": "image", "type": kind, "value": value}
 
 
 def labelstudio_config(event_types: Sequence[str], captions: int) -> str:
     """A labelling configuration whose names are those of the exported predictions."""
-    choices = "".join(f'<Choice value="{name}"/>' for name in event_types)
+    types = "".join(f'<Choice value="{name}"/>' for name in event_types)
     areas = "".join(
-        f'<TextArea name="caption{number}" toName="image" rows="2" maxSubmissions="1" editable="true"/>'
+        f'<TextArea name="{caption_name(number)}" toName="{IMAGE}" rows="2" maxSubmissions="1" editable="true"/>'
         for number in range(1, captions + 1)
     )
     return (
-        f'<View><Image name="image" value="$image"/><Choices name="event_type" toName="image" '
-        f'choice="single">{choices}</Choices>{areas}</View>\n'
+        f'<View><Image name="{IMAGE}" value="${IMAGE}"/><Choices name="{EVENT_TYPE}" toName="{IMAGE}" '
+        f'choice="single">{types}</Choices>{areas}</View>\n'
     )
 
 

@@ -10,11 +10,9 @@ import sqlalchemy as sa
 
 from gatherset.annotate.labelstudio.annotation import Pulled
 from gatherset.annotate.labelstudio.client import Client
-from gatherset.annotate.labelstudio.configuration import EVENT_TYPE, caption_name
 from gatherset.annotate.labelstudio.links import Link
 from gatherset.annotate.labelstudio.pull import pull
 from gatherset.annotate.labelstudio.push import Pushed, push
-from gatherset.annotate.labelstudio.results import choices, text
 from gatherset.annotate.labelstudio.tasks_there import reconcile
 from gatherset.dataset.catalog.tables import (
     images,
@@ -23,6 +21,7 @@ from gatherset.dataset.catalog.tables import (
     labelstudio_tasks,
     tasks,
 )
+from gatherset.dataset.labelstudio import EVENT_TYPE, caption_name, choices, text
 from gatherset.dataset.workspace import Workspace
 from tests.labelstudio_server import annotate
 

@@ -89,8 +89,8 @@ class Client:
             raise self._stranger()
         return rows
 
-    def _made(self, answer: Any) -> Json:
-        """What the server says that it has made, with its number."""
+    def _numbered(self, answer: Any) -> Json:
+        """An object of the server, which has a number there."""
         if not isinstance(answer, dict) or type(answer.get("id")) is not int:
             raise self._stranger()
         return answer
@@ -126,7 +126,7 @@ class Client:
         to = answer.headers.get("location", "")
         base = to.partition(path)[0]  # the new address of the server, where only that has changed
         step = f"Use its address: gatherset labelstudio setup --url {base}"
-        if not base.startswith(("http://", "https://")) or path not in to:
+        if not base.startswith(("http://", "https://")) or "?" in base or path not in to:
             step = f"Check the address, and whether something before the server asks for a login: --url, or {URL}"
         return ServerError(f"{self.url} sends {method} {path} on to {to[:200] or 'nowhere'}", step)
 
@@ -135,7 +135,7 @@ class Client:
             body = answer.json()
         except ValueError:
             body = None
-        if answer.status_code in (401, 403):
+        if answer.status_code == 401 or (answer.status_code == 403 and body is None):
             return ServerError(
                 f"{self.url} does not accept the token",
                 f"Copy it again from 'Account & Settings' there: export {TOKEN}=…",
@@ -161,7 +161,7 @@ class Client:
         page: int | None = 1
         while page:
             answer = self.call("GET", "/api/projects/", title=title, page=page, page_size=100, include="id,title")
-            found += [self._made(one) for one in self._rows(answer, "results") if one.get("title") == title]
+            found += [self._numbered(one) for one in self._rows(answer, "results") if one.get("title") == title]
             page = page + 1 if answer.get("next") else None
         return found
 
@@ -169,17 +169,17 @@ class Client:
         answer = self.call("GET", f"/api/projects/{number}/")
         if not isinstance(answer, dict) or not isinstance(answer.get("label_config"), str):
             raise self._stranger()
-        return self._made(answer)
+        return self._numbered(answer)
 
     def make_project(self, **fields: Any) -> Json:
-        return self._made(self.call("POST", "/api/projects/", fields))
+        return self._numbered(self.call("POST", "/api/projects/", fields))
 
     def change_project(self, number: int, **fields: Any) -> None:
         self.call("PATCH", f"/api/projects/{number}/", fields)
 
     def people(self) -> dict[int, str]:
         """{number of a user: e-mail}."""
-        users = map(self._made, self._rows(self.call("GET", "/api/users/")))
+        users = map(self._numbered, self._rows(self.call("GET", "/api/users/")))
         return {user["id"]: str(user.get("email")) for user in users}
 
     def serve_folder(self, number: int, path: str) -> None:
@@ -187,7 +187,7 @@ class Client:
         known = self._rows(self.call("GET", "/api/storages/localfiles/", project=number))
         if not any(storage.get("path") == path for storage in known):
             fields = {"project": number, "path": path, "use_blob_urls": True, "title": "Gatherset"}
-            self._made(self.call("POST", "/api/storages/localfiles/", fields))
+            self._numbered(self.call("POST", "/api/storages/localfiles/", fields))
 
     def shows(self, address: str) -> bool:
         """Whether the server has a file at this address of its own."""
@@ -253,7 +253,7 @@ class Client:
     def add_webhook(self, number: int, url: str, headers: Mapping[str, str], actions: Sequence[str]) -> int:
         fields = {"project": number, "url": url, "headers": dict(headers), "actions": list(actions)}
         made = self.call("POST", "/api/webhooks/", {**fields, "send_for_all_actions": False, "send_payload": True})
-        return int(self._made(made)["id"])
+        return int(self._numbered(made)["id"])
 
     def remove_webhook(self, webhook: int) -> None:
         self.call("DELETE", f"/api/webhooks/{webhook}/")

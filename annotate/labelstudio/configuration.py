@@ -9,13 +9,12 @@ from xml.etree import ElementTree as ET
 
 from gatherset.annotate.consensus import IMAGE_FLAGS
 from gatherset.dataset.errors import InputError
+from gatherset.dataset.labelstudio import EVENT_TYPE, IMAGE, caption_name
 from gatherset.dataset.submission import captions_wanted
 from gatherset.dataset.workspace import Workspace
 
-IMAGE = "image"  # the name of the picture in the configuration, and of its address in a task
 REMARKS = "remarks"  # of a task: what its annotators are told
-EVENT_TYPE, GATHERING, FLAGS, NOTE = "event_type", "is_gathering", "flags", "note"
-CAPTION = "caption"  # caption1, caption2, …
+GATHERING, FLAGS, NOTE = "is_gathering", "flags", "note"
 YES, NO = "yes", "no"
 UNSURE = "unsure"  # a flag that is about the annotator
 KNOWN_FLAGS = (*sorted(IMAGE_FLAGS), UNSURE)
@@ -36,11 +35,6 @@ class Control:
     kind: str  # "choices", "textarea", and other tags of Label Studio in lower case
     to_name: str
     values: frozenset[str]  # what can be chosen, as results have it; empty for text
-
-
-def caption_name(number: int) -> str:
-    """The name of caption `number`, counted from 1."""
-    return f"{CAPTION}{number}"
 
 
 def configuration(workspace: Workspace, kind: str) -> str:

@@ -10,15 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.annotate.labelstudio.client import Client, Json, MissingError
-from gatherset.annotate.labelstudio.configuration import EVENT_TYPE, IMAGE, REMARKS, caption_name
+from gatherset.annotate.labelstudio.configuration import REMARKS
 from gatherset.annotate.labelstudio.image_address import days_from_now, image_address
 from gatherset.annotate.labelstudio.links import Link
 from gatherset.annotate.labelstudio.project import people_asked, require_unchanged
-from gatherset.annotate.labelstudio.results import choices, text
 from gatherset.annotate.labelstudio.states import STORED, SURPLUS
 from gatherset.annotate.labelstudio.tasks_there import IMAGE_ID, TASK, is_unsure, pages, reconcile
 from gatherset.annotate.suggestions import suggestions_for
 from gatherset.dataset.catalog.tables import images, labelstudio_annotations, labelstudio_tasks, suggestions, tasks
+from gatherset.dataset.labelstudio import EVENT_TYPE, IMAGE, caption_name, choices, text
 from gatherset.dataset.progress import progress
 from gatherset.dataset.submission import captions_wanted
 from gatherset.dataset.workspace import Workspace

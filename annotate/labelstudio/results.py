@@ -7,20 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gatherset.annotate.answer import Answer, read_answer
-from gatherset.annotate.labelstudio.configuration import (
-    CAPTION,
-    EVENT_TYPE,
-    FLAGS,
-    GATHERING,
-    IMAGE,
-    KNOWN_FLAGS,
-    NO,
-    NOTE,
-    YES,
-    caption_name,
-)
+from gatherset.annotate.labelstudio.configuration import FLAGS, GATHERING, KNOWN_FLAGS, NO, NOTE, YES
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
+from gatherset.dataset.labelstudio import CAPTION, EVENT_TYPE, caption_name, choices, text
 
 _CAPTION_NAME = re.compile(rf"{CAPTION}([1-9][0-9]?)")
 _KINDS = {EVENT_TYPE: "choices", GATHERING: "choices", FLAGS: "choices", NOTE: "textarea"}
@@ -117,11 +107,3 @@ def answer_results(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     if answer["note"]:
         results.append(text(NOTE, answer["note"]))
     return results
-
-
-def choices(name: str, chosen: Sequence[str]) -> dict[str, Any]:
-    return {"from_name": name, "to_name": IMAGE, "type": "choices", "value": {"choices": list(chosen)}}
-
-
-def text(name: str, written: str) -> dict[str, Any]:
-    return {"from_name": name, "to_name": IMAGE, "type": "textarea", "value": {"text": [written]}}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gatherset.annotate.labelstudio.client import Client
+from gatherset.annotate.labelstudio.client import Client, RefusesError
 from gatherset.dataset.errors import ServerError
 from tests.labelstudio_server import TOKEN
 
@@ -94,6 +94,16 @@ def test_an_answer_of_another_shape_is_said_in_one_line(call: str, body: bytes) 
         pytest.raises(ServerError, match="does not answer as Label Studio does"),
     ):
         CALLS[call](client)
+
+
+def test_what_the_server_forbids_is_not_laid_on_the_token() -> None:
+    """So it answers to a webhook to its own machine, unless it was started to allow that."""
+    with (
+        answering(403, b'{"detail": "The URL resolves to a reserved network address"}') as address,
+        Client(address, TOKEN) as client,
+        pytest.raises(RefusesError, match=r"refuses POST /api/webhooks/ \(403\): The URL resolves to a reserved"),
+    ):
+        client.add_webhook(1, "http://127.0.0.1:9/", {}, [])
 
 
 def test_a_login_page_instead_of_an_answer_is_said_in_one_line() -> None:

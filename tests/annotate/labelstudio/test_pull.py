@@ -6,9 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
-from gatherset.annotate.labelstudio.configuration import EVENT_TYPE, REMARKS
+from gatherset.annotate.labelstudio.configuration import REMARKS
 from gatherset.annotate.labelstudio.project import Wanted, set_up
-from gatherset.annotate.labelstudio.results import choices, text
 from gatherset.annotate.labelstudio.returned import returned_annotations
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import submit
@@ -20,6 +19,7 @@ from gatherset.dataset.catalog.tables import (
     submissions,
     tasks,
 )
+from gatherset.dataset.labelstudio import EVENT_TYPE, choices, text
 from gatherset.dataset.records import current_records
 from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
 from tests.labelstudio_server import annotate

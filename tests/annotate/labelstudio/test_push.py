@@ -5,11 +5,11 @@ import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.labelstudio.client import MissingError
-from gatherset.annotate.labelstudio.configuration import caption_name
 from gatherset.annotate.labelstudio.push import VERSION
 from gatherset.annotate.labelstudio.tasks_there import TASK
 from gatherset.annotate.submissions import submit
 from gatherset.dataset.catalog.tables import labelstudio_tasks, submissions, suggestions, tasks
+from gatherset.dataset.labelstudio import caption_name
 from tests.labelstudio_workspace import SENTENCES, Over, results
 
 pytestmark = pytest.mark.labelstudio

@@ -2,8 +2,9 @@ import pytest
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.labelstudio.configuration import configuration, controls, lacking, orphans
-from gatherset.annotate.labelstudio.results import answer_results, choices, read_results, text
+from gatherset.annotate.labelstudio.results import answer_results, read_results
 from gatherset.dataset.errors import InputError
+from gatherset.dataset.labelstudio import choices, text
 from gatherset.dataset.workspace import Workspace
 from tests.labelstudio_workspace import results
 

@@ -16,10 +16,10 @@ from gatherset.annotate.labelstudio.client import Client
 from gatherset.annotate.labelstudio.configuration import configuration, controls
 from gatherset.annotate.labelstudio.links import current_links
 from gatherset.annotate.labelstudio.project import Wanted, require_unchanged, set_up
-from gatherset.annotate.labelstudio.results import text
 from gatherset.dataset.catalog.tables import images, labelstudio_projects
 from gatherset.dataset.errors import InputError, ServerError
 from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.labelstudio import text
 from gatherset.dataset.workspace import Workspace
 from tests.conftest import draw
 from tests.labelstudio_server import TOKEN, LabelStudioServer
