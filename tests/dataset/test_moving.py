@@ -18,7 +18,7 @@ from gatherset.dataset.catalog import database as catalog_database
 from gatherset.dataset.catalog import moving
 from gatherset.dataset.catalog.database import VARIABLE, Catalog, new_schema
 from gatherset.dataset.catalog.moving import contents, move, snapshot
-from gatherset.dataset.catalog.tables import properties, submissions
+from gatherset.dataset.catalog.tables import metadata, properties, submissions
 from gatherset.dataset.errors import WorkspaceError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
@@ -158,6 +158,20 @@ def test_a_snapshot_of_postgresql_is_a_file(database: Cluster, tmp_path: Path, m
     assert held(copy) == held(there.catalog)
     copy.close()
     there.catalog.close()
+
+
+def test_of_postgresql_no_table_is_read_at_once(database: Cluster, tmp_path: Path) -> None:
+    there = Workspace.create(tmp_path / "team")
+    cursors: list[str] = []
+    sa.event.listen(
+        there.catalog.engine,
+        "after_cursor_execute",
+        lambda connection, cursor, *_: cursors.append(type(cursor).__name__),
+    )
+    snapshot(there.catalog, tmp_path / "copy.db")
+    there.catalog.close()
+    assert len(cursors) >= len(metadata.tables)
+    assert set(cursors) == {"ServerCursor"}
 
 
 def test_without_the_address_it_is_said_what_to_set(
