@@ -113,6 +113,12 @@ class DatasetRule(Rule):
     by side, so what one object remembers can be joined to what another does.
     """
 
+    def __getstate__(self) -> dict[str, object]:
+        """What it has seen, for the object in another process that goes on with it, and has the surroundings itself:
+        those of a million records' parent are nine megabytes.
+        """
+        return {name: value for name, value in vars(self).items() if name not in ("context", "settings")}
+
     @abstractmethod
     def close(self) -> Iterator[tuple[str, str]]:
         """(record id or "the dataset", message), when all records are known."""
