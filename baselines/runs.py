@@ -25,7 +25,7 @@ from gatherset.baselines.words import Vectors, Vocabulary, load_words, save_word
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile, ReleaseIdentity
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class RunConfig:
     region_dim: int  # D of these features
     vectors: str | None  # name and hash of the file of word vectors it began with; none: they were made for it
     code_version: str  # of Gatherset
+    event_types: list[str]  # of the release: captions are found under these alone
 
     @property
     def hash(self) -> str:
