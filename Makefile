@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# The builds that are tried on PostgreSQL too: a first, a next one with its splits, and one that ends before these are kept.
+RELEASES := a_release_holds_every_record_in_its_split new_records_ask_for_a_minor_version \
+  splits_that_a_killed_build_did_not_keep_are_those_of_its_release
 
 .PHONY: demo test test-slow test-nightly check clean chromium labelstudio postgresql
 
@@ -13,7 +16,8 @@ demo: $(VENV)/installed-demo
 test: $(VENV)/installed-test chromium labelstudio postgresql check
 	$(BIN)/python -m pytest -m "not slow and not nightly" $(ARGS)
 	$(BIN)/python -m pytest --postgresql -m "not slow and not nightly and not in_file" \
-	  tests/dataset/test_catalog.py $(foreach name,queue submissions drafts consensus review,tests/annotate/test_$(name).py)
+	  tests/dataset/test_catalog.py $(foreach name,$(RELEASES),tests/dataset/test_release.py::test_$(name)) \
+	  $(foreach name,queue submissions drafts consensus review,tests/annotate/test_$(name).py)
 
 test-slow: $(VENV)/installed-test chromium labelstudio
 	$(BIN)/python -m pytest -m slow $(ARGS)
