@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 ARGS ?=
 # Two at a time, a file after the other, the longest first.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# The builds that are tried on PostgreSQL too: a first, a next one with its splits, and one that ends before these are kept.
+RELEASES := a_release_holds_every_record_in_its_split new_records_ask_for_a_minor_version \
+  splits_that_a_killed_build_did_not_keep_are_those_of_its_release
 
 .PHONY: demo test test-slow test-nightly check clean chromium labelstudio postgresql nginx
 
@@ -15,7 +18,8 @@ demo: $(VENV)/installed-demo
 test: $(VENV)/installed-test chromium labelstudio postgresql nginx check
 	$(PYTEST) -m "not slow and not nightly" $(ARGS)
 	$(PYTEST) --postgresql -m "not slow and not nightly and not in_file" \
-	  tests/dataset/test_catalog.py $(foreach name,queue submissions drafts consensus review,tests/annotate/test_$(name).py)
+	  tests/dataset/test_catalog.py $(foreach name,$(RELEASES),tests/dataset/test_release.py::test_$(name)) \
+	  $(foreach name,queue submissions drafts consensus review,tests/annotate/test_$(name).py)
 
 test-slow: $(VENV)/installed-test chromium labelstudio
 	$(BIN)/python -m pytest -m slow $(ARGS)

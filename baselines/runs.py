@@ -42,6 +42,7 @@ class RunConfig:
     region_dim: int  # D of these features
     vectors: str | None  # name and hash of the file of word vectors it began with; none: they were made for it
     code_version: str  # of Gatherset
+    event_types: list[str]  # of the release: captions are found under these alone
 
     @property
     def hash(self) -> str:

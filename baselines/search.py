@@ -55,7 +55,7 @@ class Index:
     def scores(self, sentence: str, event_type: str | None = None) -> Tensor:
         """Eq. 16 of the sentence with every image, [images]."""
         model, vocabulary = self._model, self.run.vocabulary
-        if self.run.label and (event_type is None or event_type not in vocabulary.words):
+        if self.run.label and event_type not in self.run.config.event_types:  # any word could stand in its place
             raise InputError(
                 f"{self.run.folder} was trained with event types, and {event_type} is none of them",
                 "Name one of the release's types, or search with a model that was trained without",

@@ -29,7 +29,7 @@ from gatherset.baselines.edan import global_feature
 from gatherset.baselines.event_classifier import Softmax
 from gatherset.baselines.loader import Part, SplitLike, caption_image, flat_captions, flat_events, number_captions
 from gatherset.baselines.scoring import all_scores
-from gatherset.baselines.train import TrainConfig, train
+from gatherset.baselines.train import TrainConfig, run_config, train
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.records import SPLITS
 from gatherset.dataset.suspects import Suspect
@@ -94,9 +94,10 @@ def find_suspects(
     """What is implausible in `release`, the surest first, by models with the settings of `run`.
 
     The folds' models stay in the run's folder: repeated, it trains only what is missing. ModelError where the release
-    is too small to be cut into so many folds.
+    is too small to be cut into so many folds, or the features are not those that the model was trained on.
     """
     features.require(release)
+    run.require(features)
     parts = [Folded(release, fold, folds) for fold in range(folds)]
     if min(len(part[split]) for part in parts for split in ("train", "test")) < 2:
         raise ModelError(
@@ -114,9 +115,11 @@ def find_suspects(
 def _caption_evidence(
     run: Run, part: Folded, features: FeatureFile, fold: int, folds: int, report: Callable[[str], None]
 ) -> Evidence:
-    folder = run.folder / "folds" / f"{fold + 1}-of-{folds}"
     shape = replace(run.edan.config, label=False)
     settings = TrainConfig(**run.config.training)
+    # Another release or code makes another model: an older one must neither be taken for it nor block it.
+    made_of = run_config(cast("Release", part), features, shape, settings)
+    folder = run.folder / "folds" / f"{fold + 1}-of-{folds}-{made_of.hash[:8]}"
     trained = train(cast("Release", part), features, folder, shape=shape, settings=settings, report=report)
     test = part["test"]
     numbers = number_captions(test, trained.vocabulary, flat_events(test))

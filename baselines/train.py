@@ -182,6 +182,7 @@ def run_config(
         region_dim=features.header.dim,
         vectors=vectors_name(vectors) if vectors else None,
         code_version=__version__,
+        event_types=list(release.event_types),
     )
 
 

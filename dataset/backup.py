@@ -158,12 +158,17 @@ def _extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path) -
         shutil.copyfileobj(source, file)
 
 
-def _compare(path: Path, root: Path, about: dict[str, Any]) -> None:
-    if about.get("format", 0) > FORMAT:
-        raise InputError(f"{path} was made by Gatherset {about.get('gatherset')}", "Upgrade: pip install -U gatherset")
-    sums: dict[str, str] = about["sha256"]
-    if not {FILE, SETTINGS_FILE} <= sums.keys():
-        raise InputError(f"{path} holds no workspace", "Use a file that gatherset backup has written")
+def _compare(path: Path, root: Path, about: Any) -> None:
+    match about:
+        case {"format": int(number), "gatherset": made_by} if number > FORMAT:
+            raise InputError(f"{path} was made by Gatherset {made_by}", "Upgrade: pip install -U gatherset")
+        case {"sha256": dict(sums)} if {FILE, SETTINGS_FILE} <= sums.keys():
+            pass
+        case _:
+            raise InputError(f"{path} holds no workspace", "Use a file that gatherset backup has written")
+    there = {file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()}
+    if strange := sorted(there - sums.keys() - {CONTENTS}):
+        raise InputError(f"{path} is damaged: it holds {strange[0]}, which it does not list", "Use another backup")
     for name, sha256 in progress(sums.items(), total=len(sums), label="compare"):
         file = root / name
         if not file.is_file() or _sha256(file) != sha256:

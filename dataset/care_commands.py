@@ -89,11 +89,12 @@ def doctor(workspace: Path | None, as_json: bool) -> None:
 
     from gatherset.dataset.doctor import examine
 
-    checks = list(examine(workspace))
+    checks = []
+    for check in examine(workspace):
+        checks.append(check)
+        if not as_json:
+            say(str(check))
     if as_json:
         print_json([asdict(check) for check in checks])
-    else:
-        for check in checks:
-            say(str(check))
     if not all(check.well for check in checks):
         sys.exit(FINDINGS)

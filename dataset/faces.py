@@ -49,8 +49,10 @@ class FaceBlurring:
         0.35  # of the detector's score; low, because a face that is missed costs more than a blurred sign
     )
 
-    def apply(self, workspace: Workspace, records: Iterable[Record], beside: Path | None = None) -> Blurred:
-        """Blur the images of the records; what was blurred before is taken from the workspace.
+    def apply(
+        self, workspace: Workspace, records: Iterable[Record], beside: Path | None = None, *, total: int
+    ) -> Blurred:
+        """Blur the images of the `total` records; what was blurred before is taken from the workspace.
 
         The blurred images are kept there, or in the folder `beside` if one is given. Raises InputError.
         """
@@ -61,14 +63,13 @@ class FaceBlurring:
             if known.is_dir():
                 shutil.copytree(known, folder, copy_function=os.symlink)
         blurred = Blurred(folder, self.detector.name, detector.sha256, self.threshold, {})
-        kept = list(records)
-        for record in progress(kept, total=len(kept), label="faces"):
+        for record in progress(records, total=total, label="faces"):
             sha256 = record["image"]["sha256"]
-            note = folder / "found" / sha256[:2] / f"{sha256}.json"
+            note = blurred.note(sha256)
             if not note.is_file():
                 result = self._blur(workspace, record, detector, blurred.store)
                 write_whole(note, json.dumps(result, sort_keys=True).encode())
-            blurred.images[sha256] = json.loads(note.read_text(encoding="utf-8"))
+            blurred.faces[sha256] = int(blurred.found(sha256)["faces"])
         return blurred
 
     def _blur(self, workspace: Workspace, record: Record, detector: _Detector, store: ImageStore) -> dict[str, Any]:
@@ -96,18 +97,26 @@ class Blurred:
     detector: str
     detector_sha256: str
     threshold: float
-    images: dict[str, Mapping[str, Any]]  # by the sha256 of the image as it was
+    faces: dict[str, int]  # by the sha256 of the image as it was; the rest is in its note
 
     @property
     def store(self) -> ImageStore:
         return ImageStore(self.folder / "images", self.folder / "thumbnails")
 
+    def note(self, sha256: str) -> Path:
+        """Where it stands what was found in the image and what came of it."""
+        return self.folder / "found" / sha256[:2] / f"{sha256}.json"
+
+    def found(self, sha256: str) -> Mapping[str, Any]:
+        note: Mapping[str, Any] = json.loads(self.note(sha256).read_text(encoding="utf-8"))
+        return note
+
     def record(self, record: Record) -> Record:
-        return {**record, "image": dict(self.images[record["image"]["sha256"]]["image"])}
+        return {**record, "image": self.found(record["image"]["sha256"])["image"]}
 
     def summary(self) -> dict[str, Any]:
         """What the manifest says."""
-        faces = [int(entry["faces"]) for entry in self.images.values()]
+        faces = self.faces.values()
         return {
             "detector": self.detector,
             "detector_sha256": self.detector_sha256,

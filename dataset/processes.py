@@ -21,7 +21,13 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 AHEAD = 2  # pieces under way for each process: what waits for its turn takes memory
 WORTH_IT = 4  # pieces, of a second or so each; starting processes costs more than fewer bring
+MOST = 8  # processes: one of ours reads, hands out and merges for all of them, and each takes 100 MB and more
 _shared: Any = None  # in a process of ours: what all of its pieces need
+
+
+def cores() -> int:
+    """Those that this process may use: where a batch system or a container gives it some, fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Workers(Generic[Shared]):
@@ -29,7 +35,7 @@ class Workers(Generic[Shared]):
 
     def __init__(self, shared: Shared, pieces: int) -> None:
         self._shared = shared
-        self._processes = max(1, os.cpu_count() or 1)
+        self._processes = min(cores(), MOST)
         self._pool: ProcessPoolExecutor | None = None
         if pieces > WORTH_IT and self._processes > 1:
             # Not forked: the process may have threads, of which a fork would make a dead half.

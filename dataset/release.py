@@ -77,7 +77,8 @@ def build_release(
         blurred = None
         if blur_faces:
             beside = Path(until_built.enter_context(TemporaryDirectory())) if dry_run else None
-            blurred = blur_faces.apply(workspace, current_records(connection), beside)
+            total = count_records(connection)
+            blurred = blur_faces.apply(workspace, current_records(connection), beside, total=total)
         records = _drafted(workspace, connection, assigned, blurred)
         try:
             scratch = None if dry_run else workspace.root

@@ -216,6 +216,7 @@ def _check(settings: Settings, path: Path) -> None:
         "app: provider needs a url and a client_id": not settings.app.provider
         or bool(is_url(settings.app.provider) and settings.app.url and settings.app.client_id),
         "rules: levels must be 'error' or 'warning'": set(rules.levels.values()) <= {"error", "warning"},
+        "rules: GS101 is always an error, for all else relies on the shape": rules.levels.get("GS101") != "warning",
         # Unrelated photographs differ in 32 bits on average: more than a quarter would join everything.
         "rules: near_duplicate_distance must be 0 to 16": 0 <= rules.near_duplicate_distance <= 16,
         "rules: lookalike_cosine must be above 0 and at most 1": 0 < rules.lookalike_cosine <= 1,

@@ -26,11 +26,12 @@ from gatherset.dataset.errors import WorkspaceError
 
 HEAD = "0008"  # the newest migration in dataset/migrations/versions
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-BUSY_SECONDS = 10
+BUSY_SECONDS = 10  # that a writer waits for the others
 CONNECT_SECONDS = 10
 VARIABLE = "GATHERSET_DATABASE_URL"
 FILE, POINTER = "catalog.db", "catalog.postgresql"
 _SCHEMA = re.compile(r"gatherset_[0-9a-f]{16}")
+_KEPT_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}  # s, s, times: of a dead server
 
 
 class Catalog:
@@ -73,7 +74,7 @@ class Catalog:
             pool_pre_ping=True,  # a connection that died with the server is noticed before it is used, and made anew
             pool_size=10,
             max_overflow=40,  # as many as the threads of the app
-            connect_args={"options": f"-c search_path={schema}", "connect_timeout": CONNECT_SECONDS},
+            connect_args={"options": _options(schema), "connect_timeout": CONNECT_SECONDS, **_KEPT_ALIVE},
         )
         event.listen(engine, "begin", _on_begin_in_postgresql)
         return cls(engine.execution_options(gatherset_lock=_lock_number(schema)), schema=schema)
@@ -94,11 +95,17 @@ class Catalog:
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its start, so that what it read is still true when it writes.
 
-        Commits at the end; rolls back on any exception, Ctrl-C included.
+        Commits at the end; rolls back on any exception, Ctrl-C included. Raises OperationalError where others write
+        for longer than BUSY_SECONDS.
         """
         # Within a process, writers wait in line: SQLite lets them sleep and try again, and the unlucky one starves.
-        with self._turn, self._writing.begin() as connection:
-            yield connection
+        if not self._turn.acquire(timeout=BUSY_SECONDS):
+            raise OperationalError("BEGIN", None, TimeoutError(f"others are writing, for {BUSY_SECONDS} s already"))
+        try:
+            with self._writing.begin() as connection:
+                yield connection
+        finally:
+            self._turn.release()
 
     def create(self) -> None:
         """Bring an empty or older database to the newest schema."""
@@ -193,6 +200,18 @@ def _next_step(catalog: Catalog) -> str:
     return f"Check that the server runs and that {VARIABLE} is right, or restore it from a backup"
 
 
+def _options(schema: str) -> str:
+    settings = {
+        "search_path": schema,
+        # What a writer reads after it has waited for its turn is what is there then, whatever the server's default.
+        "default_transaction_isolation": r"read\ committed",
+        "lock_timeout": f"{BUSY_SECONDS}s",
+        # A machine that is gone gives its lock back after a minute, not after the system's two hours.
+        **{f"tcp_{name}": value for name, value in _KEPT_ALIVE.items()},
+    }
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
 def _lock_number(schema: str) -> int:
     return int.from_bytes(hashlib.sha256(schema.encode()).digest()[:8], signed=True)
 
@@ -219,9 +238,12 @@ def _on_begin_in_postgresql(connection: Connection) -> None:
         statement = f"SELECT pg_advisory_xact_lock({options['gatherset_lock']})"
     # By the driver itself: SQLAlchemy would do it in the way of the statement to come, which may be one that streams.
     assert connection.dialect.loaded_dbapi is not None
+    driver = connection.connection
     try:
-        with closing(connection.connection.cursor()) as cursor:
+        with closing(driver.cursor()) as cursor:
             cursor.execute(statement)
-    except connection.dialect.loaded_dbapi.Error as error:  # the server went away since the connection was looked at
-        connection.invalidate(error)
-        raise OperationalError(statement, {}, error, connection_invalidated=True) from error
+    except connection.dialect.loaded_dbapi.Error as error:  # the others hold the lock, or the server went away
+        lost = connection.dialect.is_disconnect(error, driver, None)
+        if lost:
+            connection.invalidate(error)
+        raise OperationalError(statement, {}, error, connection_invalidated=lost) from error

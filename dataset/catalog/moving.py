@@ -82,7 +82,8 @@ def copy(old: Connection, target: Catalog) -> dict[str, Content]:
         for table in metadata.sorted_tables:
             new.execute(sa.delete(table))
         for table in progress(metadata.sorted_tables, total=len(metadata.sorted_tables), label="tables"):
-            for rows in old.execute(sa.select(table)).mappings().partitions(ROWS):
+            found = old.execute(sa.select(table).execution_options(yield_per=ROWS))
+            for rows in found.mappings().partitions():
                 new.execute(sa.insert(table), [dict(row) for row in rows])
             _go_on_counting(new, table)
         before, after = contents(old), contents(new)

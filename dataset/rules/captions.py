@@ -15,7 +15,12 @@ from gatherset.dataset.rules.rule import CaptionRule, Context, Rule, golden, quo
 from gatherset.dataset.taxonomy import Taxonomy
 from gatherset.dataset.tokens import normalised
 
-_DATE = re.compile(r"\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\b\d{1,2}:\d{2}\b")
+_DATE = re.compile(
+    r"\b\d{4}[./-]\d{1,2}[./-]\d{1,2}\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{4}\b"
+    # Three pairs of figures are a date, and six are two; five are a telephone number.
+    r"|(?<!\d[./-])\b\d{1,2}(?:[./-]\d{1,2}){2}(?:(?:[./-]\d{1,2}){3})?\b(?![./-]\d)"
+    r"|\b\d{1,2}:\d{2}\b"
+)
 
 
 def with_caption(number: int, text: str) -> list[Record]:
@@ -301,7 +306,7 @@ class NoExactCrowd(CaptionRule):
     level = "warning"
     title = "A caption claims no exact number of people above rules.max_counted."
     next_step = "Write 'a large crowd', or 'about' before the number"
-    _FIGURES = re.compile(r"\d\d")
+    _FIGURES = re.compile(r"\d[\dkK]")
     _POWERS = frozenset({"hundred", "thousand", "million"})
     _CLAIM = re.compile(
         r"""

@@ -155,6 +155,12 @@ class DatasetRule(Rule):
     by side, so what one object remembers can be joined to what another does.
     """
 
+    def __getstate__(self) -> dict[str, object]:
+        """What it has seen, for the object in another process that goes on with it, and has the surroundings itself:
+        those of a million records' parent are nine megabytes.
+        """
+        return {name: value for name, value in vars(self).items() if name not in ("context", "settings")}
+
     @abstractmethod
     def remember(self, subjects: Sequence[Subject]) -> None:
         """Keep what `close` needs of these records."""

@@ -43,7 +43,7 @@ def test_a_query_without_a_known_word_or_of_300_words_is_answered(
         assert np.isfinite(index.scores(sentence, "protest").numpy()).all()
 
 
-@pytest.mark.parametrize("event_type", [None, "market_day"])
+@pytest.mark.parametrize("event_type", [None, "market_day", "people"])
 def test_an_event_type_that_was_not_in_training_is_refused(
     event_type: str | None, run: Run, release: TinyRelease, features: FeatureFile
 ) -> None:

@@ -48,6 +48,25 @@ def test_swapped_captions_and_wrong_types_are_doubted(faulty: tuple[TinyRelease,
     assert all(0.5 <= one.score <= 1 and one.reason for one in found)
 
 
+def test_folds_that_an_older_version_left_are_in_nobodys_way(
+    faulty: tuple[TinyRelease, FeatureFile, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, features, run = faulty
+    monkeypatch.setattr("gatherset.baselines.train.__version__", "0.0.1")
+    before = find_suspects(run, release, features, folds=2, report=silent)
+    monkeypatch.undo()
+    assert find_suspects(run, release, features, folds=2, report=silent) == before
+
+
+def test_features_of_another_extractor_than_the_models_are_refused(
+    faulty: tuple[TinyRelease, FeatureFile, Run],
+) -> None:
+    release, features, run = faulty
+    other = replace(run, config=replace(run.config, extractor_hash="0" * 64))
+    with pytest.raises(ModelError, match="was trained on features of extractor"):
+        find_suspects(other, release, features, folds=2, report=silent)
+
+
 def test_the_sheet_shows_what_is_doubted(faulty: tuple[TinyRelease, FeatureFile, Run]) -> None:
     release, features, run = faulty
     found = find_suspects(run, release, features, folds=2, report=silent)

@@ -148,11 +148,31 @@ def test_a_changed_file_in_it_is_named(full: Workspace, tmp_path: Path) -> None:
         restore(tmp_path / "other.tar", tmp_path / "again")
 
 
+@pytest.mark.parametrize("about", ["[]", "{}", '{"sha256": null}', '{"format": "2"}', '{"sha256": ["catalog.db"]}'])
+def test_a_list_of_no_shape_restores_nothing(tmp_path: Path, about: str) -> None:
+    with tarfile.open(tmp_path / "mg.tar", "w") as tar:
+        _add(tar, "backup.json", about.encode())
+    with pytest.raises(InputError, match="holds no workspace"):
+        restore(tmp_path / "mg.tar", tmp_path / "again")
+
+
+def test_a_file_that_was_put_into_it_is_named(full: Workspace, tmp_path: Path) -> None:
+    back_up(full, tmp_path / "mg.tar")
+    with tarfile.open(tmp_path / "mg.tar", "a") as tar:
+        _add(tar, "event_types.json", b"{}")
+    with pytest.raises(InputError, match=r"it holds event_types\.json, which it does not list"):
+        restore(tmp_path / "mg.tar", tmp_path / "again")
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+
+
 def test_a_member_that_points_outside_writes_nothing_there(full: Workspace, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "evil.tar", "w") as tar:
-        member = tarfile.TarInfo("../outside.txt")
-        member.size = 3
-        tar.addfile(member, io.BytesIO(b"bad"))
+        _add(tar, "../outside.txt", b"bad")
     with pytest.raises(InputError, match="no backup"):
         restore(tmp_path / "evil.tar", tmp_path / "deep" / "again")
     assert not list(tmp_path.rglob("outside.txt"))

@@ -1,4 +1,5 @@
 import ast
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
+from gatherset.dataset.catalog import database
 from gatherset.dataset.catalog.database import HEAD, MIGRATIONS, Catalog
 from gatherset.dataset.catalog.tables import (
     accounts,
@@ -55,6 +58,16 @@ def test_a_write_that_fails_changes_nothing(workspace: Workspace, error: type[Ba
         write_half()
     with workspace.catalog.read() as connection:
         assert connection.execute(sa.select(properties.c.key)).scalars().all() == ["pseudonym_key"]
+
+
+def test_a_writer_does_not_stand_in_line_for_ever(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with workspace.catalog.write(), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(workspace.catalog.set_property, "colour", "red")
+        with pytest.raises(DBAPIError, match="others are writing"):
+            waiting.result()
+    workspace.catalog.set_property("colour", "blue")
+    assert workspace.catalog.property("colour") == "blue"
 
 
 def test_a_reader_sees_one_state_while_another_writes(workspace: Workspace) -> None:

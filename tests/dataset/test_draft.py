@@ -1,10 +1,10 @@
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gatherset.dataset import draft as draft_module
+from gatherset.dataset import processes as processes_module
 from gatherset.dataset.loading import Release
 from gatherset.dataset.records import content_hash
 from gatherset.dataset.release import build_release
@@ -34,7 +34,7 @@ def test_the_bytes_know_nothing_of_chunks_and_processes(
     for path in sorted(whole.path.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     whole.path.rmdir()
-    monkeypatch.setattr(os, "cpu_count", lambda: processes)
+    monkeypatch.setattr(processes_module, "cores", lambda: processes)
     monkeypatch.setattr(draft_module, "RECORDS_WITH_IMAGES", 4)
     monkeypatch.setattr(draft_module, "RECORDS_WITHOUT", 4)
     assert files(next_release(workspace, "1.0.0")) == expected

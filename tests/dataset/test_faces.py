@@ -1,16 +1,18 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import Connection
 
 from gatherset.dataset.catalog.tables import images
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.faces import FaceBlurring, blur
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.integrity import content_findings, integrity_findings
+from gatherset.dataset.records import Record, current_records
 from gatherset.dataset.release import build_release
 from gatherset.dataset.workspace import Workspace
 from tests.conftest import SHARED
@@ -95,6 +97,24 @@ class _OneFace:
 
     def find(self, pixels: np.ndarray) -> np.ndarray:
         return np.array([[30, 30, 20, 20]], np.float32)
+
+
+def test_a_record_is_asked_for_when_the_one_before_is_done(
+    workspace: Workspace, fill: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("gatherset.dataset.faces._Detector", _OneFace)
+    fill(workspace, 3)
+    done: list[int] = []
+
+    def records(connection: Connection) -> Iterator[Record]:
+        for record in current_records(connection):
+            done.append(len(list((workspace.root / "blurred").rglob("*.json"))))
+            yield record
+
+    with workspace.catalog.read() as connection:
+        blurred = FaceBlurring(tmp_path / "model.onnx").apply(workspace, records(connection), total=3)
+    assert done == [0, 1, 2]
+    assert blurred.summary()["faces"] == 3
 
 
 def everything(folder: Path) -> dict[Path, int]:

@@ -1,9 +1,11 @@
 """A catalog goes from a file to PostgreSQL and back with everything in it."""
 
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import sqlalchemy as sa
@@ -12,10 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.queue import next_task
 from gatherset.annotate.submissions import submit
+from gatherset.dataset.catalog import database as catalog_database
 from gatherset.dataset.catalog import moving
 from gatherset.dataset.catalog.database import VARIABLE, Catalog, new_schema
 from gatherset.dataset.catalog.moving import contents, move, snapshot
-from gatherset.dataset.catalog.tables import submissions
+from gatherset.dataset.catalog.tables import metadata, properties, submissions
 from gatherset.dataset.errors import WorkspaceError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
@@ -157,6 +160,20 @@ def test_a_snapshot_of_postgresql_is_a_file(database: Cluster, tmp_path: Path, m
     there.catalog.close()
 
 
+def test_of_postgresql_no_table_is_read_at_once(database: Cluster, tmp_path: Path) -> None:
+    there = Workspace.create(tmp_path / "team")
+    cursors: list[str] = []
+    sa.event.listen(
+        there.catalog.engine,
+        "after_cursor_execute",
+        lambda connection, cursor, *_: cursors.append(type(cursor).__name__),
+    )
+    snapshot(there.catalog, tmp_path / "copy.db")
+    there.catalog.close()
+    assert len(cursors) >= len(metadata.tables)
+    assert set(cursors) == {"ServerCursor"}
+
+
 def test_without_the_address_it_is_said_what_to_set(
     database: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +181,50 @@ def test_without_the_address_it_is_said_what_to_set(
     monkeypatch.delenv(VARIABLE)
     with pytest.raises(WorkspaceError, match=f"is in PostgreSQL, and nothing says where. Set {VARIABLE}="):
         Workspace.open(tmp_path / "team")
+
+
+def test_in_postgresql_a_writer_gives_up_where_another_does_not_end(
+    database: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in SQLite: the page then says so, keeps what was typed, and tries again."""
+    monkeypatch.setattr(catalog_database, "BUSY_SECONDS", 1)
+    there = Workspace.create(tmp_path / "team")
+    another = Catalog.of(there.root)
+    with another.write(), pytest.raises(DBAPIError, match="lock timeout"):
+        there.catalog.set_property("colour", "red")
+    there.catalog.set_property("colour", "blue")
+    another.close()
+    there.catalog.close()
+
+
+def test_what_a_writer_has_read_is_true_whatever_isolation_the_server_gives_by_default(
+    database: Cluster, tmp_path: Path
+) -> None:
+    there = Workspace.create(tmp_path / "team")
+    there.catalog.set_property("count", "0")
+    another = Catalog.of(there.root)
+    with there.catalog.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER ROLE tests SET default_transaction_isolation = 'repeatable read'")
+    try:
+        writer = Thread(target=_count_up, args=(another,))
+        with there.catalog.write() as connection:
+            writer.start()
+            time.sleep(0.5)  # it waits for its turn, with whatever it sees already
+            connection.execute(sa.update(properties).where(properties.c.key == "count").values(value="10"))
+        writer.join()
+        assert there.catalog.property("count") == "11"
+    finally:
+        with there.catalog.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER ROLE tests RESET default_transaction_isolation")
+        another.close()
+        there.catalog.close()
+
+
+def _count_up(catalog: Catalog) -> None:
+    with catalog.write() as connection:
+        mine = properties.c.key == "count"
+        value = int(connection.execute(sa.select(properties.c.value).where(mine)).scalar_one())
+        connection.execute(sa.update(properties).where(mine).values(value=str(value + 1)))
 
 
 @pytest.mark.parametrize("address", ["mysql://a@b/c", "http://example.org", "postgresql://a:b@c:port/d"])

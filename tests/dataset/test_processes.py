@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gatherset.dataset import processes
 from gatherset.dataset.errors import GathersetError
-from gatherset.dataset.processes import WORTH_IT, Workers
+from gatherset.dataset.processes import MOST, WORTH_IT, Workers, cores
 from tests.conftest import ROOT, hear_ctrl_c
 
 MANY = WORTH_IT + 3
@@ -18,7 +19,7 @@ MANY = WORTH_IT + 3
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(processes, "cores", lambda: 2)
 
 
 def scaled(factor: int, piece: int) -> tuple[int, int]:
@@ -53,6 +54,19 @@ def test_results_come_in_the_order_of_the_pieces_from_other_processes(workers: W
 def test_few_pieces_stay_in_this_process() -> None:
     workers = Workers(10, 2)
     assert list(workers.in_order(scaled, range(2))) == [(0, os.getpid()), (10, os.getpid())]
+    workers.close()
+
+
+def test_cores_that_others_have_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = cores()
+    monkeypatch.setattr(os, "cpu_count", lambda: 192)
+    assert cores() == own <= 192
+
+
+def test_a_large_machine_gets_no_more_processes_than_one_can_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "cores", lambda: 192)
+    workers = Workers(10, MANY)
+    assert workers._processes == MOST
     workers.close()
 
 
@@ -104,14 +118,14 @@ def test_ctrl_c_while_processes_are_starting_ends_them_in_silence(tmp_path: Path
         "import os, time\n"
         "if __name__ != '__main__':\n"
         "    time.sleep(0.5)  # as imports do\n"
-        "from tests.dataset.test_processes import Workers, scaled\n"
+        "from tests.dataset.test_processes import Workers, processes, scaled\n"
         "def pieces():\n"
         "    for piece in range(100):\n"
         "        if piece == 3:\n"
         "            print('begun', flush=True)\n"
         "        yield piece\n"
         "if __name__ == '__main__':\n"
-        "    os.cpu_count = lambda: 2\n"
+        "    processes.cores = lambda: 2\n"
         "    workers = Workers(1, 100)\n"
         "    try:\n"
         "        list(workers.in_order(scaled, pieces()))\n"

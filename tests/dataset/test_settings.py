@@ -49,6 +49,7 @@ def test_every_kind_of_value_is_read(path: Path) -> None:
         (HEAD + "[splits]\nratios = [0, 1, 1]", "the first above 0"),
         (HEAD + '[rules]\nignore = "GS301"', "a list of texts"),
         (HEAD + '[rules]\nlevels = {GS301 = "fatal"}', "'error' or 'warning'"),
+        (HEAD + '[rules]\nlevels = {GS101 = "warning"}', "GS101 is always an error"),
         (HEAD + '[rules]\nlevels = {GS301 = ["error"]}', "a table of texts"),
         (HEAD + "[rules]\nlevels = {GS301 = {}}", "a table of texts"),
         (HEAD + "[rules]\nnear_duplicate_distance = -1", "0 to 16"),

@@ -1,4 +1,5 @@
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from gatherset.annotate.answer import Answer
 from gatherset.dataset import validation
 from gatherset.dataset.errors import InputError
+from gatherset.dataset.membership import Membership
 from gatherset.dataset.records import Record
 from gatherset.dataset.records_file import parts, read_records_file
 from gatherset.dataset.retractions import Retraction, keep_retractions
@@ -15,7 +17,7 @@ from gatherset.dataset.rules.rule import Context, golden, numbered
 from gatherset.dataset.settings import RuleSettings, Settings
 from gatherset.dataset.targets import Choice, validate_target
 from gatherset.dataset.taxonomy import load_taxonomy
-from gatherset.dataset.validation import record_errors, rule_ids, validate
+from gatherset.dataset.validation import Run, record_errors, rule_ids, validate
 from gatherset.dataset.validation_report import Report
 from gatherset.dataset.workspace import Workspace
 
@@ -55,6 +57,14 @@ def test_all_findings_are_collected_with_the_record_and_the_next_step() -> None:
 def test_a_record_without_the_right_shape_is_not_shown_to_the_other_rules() -> None:
     report = check(golden(lambda record: record.pop("captions")))
     assert {f.rule for f in report.findings if f.where != "the dataset"} == {"GS101"}
+
+
+def test_what_a_process_has_seen_does_not_bring_the_parent_release_back() -> None:
+    parent = Membership(numbered(number) for number in range(3000))
+    run = Run(Context(Settings(1, "mg"), load_taxonomy(), parent=parent))
+    run.feed([("1", numbered(1))])
+    assert len(pickle.dumps(run.seen())) < 9 * len(parent)
+    assert {"GS508"} <= run.seen()[0].keys()
 
 
 def test_findings_stand_in_the_order_of_the_records() -> None:

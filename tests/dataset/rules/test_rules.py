@@ -83,6 +83,7 @@ CLEAN = [
     "The crowd ... in front of a stage looks up.",
     "In 2020 protesters fill the square.",
     "At least 200 people wait, as many as 5,000 people follow.",
+    "A crowd camps from 01.05.2020-03.05.2020, and again 01.05.21-03.05.21 or 01/02/22.",
     "A crowd laughs \U0001fae8 at a street show.",
     "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0628\u0631\u0648\u0645 \u0628\u0647 \u062e\u0627\u0646\u0647",
 ]
@@ -98,9 +99,12 @@ def test_a_good_caption_is_left_alone(text: str) -> None:
     ("rule", "text"),
     [
         ("GS309", "On 12/05/2020 18:00 a crowd met, call 030 12345678 for more."),
+        ("GS309", "Call 01.23.45.67.89 about this crowd."),
+        ("GS309", "Call 01-23-45-67-89 about this crowd."),
         ("GS309", "Call (555) 123-4567 about this crowd."),
         ("GS309", "Call 555 123 4567 about this crowd."),
         ("GS311", "A crowd waits in the Ave. Many people sing. Some dance."),
+        ("GS313", "A march of 5k people, 5K fans behind it."),
         ("GS313", "Exactly 2000 people and 2,012 fans wait."),
     ],
 )
