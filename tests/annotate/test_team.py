@@ -28,7 +28,7 @@ from gatherset.annotate.reasons import open_reasons
 from gatherset.annotate.review import Verdict, decide_review, seen_version, send_back
 from gatherset.annotate.review_queue import gather, next_review, waiting_reviews
 from gatherset.annotate.standing import standing
-from gatherset.annotate.submissions import GoneError, submit
+from gatherset.annotate.submissions import GoneError, store, submit
 from gatherset.annotate.team import (
     change_queue,
     groups,
@@ -427,11 +427,22 @@ def test_a_thousand_answers_in_a_minute_are_flagged_unless_they_came_in_a_file(p
     assert (lines["ben"].hurried, lines["ben"].answers) == (False, 1)
 
 
+def test_the_last_answer_is_the_latest_whatever_came_last(photos: Workspace) -> None:
+    with photos.catalog.write() as connection:
+        for task, at in ((1, "2026-11-20T10:00:00Z"), (2, "2026-11-19T10:00:00Z")):
+            answer = Answer("event", True, "protest")
+            store(connection, photos, task, "anna", answer, key=f"pulled-{task}", submitted_at=at)
+    [line] = overview(photos).annotators
+    assert line.last == "2026-11-20 10:00"
+
+
 def test_the_most_in_a_minute_is_not_cut_at_the_full_minute() -> None:
     start = np.datetime64("2026-11-21T10:00:50")
     assert most_in_a_minute(start + np.arange(40).astype("timedelta64[s]")) == 40
     assert most_in_a_minute(start + 61 * np.arange(5).astype("timedelta64[s]")) == 1
     assert most_in_a_minute(np.array([], dtype="datetime64[s]")) == 0
+    later_first = start + 300 * np.arange(200)[::-1].astype("timedelta64[s]")  # as they come from elsewhere
+    assert most_in_a_minute(later_first) == 1
     assert TOO_MANY == 60
 
 
