@@ -115,7 +115,7 @@ def _question_lines(title: str, found: Mapping[str, Any]) -> Iterator[str]:
         low, high = found["interval"]
         yield f"  Krippendorff's alpha {found['alpha']:.3f} (95 %: {low:.3f} to {high:.3f})"
     if found["agreed"] is not None:
-        yield f"  pairs of answers that are the same: {found['agreed']:.1%}"
+        yield f"  of all pairs of answers to one image, {found['agreed']:.1%} are the same"
     if found["alpha"] is not None:
         yield from _values(found["per_value"])
     yield from _annotators(found["per_annotator"])
