@@ -83,6 +83,14 @@ def test_looking_again_raises_nothing_twice(workspace: Workspace, image: str) ->
     assert gather(workspace) == 0
 
 
+def test_looking_for_what_to_review_keeps_no_writer_waiting(workspace: Workspace, image: str) -> None:
+    decide(workspace, image)
+    add_suspects(workspace, "run", [Suspect(image, "event", 0, "protest", 0.9, "looks like a rally")])
+    assert gather(workspace) == 1
+    with workspace.catalog.write(), ThreadPoolExecutor() as pool:  # somebody writes, and nothing new is to be raised
+        assert pool.submit(gather, workspace).result(timeout=9) == 0
+
+
 def test_an_image_that_somebody_is_left_for_is_no_review(
     workspace: Workspace, make_photos: Callable[..., Path]
 ) -> None:
