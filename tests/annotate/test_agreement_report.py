@@ -158,6 +158,18 @@ def test_with_one_answer_alone_alpha_is_undefined_although_all_agree(photos: Wor
     assert agreement_report(photos)["questions"]["event_type"]["agreed"] == 1
 
 
+def test_the_figures_are_reckoned_once_until_somebody_answers_or_is_retired(photos: Workspace) -> None:
+    say(photos, "anna", "protest", "protest")
+    say(photos, "ben", "protest", "sports_event")
+    first = agreement_report(photos)["questions"]
+    assert agreement_report(photos)["questions"] is first
+    say(photos, "cleo", "protest", "sports_event")
+    second = agreement_report(photos)["questions"]
+    assert (first["event_type"]["annotators"], second["event_type"]["annotators"]) == (2, 3)
+    retire(photos, "cleo", "guessed", "lea")
+    assert agreement_report(photos)["questions"]["event_type"]["annotators"] == 2
+
+
 def test_an_image_with_more_answers_has_more_pairs(photos: Workspace) -> None:
     say(photos, "anna", "protest", "protest")
     say(photos, "ben", "protest", "sports_event")
