@@ -106,11 +106,13 @@ def gather(workspace: Workspace) -> int:
 def next_review(workspace: Workspace, reviewer: str, *, later: Sequence[int] = ()) -> str | None:
     """The image that `reviewer` holds, else the next one, leased; None where nothing is left for them.
 
-    The weightiest reason first; an image that another reviewer holds is left to them. The tasks `later` come last.
+    The weightiest reason first; an image that another reviewer holds is left to them. The tasks `later` come last, and
+    are free for others until then.
     """
     with workspace.catalog.write() as connection:
         person = annotator_id(connection, reviewer)
-        connection.execute(sa.delete(leases).where(leases.c.expires_at < now()))
+        put_off = sa.and_(leases.c.task_id.in_(later), leases.c.annotator_id == person)
+        connection.execute(sa.delete(leases).where((leases.c.expires_at < now()) | put_off))
         row = connection.execute(_next(person, later)).first()
         if row is None:
             return None

@@ -120,6 +120,18 @@ def test_what_is_put_off_comes_last(workspace: Workspace, make_photos: Callable[
     assert again["image_id"] in (first["image_id"], second["image_id"])
 
 
+def test_what_is_put_off_is_free_for_others(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(2), Provenance(license="CC-BY-4.0"))
+    for task in (1, 2):
+        for name, kind in TYPES.items():
+            submit(workspace, task, name, Answer("event", True, kind), key=f"{task}-{name}")
+    gather(workspace)
+    first = next_review_desk(workspace, "rita")["review"]
+    second = next_review(workspace, "rita", later=[first["task"]])
+    assert next_review(workspace, "sam", later=[first["task"]]) == first["image_id"]
+    assert next_review(workspace, "rita", later=[first["task"]]) == second
+
+
 def test_a_decision_makes_the_record_with_who_and_from_which_answers(workspace: Workspace, image: str) -> None:
     decide(workspace, image, "political_rally")
     made = record(workspace, image)
