@@ -46,8 +46,8 @@ def _questions(workspace: Workspace, ledger: Ledger) -> dict[str, dict[str, Any]
     return known[1]
 
 
-# Of each workspace the ledger whose figures were reckoned last, and these: it takes seconds where there are many answers,
-# and the page asks for them at every click.
+# Of each workspace the ledger whose figures were reckoned last, and these: it takes seconds where there are many
+# answers, and the page asks for them at every click.
 _kept: dict[Path, tuple[Ledger, dict[str, dict[str, Any]]]] = {}
 
 
