@@ -6,6 +6,7 @@ Its shape: schemas/agreement_report.schema.json.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from gatherset.annotate.caption_spread import caption_spread
@@ -25,16 +26,29 @@ def agreement_report(workspace: Workspace, ledger: Ledger | None = None) -> dict
     with workspace.catalog.read() as connection:
         ledger = ledger or current_ledger(workspace, connection)
         spread = caption_spread(connection)
-    votes = {"gathering": ledger.gathering_votes, "event_type": ledger.type_votes}
     known = workspace.taxonomy.names
     return {
         "schema_version": "1.0",
         "dataset": workspace.settings.name,
-        "questions": {name: question(agreement) for name, agreement in votes.items()},
+        "questions": _questions(workspace, ledger),
         "gold": {name: {"right": right, "answers": count} for name, (right, count) in gold_scores(workspace).items()},
         "captions": spread,
         "removed_types": [name for name in ledger.type_votes.values if name not in known],
     }
+
+
+def _questions(workspace: Workspace, ledger: Ledger) -> dict[str, dict[str, Any]]:
+    """The figures about both questions: those of the last report, where the ledger is still the same."""
+    known = _kept.get(workspace.root)
+    if known is None or known[0] is not ledger:
+        votes = {"gathering": ledger.gathering_votes, "event_type": ledger.type_votes}
+        known = _kept[workspace.root] = ledger, {name: question(agreement) for name, agreement in votes.items()}
+    return known[1]
+
+
+# Of each workspace the ledger whose figures were reckoned last, and these: it takes seconds where there are many
+# answers, and the page asks for them at every click.
+_kept: dict[Path, tuple[Ledger, dict[str, dict[str, Any]]]] = {}
 
 
 def question(agreement: Agreement) -> dict[str, Any]:
@@ -115,7 +129,7 @@ def _question_lines(title: str, found: Mapping[str, Any]) -> Iterator[str]:
         low, high = found["interval"]
         yield f"  Krippendorff's alpha {found['alpha']:.3f} (95 %: {low:.3f} to {high:.3f})"
     if found["agreed"] is not None:
-        yield f"  pairs of answers that are the same: {found['agreed']:.1%}"
+        yield f"  of all pairs of answers to one image, {found['agreed']:.1%} are the same"
     if found["alpha"] is not None:
         yield from _values(found["per_value"])
     yield from _annotators(found["per_annotator"])

@@ -33,20 +33,26 @@ class Discussion:
     raised_by: str
     decision: str | None  # None while it is open
     decided_by: str | None
+    decided_at: str | None
     remarks: tuple[Remark, ...]
 
 
 def raise_discussion(workspace: Workspace, image_id: str, by: str, question: str) -> None:
     """Put an image before the team; one that is there already gets the question as a remark.
 
-    Raises InputError for no such image, and for an empty question.
+    What its asker has said there already is not said again: a browser that heard no answer sends it once more. Raises
+    InputError for no such image, and for an empty question.
     """
     question = said(question, "Say what is to be discussed")[:MAX_TEXT]
     with workspace.catalog.write() as connection:
         if connection.execute(sa.select(images.c.id).where(images.c.id == image_id)).scalar() is None:
             raise InputError(f"there is no image {image_id}", "Take one of the catalog")
-        if connection.execute(sa.select(discussions).where(discussions.c.image_id == image_id)).first() is not None:
-            _add(connection, image_id, by, question)
+        there = connection.execute(sa.select(discussions).where(discussions.c.image_id == image_id)).one_or_none()
+        if there is not None:
+            again = (remarks.c.image_id == image_id, remarks.c.author == by, remarks.c.text == question)
+            remarked = connection.execute(sa.select(remarks.c.id).where(*again)).first()
+            if remarked is None and (there.raised_by, there.question) != (by, question):
+                _add(connection, image_id, by, question)
             return
         row = {"image_id": image_id, "question": question, "raised_by": by, "raised_at": now()}
         connection.execute(sa.insert(discussions).values(row))
@@ -57,24 +63,29 @@ def add_remark(workspace: Workspace, image_id: str, by: str, text: str) -> None:
     text = said(text, "Write something")[:MAX_TEXT]
     with workspace.catalog.write() as connection:
         if connection.execute(sa.select(discussions).where(discussions.c.image_id == image_id)).first() is None:
-            raise InputError(f"the image {image_id} is not discussed", "Put it on the list first")
+            raise _not_discussed(image_id)
         _add(connection, image_id, by, text)
 
 
 def decide_discussion(workspace: Workspace, image_id: str, by: str, decision: str) -> None:
-    """Decide: from now on the guidelines say so, with the picture. Raises InputError for an empty decision."""
+    """Decide: from now on the guidelines say so, with the picture.
+
+    Raises InputError for an empty decision, and where the image is not discussed.
+    """
     decision = said(decision, "Write what the guidelines are to say")[:MAX_TEXT]
     _set(workspace, image_id, {"decision": decision, "decided_by": by, "decided_at": now()})
 
 
 def reopen_discussion(workspace: Workspace, image_id: str) -> None:
-    """Take the decision out of the guidelines again."""
+    """Take the decision out of the guidelines again. Raises InputError where the image is not discussed."""
     _set(workspace, image_id, {"decision": None, "decided_by": None, "decided_at": None})
 
 
 def _set(workspace: Workspace, image_id: str, values: dict[str, str | None]) -> None:
     with workspace.catalog.write() as connection:
-        connection.execute(sa.update(discussions).where(discussions.c.image_id == image_id).values(values))
+        change = sa.update(discussions).where(discussions.c.image_id == image_id).values(values)
+        if connection.execute(change).rowcount == 0:
+            raise _not_discussed(image_id)
 
 
 def all_discussions(workspace: Workspace) -> list[Discussion]:
@@ -92,8 +103,9 @@ def all_discussions(workspace: Workspace) -> list[Discussion]:
 
 
 def decided_cases(workspace: Workspace) -> list[Discussion]:
-    """What was decided, the oldest first: the guidelines grow at their end."""
-    return [one for one in reversed(all_discussions(workspace)) if one.decision]
+    """What was decided, the oldest decision first: the guidelines grow at their end."""
+    decided = [one for one in reversed(all_discussions(workspace)) if one.decision]
+    return sorted(decided, key=lambda one: one.decided_at or "")
 
 
 def _discussion(row: Row[tuple[object, ...]], spoken: tuple[Remark, ...]) -> Discussion:
@@ -106,8 +118,13 @@ def _discussion(row: Row[tuple[object, ...]], spoken: tuple[Remark, ...]) -> Dis
         row.raised_by,
         row.decision,
         row.decided_by,
+        row.decided_at,
         spoken,
     )
+
+
+def _not_discussed(image_id: str) -> InputError:
+    return InputError(f"the image {image_id} is not discussed", "Put it on the list first")
 
 
 def _add(connection: Connection, image_id: str, by: str, text: str) -> None:

@@ -84,9 +84,10 @@ def overview(workspace: Workspace) -> Overview:
 
 
 def most_in_a_minute(times: NDArray[np.datetime64]) -> int:
-    """The most submissions within any sixty seconds; `times` in order."""
+    """The most submissions within any sixty seconds."""
     if not len(times):
         return 0
+    times = np.sort(times)  # answers from elsewhere bring their own times, and come in any order
     return int((np.searchsorted(times, times + MINUTE) - np.arange(len(times))).max())
 
 
@@ -162,7 +163,7 @@ def _annotators(connection: Connection, workspace: Workspace, ledger: Ledger) ->
                 f"{right} of {count}" if count else "",
                 most,
                 most > TOO_MANY,
-                str(ledger.submitted[own[-1]])[:16].replace("T", " ") if len(own) else "",
+                str(ledger.submitted[own].max())[:16].replace("T", " ") if len(own) else "",
                 standing,
             )
         )

@@ -33,6 +33,7 @@ from gatherset.dataset.workspace import Workspace
 
 ANNOTATED = ("screen", "event", "caption")  # the kinds that the queue hands out; reviews wait for a reviewer
 WINDOW = 500  # started tasks that are looked through before a fresh one is taken instead
+URGENT_WINDOW = 2000  # likewise of those that the lead has put first, a window at a time, of three
 LAST = 2**31 - 1  # no task has a higher number
 SENSITIVE = "sensitive"  # the flag of an image that starts blurred
 
@@ -246,7 +247,22 @@ _BEGUN = (
     .limit(1)
 )
 # The conditions of the partial indexes stand here in the same words, else the database would not use them.
-_URGENT = sa.select(tasks.c.id).where(sa.text(URGENT), _IS_FREE).order_by(tasks.c.id).limit(1)
+_urgent_window = (
+    sa.select(tasks.c.id)
+    .where(sa.text(URGENT), tasks.c.id > sa.bindparam("after"))
+    .order_by(tasks.c.id)
+    .limit(URGENT_WINDOW)
+)
+_URGENT_END: sa.Select[*tuple[Any, ...]] = sa.select(sa.func.count(), sa.func.max(sa.column("id"))).select_from(
+    _urgent_window.subquery()
+)
+_URGENT = (
+    sa.select(tasks.c.id)
+    .where(sa.text(URGENT), tasks.c.id > sa.bindparam("after"), tasks.c.id <= sa.bindparam("end"), _IS_FREE)
+    .order_by(tasks.c.id)
+    .limit(1)
+)
+_LAST_URGENT = sa.select(sa.func.max(tasks.c.id)).where(sa.text(URGENT))
 _FRESH = sa.select(tasks.c.id).where(sa.text(FRESH), _IS_FREE).order_by(tasks.c.id).limit(1)
 _window = (
     sa.select(tasks.c.id)
@@ -278,6 +294,12 @@ _GOLD = (
     .limit(1)
 )
 _LAST_SUBMISSION = sa.select(sa.func.max(submissions.c.id)).where(submissions.c.annotator_id == sa.bindparam("person"))
+_LAST_ANSWERED = (
+    sa.select(submissions.c.task_id)
+    .where(submissions.c.annotator_id == sa.bindparam("person"))
+    .order_by(submissions.c.id.desc())
+    .limit(1)
+)
 
 
 def _begun(connection: Connection, person: int, *, but: int = 0) -> int | None:
@@ -306,9 +328,13 @@ def _choose(connection: Connection, workspace: Workspace, person: int) -> int | 
 
 def _is_time_for_gold(connection: Connection, workspace: Workspace, person: int) -> bool:
     """By chance, at the set rate, and the same until the person submits again: a reload does not roll the dice."""
+    return _drawn(connection, person, "gold") < workspace.settings.queue.gold_rate
+
+
+def _drawn(connection: Connection, person: int, what: str) -> float:
+    """A number from 0 to 1, another after each submission of the person."""
     last = connection.execute(_LAST_SUBMISSION, {"person": person}).scalar() or 0
-    drawn = int(hashlib.sha256(f"gold {person} {last}".encode()).hexdigest()[:8], 16) / 2**32
-    return drawn < workspace.settings.queue.gold_rate
+    return int(hashlib.sha256(f"{what} {person} {last}".encode()).hexdigest()[:8], 16) / 2**32
 
 
 def _waiting(connection: Connection, person: int, *, but: int = 0) -> tuple[int | None, int]:
@@ -319,9 +345,9 @@ def _waiting(connection: Connection, person: int, *, but: int = 0) -> tuple[int 
     there. Then a fresh one; then once round through all that is begun.
     """
     position = _position(connection, person)
-    urgent = connection.execute(_URGENT, {"person": person, "but": but}).scalar()
+    urgent = _urgent(connection, person, but)
     if urgent is not None:
-        return int(urgent), position
+        return urgent, position
     count, end = connection.execute(_WINDOW_END, {"position": position}).one()
     if count and (near := _started_between(connection, person, position, end, but)):
         return near, near
@@ -332,6 +358,33 @@ def _waiting(connection: Connection, person: int, *, but: int = 0) -> tuple[int 
     found = _started_between(connection, person, position, LAST, but)
     found = found or _started_between(connection, person, 0, position, but)
     return found, found or position
+
+
+def _urgent(connection: Connection, person: int, but: int) -> int | None:
+    """What the lead has put first and the person can be given.
+
+    The first of them; of more than a window, of which the person has answered or others hold the whole beginning, one
+    after their last answer, so that who works through all of them goes on where they are, or one after a place that is
+    drawn anew at each answer: what has become free anywhere is found in time, and nobody waits for a walk past all that
+    is their own.
+    """
+    count, end = connection.execute(_URGENT_END, {"after": 0}).one()
+    found = _urgent_between(connection, person, 0, end, but) if count else None
+    if found is not None or count < URGENT_WINDOW:
+        return found
+    last = connection.execute(_LAST_URGENT).scalar_one()
+    answered = connection.execute(_LAST_ANSWERED, {"person": person}).scalar() or 0
+    for after in (max(answered, end), end + int(_drawn(connection, person, "urgent") * (last - end))):
+        count, until = connection.execute(_URGENT_END, {"after": after}).one()
+        found = _urgent_between(connection, person, after, until, but) if count else None
+        if found is not None:
+            return found
+    return None
+
+
+def _urgent_between(connection: Connection, person: int, after: int, end: int, but: int) -> int | None:
+    given = {"person": person, "but": but, "after": after, "end": end}
+    return connection.execute(_URGENT, given).scalar()
 
 
 def _started_between(connection: Connection, person: int, after: int, end: int, but: int) -> int | None:

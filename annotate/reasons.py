@@ -36,22 +36,20 @@ def send_to_review(
     connection: Connection, image_id: str, note: str, *, cause: str = "conflict", evidence: str = ""
 ) -> None:
     """Put the image before a reviewer. A reason with the same cause and evidence takes the new note, and is open."""
-    same = (reasons.c.image_id == image_id, reasons.c.cause == cause, reasons.c.evidence == evidence)
-    known = connection.execute(sa.select(reasons.c.id).where(*same)).scalar()
+    known = connection.execute(_SAME, {"image": image_id, "of": cause, "by": evidence}).scalar()
     if known is None:
         row = {"image_id": image_id, "cause": cause, "evidence": evidence, "note": note, "raised_at": now()}
-        connection.execute(sa.insert(reasons).values(row))
+        connection.execute(_RAISE, row)
     else:
         connection.execute(sa.update(reasons).where(reasons.c.id == known).values(note=note, settled_at=None))
     review = review_task(connection, image_id)
     state = "waiting" if is_returned(connection, image_id) else "open"
-    connection.execute(sa.update(tasks).where(tasks.c.id == review).values(state=state, note=note))
+    connection.execute(_SET, {"review": review, "now": state, "why": note})
 
 
 def raise_once(connection: Connection, image_id: str, note: str, *, cause: str, evidence: str) -> bool:
     """The same for what is found again at every look: what was raised before, settled or not, stays as it is."""
-    same = (reasons.c.image_id == image_id, reasons.c.cause == cause, reasons.c.evidence == evidence)
-    if connection.execute(sa.select(reasons.c.id).where(*same)).scalar() is not None:
+    if connection.execute(_SAME, {"image": image_id, "of": cause, "by": evidence}).scalar() is not None:
         return False
     send_to_review(connection, image_id, note, cause=cause, evidence=evidence)
     return True
@@ -59,12 +57,27 @@ def raise_once(connection: Connection, image_id: str, note: str, *, cause: str, 
 
 def review_task(connection: Connection, image_id: str) -> int:
     """The number of the image's review task, which is made where there is none; it is done until it is opened."""
-    there = sa.select(tasks.c.id).where(tasks.c.image_id == image_id, tasks.c.kind == "review")
-    known = connection.execute(there).scalar()
+    known = connection.execute(_REVIEW, {"image": image_id}).scalar()
     if known is None:
         row = {"image_id": image_id, "kind": "review", "state": "done", "overlap": 1, "answers": 0, "note": ""}
-        known = connection.execute(sa.insert(tasks).values(row).returning(tasks.c.id)).scalar_one()
+        known = connection.execute(_NEW_REVIEW, row).scalar_one()
     return int(known)
+
+
+# Composed once: that takes longer than to run them, and a model may doubt thousands of records at once.
+_SAME = sa.select(reasons.c.id).where(
+    reasons.c.image_id == sa.bindparam("image"),
+    reasons.c.cause == sa.bindparam("of"),
+    reasons.c.evidence == sa.bindparam("by"),
+)
+_RAISE = sa.insert(reasons)
+_REVIEW = sa.select(tasks.c.id).where(tasks.c.image_id == sa.bindparam("image"), tasks.c.kind == "review")
+_NEW_REVIEW = sa.insert(tasks).returning(tasks.c.id)
+_SET = (
+    sa.update(tasks)
+    .where(tasks.c.id == sa.bindparam("review"))
+    .values(state=sa.bindparam("now"), note=sa.bindparam("why"))
+)
 
 
 def is_returned(connection: Connection, image_id: str) -> bool:

@@ -20,11 +20,14 @@ from gatherset.dataset.catalog.tables import (
     records,
     skips,
     submissions,
+    suspects,
     tasks,
 )
 from gatherset.dataset.suspects import open_suspects
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
+
+BATCH = 50  # images a transaction: others write in between
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ class Found:
     note: str
 
 
-def unresolved(connection: Connection, workspace: Workspace) -> Iterable[Found]:
+def unresolved(connection: Connection, workspace: Workspace, among: Sequence[str] | None) -> Iterable[Found]:
     """Images that wait for one more opinion which nobody is left to give: the whole team has answered or skipped."""
+    of_these = sa.true() if among is None else tasks.c.image_id.in_(among)
     active = annotators.alias()
     resting = active.c.paused.is_not(None) | active.c.retired.is_not(None)
     worked = sa.exists().where(submissions.c.annotator_id == active.c.id)
@@ -52,45 +56,63 @@ def unresolved(connection: Connection, workspace: Workspace) -> Iterable[Found]:
     )
     somebody = sa.exists().where(~resting, worked, ~said(submissions), ~said(skips))
     stuck = sa.select(tasks.c.image_id, tasks.c.kind, tasks.c.answers, last.label("last")).where(
-        sa.text(STARTED), tasks.c.answers >= workspace.settings.queue.overlap, ~raised, ~somebody
+        sa.text(STARTED), tasks.c.answers >= workspace.settings.queue.overlap, ~raised, ~somebody, of_these
     )
     for row in connection.execute(stuck.order_by(tasks.c.id)):
         note = f"{row.answers} annotators disagree on the {row.kind} task, and no other is left to ask"
         yield Found(row.image_id, f"{row.kind} {row.last}", note)
 
 
-def suspected(connection: Connection, workspace: Workspace) -> Iterable[Found]:
+def suspected(connection: Connection, workspace: Workspace, among: Sequence[str] | None) -> Iterable[Found]:
     """Records of which a trained model doubts a caption or the event type (`gatherset suspects`), the surest first."""
-    for suspect in open_suspects(connection):
+    raised = sa.exists().where(
+        reasons.c.image_id == suspects.c.record_id,
+        reasons.c.cause == "suspect",
+        reasons.c.evidence == sa.cast(suspects.c.id, sa.Text),
+    )
+    of_these = sa.true() if among is None else suspects.c.record_id.in_(among)
+    for suspect in open_suspects(connection, ~raised, of_these):
         what = f"caption {suspect.position + 1}" if suspect.kind == "caption" else "the event type"
         yield Found(suspect.record_id, str(suspect.id), f"a model doubts {what}: {suspect.reason}")
 
 
-# Asked whenever a reviewer begins: (cause, what finds the images). A further source joins here with its cause from
-# `reasons.CAUSES`.
-SOURCES: tuple[tuple[str, Callable[[Connection, Workspace], Iterable[Found]]], ...] = (
+Source = Callable[[Connection, Workspace, Sequence[str] | None], Iterable[Found]]
+# Asked whenever a reviewer begins: (cause, what finds the images: all, or those among the given ids). A further source
+# joins here with its cause from `reasons.CAUSES`, and leaves out what it can see was raised before.
+SOURCES: tuple[tuple[str, Source], ...] = (
     ("conflict", unresolved),
     ("suspect", suspected),
 )
 
 
 def gather(workspace: Workspace) -> int:
-    """Put before the reviewers what the sources have found since the last time; how many images that are."""
-    with workspace.catalog.write() as connection:
-        found = [(cause, one) for cause, source in SOURCES for one in source(connection, workspace)]
-        return sum(
-            raise_once(connection, one.image_id, one.note, cause=cause, evidence=one.evidence) for cause, one in found
+    """Put before the reviewers what the sources have found since the last time; how many reasons that are.
+
+    What there is is looked for while others write, and looked at again, a few images at a time, before it is written.
+    """
+    with workspace.catalog.read() as connection:
+        found = list(
+            dict.fromkeys(one.image_id for _, source in SOURCES for one in source(connection, workspace, None))
         )
+    raised = 0
+    for start in range(0, len(found), BATCH):
+        with workspace.catalog.write() as connection:
+            for cause, source in SOURCES:
+                for one in list(source(connection, workspace, found[start : start + BATCH])):
+                    raised += raise_once(connection, one.image_id, one.note, cause=cause, evidence=one.evidence)
+    return raised
 
 
 def next_review(workspace: Workspace, reviewer: str, *, later: Sequence[int] = ()) -> str | None:
     """The image that `reviewer` holds, else the next one, leased; None where nothing is left for them.
 
-    The weightiest reason first; an image that another reviewer holds is left to them. The tasks `later` come last.
+    The weightiest reason first; an image that another reviewer holds is left to them. The tasks `later` come last, and
+    are free for others until then.
     """
     with workspace.catalog.write() as connection:
         person = annotator_id(connection, reviewer)
-        connection.execute(sa.delete(leases).where(leases.c.expires_at < now()))
+        put_off = sa.and_(leases.c.task_id.in_(later), leases.c.annotator_id == person)
+        connection.execute(sa.delete(leases).where((leases.c.expires_at < now()) | put_off))
         row = connection.execute(_next(person, later)).first()
         if row is None:
             return None

@@ -141,12 +141,8 @@ class Agreement:
 
     @property
     def agreed(self) -> float | None:
-        """The mean share of agreeing pairs of answers a unit; None where nothing can be paired."""
-        if not len(self._counts):
-            return None
-        total = self._counts.sum(1)
-        pairs = (self._counts * (self._counts - 1)).sum(1) / (total * (total - 1))
-        return float(pairs.mean())
+        """The share of agreeing pairs of all pairs of answers to one unit; None where nothing can be paired."""
+        return _agreed(self._counts, np.ones(len(self._counts))) if len(self._counts) else None
 
     def interval(self, level: float = 0.95, seed: int = 0) -> tuple[float, float] | None:
         """Percentile bootstrap interval of alpha over units; None where alpha is undefined.
@@ -260,7 +256,7 @@ class VoteAgreement:
 
     images: int  # with two votes or more
     votes: int
-    agreed: float  # share of pairs of votes on one image that name the same type
+    agreed: float  # of all pairs of votes on one image, the share that name the same type
     alpha: float | None  # Krippendorff's; None where all votes name one type
 
     @property
@@ -280,10 +276,12 @@ def vote_agreement(ballots: Mapping[tuple[tuple[str, int], ...], int]) -> VoteAg
             counts[row, place[name]] = count
     times = np.array(list(paired.values()), dtype=float)
     total = counts.sum(1)
-    agreed = (times * (counts * (counts - 1)).sum(1) / (total - 1)).sum() / (times * total).sum()
     [alpha] = _alphas(counts, times[None])
     return VoteAgreement(
-        int(times.sum()), int((times * total).sum()), float(agreed), float(alpha) if np.isfinite(alpha) else None
+        int(times.sum()),
+        int((times * total).sum()),
+        _agreed(counts, times),
+        float(alpha) if np.isfinite(alpha) else None,
     )
 
 
@@ -309,6 +307,13 @@ def _count(table: NDArray[np.int32], values: int) -> Counts:
     for value in range(values):
         counts[:, value] = (table == value).sum(1)
     return counts
+
+
+def _agreed(counts: Counts, times: Counts) -> float:
+    """Of all pairs of answers to one unit, the share that are the same; each row of `counts` is there `times` times."""
+    total = counts.sum(1)
+    same, pairs = (counts * (counts - 1)).sum(1), total * (total - 1)
+    return float((times * same).sum() / (times * pairs).sum())
 
 
 def _pairable(counts: Counts) -> Counts:

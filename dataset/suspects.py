@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gatherset.dataset.catalog.tables import suspects
+from gatherset.dataset.catalog.tables import records, revisions, suspects
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.records import current_record
 from gatherset.dataset.timestamps import now
@@ -90,19 +91,24 @@ def _add(connection: Connection, run: str, suspect: Suspect) -> bool:
     return state is None
 
 
-def open_suspects(connection: Connection, *, limit: int | None = None) -> list[OpenSuspect]:
-    """Those that wait for a person, the surest first; not those whose record has changed or was withdrawn since."""
-    rows = connection.execute(
-        sa.select(suspects).where(suspects.c.state == "open").order_by(suspects.c.score.desc(), suspects.c.id)
-    )
-    waiting: list[OpenSuspect] = []
-    for row in rows.mappings():
-        if limit is not None and len(waiting) >= limit:
-            break
-        record = current_record(connection, row["record_id"])
-        if record is not None and doubted(record, row["kind"], row["position"]) == row["value"]:
-            waiting.append(_open(row))
-    return waiting
+def open_suspects(
+    connection: Connection, *which: sa.ColumnElement[bool], limit: int | None = None
+) -> list[OpenSuspect]:
+    """Those that wait for a person, the surest first; not those whose record has changed or was withdrawn since.
+
+    `which` are conditions on the rows of `suspects`, of which only those are then read.
+    """
+    rows = connection.execute(_OPEN.where(*which).order_by(suspects.c.score.desc(), suspects.c.id))
+    still = (row for row in rows.mappings() if doubted(row["content"], row["kind"], row["position"]) == row["value"])
+    return [_open(row) for row in islice(still, limit)]
+
+
+_OPEN = (
+    sa.select(suspects, revisions.c.content)
+    .join(records, records.c.id == suspects.c.record_id)
+    .join(revisions, (revisions.c.record_id == records.c.id) & (revisions.c.revision == records.c.revision))
+    .where(suspects.c.state == "open", records.c.withdrawn.is_(None))
+)
 
 
 def settle(connection: Connection, identity: int, verdict: Verdict, settled_by: str) -> None:

@@ -227,7 +227,8 @@ def show_agreement(workspace: Workspace, name: str, seen: Overview) -> None:
             low, high = found["interval"]
             small(f"Krippendorff's alpha {found['alpha']:.3f} (95 %: {low:.3f} to {high:.3f}).")
         if found["agreed"] is not None:
-            small(f"{found['agreed']:.1%} of the pairs of answers are the same, on {found['compared']} images.")
+            same = f"Of all pairs of answers to one image, {found['agreed']:.1%} are the same"
+            small(f"{same} ({found['compared']} images with two answers or more).")
         table(
             {"name": "Annotator", "units": "Images", "agreed": "As the others", "accuracy": "Right (Dawid, Skene)"},
             [

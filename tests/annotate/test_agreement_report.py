@@ -69,8 +69,9 @@ def plain_alpha(votes: Votes) -> float:
 
 
 def plain_agreed(votes: Votes) -> float:
-    pairs = [list(combinations(answers.values(), 2)) for answers in votes.values() if len(answers) > 1]
-    return sum(sum(a == b for a, b in group) / len(group) for group in pairs) / len(pairs)
+    """Every two answers to one image are laid side by side."""
+    pairs = [pair for answers in votes.values() for pair in combinations(answers.values(), 2)]
+    return sum(first == second for first, second in pairs) / len(pairs)
 
 
 @pytest.mark.parametrize("question", ["gathering", "event_type"])
@@ -155,6 +156,27 @@ def test_with_one_answer_alone_alpha_is_undefined_although_all_agree(photos: Wor
         say(photos, name, "protest", "protest", "protest", "protest")
     assert all("all answers are the same" in str(why) for why in undefined(photos).values())
     assert agreement_report(photos)["questions"]["event_type"]["agreed"] == 1
+
+
+def test_the_figures_are_reckoned_once_until_somebody_answers_or_is_retired(photos: Workspace) -> None:
+    say(photos, "anna", "protest", "protest")
+    say(photos, "ben", "protest", "sports_event")
+    first = agreement_report(photos)["questions"]
+    assert agreement_report(photos)["questions"] is first
+    say(photos, "cleo", "protest", "sports_event")
+    second = agreement_report(photos)["questions"]
+    assert (first["event_type"]["annotators"], second["event_type"]["annotators"]) == (2, 3)
+    retire(photos, "cleo", "guessed", "lea")
+    assert agreement_report(photos)["questions"]["event_type"]["annotators"] == 2
+
+
+def test_an_image_with_more_answers_has_more_pairs(photos: Workspace) -> None:
+    say(photos, "anna", "protest", "protest")
+    say(photos, "ben", "protest", "sports_event")
+    say(photos, "cleo", None, "political_rally")
+    document = agreement_report(photos)
+    assert document["questions"]["event_type"]["agreed"] == 1 / 4  # one pair of the first image, none of three
+    assert "  of all pairs of answers to one image, 25.0% are the same" in list(text_lines(document))
 
 
 def test_where_nobody_agrees_alpha_is_below_0(photos: Workspace) -> None:

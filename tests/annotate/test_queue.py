@@ -1,10 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.drafts import save_draft
 from gatherset.annotate.own_work import kept_drafts
@@ -12,7 +13,7 @@ from gatherset.annotate.queue import next_task, skip, task_after
 from gatherset.annotate.reasons import send_to_review
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import submit
-from gatherset.dataset.catalog.tables import FRESH, STARTED, leases, tasks
+from gatherset.dataset.catalog.tables import FRESH, STARTED, images, leases, submissions, tasks
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.timestamps import now
@@ -202,3 +203,60 @@ def test_the_queue_looks_through_an_index(workspace: Workspace) -> None:
         with workspace.catalog.read() as connection:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN SELECT id FROM tasks WHERE {where} ORDER BY id")
             assert index in str(plan.all())
+
+
+@pytest.fixture
+def many(workspace: Workspace, make_photos: Callable[..., Path]) -> Workspace:
+    """2,300 images, the first 2,100 of which the lead has put first; anna has answered those up to 2,050."""
+    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
+    with workspace.catalog.write() as connection:
+        image = dict(connection.execute(sa.select(images)).mappings().one())
+        task = {"kind": "event", "state": "open", "overlap": 2, "note": ""}
+        others = [f"gs-{number:016x}" for number in range(2, 2301)]
+        connection.execute(sa.insert(images), [image | {"id": name} for name in others])
+        connection.execute(sa.insert(tasks), [task | {"image_id": name, "answers": 0} for name in others])
+        connection.execute(sa.update(tasks).where(tasks.c.id <= 2100).values(priority=1))
+    answered(workspace, range(1, 2051))
+    return workspace
+
+
+def answered(workspace: Workspace, numbers: Iterable[int]) -> None:
+    """Say that anna has answered these tasks, which then wait for somebody else."""
+    answer = Answer("event", True, "protest").document()
+    with workspace.catalog.write() as connection:
+        said = {"annotator_id": annotator_id(connection, "anna"), "version": 1, "answer": answer, "submitted_at": now()}
+        rows = [said | {"task_id": number, "key": f"made-{number}"} for number in numbers]
+        connection.execute(sa.insert(submissions), rows)
+        wait = sa.update(tasks).where(tasks.c.id.in_([row["task_id"] for row in rows]))
+        connection.execute(wait.values(answers=1))
+
+
+def test_who_has_answered_the_beginning_of_what_comes_first_goes_on_behind_it(many: Workspace) -> None:
+    task, after = next_task(many, "anna"), task_after(many, "anna", 2051)
+    assert task is not None
+    assert after is not None
+    assert (task.id, after.id) == (2051, 2052)
+
+
+def test_who_has_answered_all_that_comes_first_goes_on_with_the_rest(many: Workspace) -> None:
+    answered(many, range(2051, 2101))
+    task = next_task(many, "anna")
+    assert task is not None
+    assert task.id == 2101
+
+
+def test_what_becomes_free_anywhere_among_what_comes_first_is_found_in_time(many: Workspace) -> None:
+    answered(many, (number for number in range(2051, 2101) if number != 2060))
+    for _ in range(60):  # each answer draws the place anew
+        task = next_task(many, "anna")
+        assert task is not None
+        if task.id == 2060:
+            return
+        submit(many, task.id, "anna", Answer("event", True, "protest"), key=f"anna-{task.id}")
+    pytest.fail("it was never found")
+
+
+def test_who_has_answered_nothing_begins_with_the_first_of_what_comes_first(many: Workspace) -> None:
+    task = next_task(many, "ben")
+    assert task is not None
+    assert task.id == 1

@@ -83,6 +83,14 @@ def test_looking_again_raises_nothing_twice(workspace: Workspace, image: str) ->
     assert gather(workspace) == 0
 
 
+def test_looking_for_what_to_review_keeps_no_writer_waiting(workspace: Workspace, image: str) -> None:
+    decide(workspace, image)
+    add_suspects(workspace, "run", [Suspect(image, "event", 0, "protest", 0.9, "looks like a rally")])
+    assert gather(workspace) == 1
+    with workspace.catalog.write(), ThreadPoolExecutor() as pool:  # somebody writes, and nothing new is to be raised
+        assert pool.submit(gather, workspace).result(timeout=9) == 0
+
+
 def test_an_image_that_somebody_is_left_for_is_no_review(
     workspace: Workspace, make_photos: Callable[..., Path]
 ) -> None:
@@ -110,6 +118,18 @@ def test_what_is_put_off_comes_last(workspace: Workspace, make_photos: Callable[
     assert second["image_id"] != first["image_id"]
     again = next_review_desk(workspace, "rita", later=[first["task"], second["task"]])["review"]
     assert again["image_id"] in (first["image_id"], second["image_id"])
+
+
+def test_what_is_put_off_is_free_for_others(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
+    ingest(workspace, make_photos(2), Provenance(license="CC-BY-4.0"))
+    for task in (1, 2):
+        for name, kind in TYPES.items():
+            submit(workspace, task, name, Answer("event", True, kind), key=f"{task}-{name}")
+    gather(workspace)
+    first = next_review_desk(workspace, "rita")["review"]
+    second = next_review(workspace, "rita", later=[first["task"]])
+    assert next_review(workspace, "sam", later=[first["task"]]) == first["image_id"]
+    assert next_review(workspace, "rita", later=[first["task"]]) == second
 
 
 def test_a_decision_makes_the_record_with_who_and_from_which_answers(workspace: Workspace, image: str) -> None:

@@ -165,7 +165,7 @@ def review(client: Any, path: str, **body: Any) -> Any:
 def test_an_image_is_opened_drafted_and_decided_by_a_reviewer(client: Any) -> None:
     desk = review(client, "open", image="0.jpg").json()["review"]
     verdict = {**VERDICT, "captions": desk["imported"]}
-    draft = {"image": desk["image_id"], "revision": 0, "verdict": verdict}
+    draft = {"image": desk["image_id"], "seen": desk["version"], "revision": 0, "verdict": verdict}
     assert review(client, "draft", **draft, keep=False).json()["revision"] == 0
     assert review(client, "draft", **draft, keep=True).json() == {"revision": 1, "findings": []}
     newer = review(client, "draft", **{**draft, "verdict": VERDICT}, keep=True)
@@ -192,7 +192,8 @@ def test_who_may_not_review_is_refused(client: Any, monkeypatch: pytest.MonkeyPa
         ("open", {}),
         ("open", {"image": "nothing"}),
         ("draft", {"image": "gs-0", "revision": 0, "verdict": VERDICT, "keep": True}),
-        ("draft", {"image": "gs-0", "revision": 0, "verdict": [], "keep": True}),
+        ("draft", {"image": "gs-0", "seen": "0.0.0", "revision": 0, "verdict": VERDICT, "keep": True}),
+        ("draft", {"image": "gs-0", "seen": "0.0.0", "revision": 0, "verdict": [], "keep": True}),
         ("decide", {"image": "gs-0", "verdict": VERDICT, "seen": "0.0.0", "key": "a-key-of-16-signs"}),
         ("decide", {"image": "gs-0", "verdict": VERDICT, "seen": "0.0.0", "key": "import-a-key-of-16"}),
         ("return", {"image": "gs-0", "names": ["anna"], "comment": "why", "seen": "0.0.0", "key": "a-key-of-16-signs"}),

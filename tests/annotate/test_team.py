@@ -18,6 +18,7 @@ from gatherset.annotate.discussions import (
     add_remark,
     all_discussions,
     decide_discussion,
+    decided_cases,
     raise_discussion,
     reopen_discussion,
 )
@@ -28,7 +29,7 @@ from gatherset.annotate.reasons import open_reasons
 from gatherset.annotate.review import Verdict, decide_review, seen_version, send_back
 from gatherset.annotate.review_queue import gather, next_review, waiting_reviews
 from gatherset.annotate.standing import standing
-from gatherset.annotate.submissions import GoneError, submit
+from gatherset.annotate.submissions import GoneError, store, submit
 from gatherset.annotate.team import (
     change_queue,
     groups,
@@ -40,7 +41,7 @@ from gatherset.annotate.team import (
     resume,
     retire,
 )
-from gatherset.dataset.catalog.tables import annotators, images, leases, submissions, tasks
+from gatherset.dataset.catalog.tables import annotators, discussions, images, leases, submissions, tasks
 from gatherset.dataset.errors import InputError, WorkspaceError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.settings import read_settings
@@ -427,11 +428,22 @@ def test_a_thousand_answers_in_a_minute_are_flagged_unless_they_came_in_a_file(p
     assert (lines["ben"].hurried, lines["ben"].answers) == (False, 1)
 
 
+def test_the_last_answer_is_the_latest_whatever_came_last(photos: Workspace) -> None:
+    with photos.catalog.write() as connection:
+        for task, at in ((1, "2026-11-20T10:00:00Z"), (2, "2026-11-19T10:00:00Z")):
+            answer = Answer("event", True, "protest")
+            store(connection, photos, task, "anna", answer, key=f"pulled-{task}", submitted_at=at)
+    [line] = overview(photos).annotators
+    assert line.last == "2026-11-20 10:00"
+
+
 def test_the_most_in_a_minute_is_not_cut_at_the_full_minute() -> None:
     start = np.datetime64("2026-11-21T10:00:50")
     assert most_in_a_minute(start + np.arange(40).astype("timedelta64[s]")) == 40
     assert most_in_a_minute(start + 61 * np.arange(5).astype("timedelta64[s]")) == 1
     assert most_in_a_minute(np.array([], dtype="datetime64[s]")) == 0
+    later_first = start + 300 * np.arange(200)[::-1].astype("timedelta64[s]")  # as they come from elsewhere
+    assert most_in_a_minute(later_first) == 1
     assert TOO_MANY == 60
 
 
@@ -503,6 +515,28 @@ def test_a_decided_discussion_stands_in_the_guidelines_with_its_picture(photos: 
     assert "decided case" not in guidelines(photos)
 
 
+def test_a_question_that_is_sent_again_is_asked_once(photos: Workspace) -> None:
+    image = some_image(photos)
+    for by, question in (("rita", "March or rally?"), ("lea", "Is there a stage?")) * 2:
+        raise_discussion(photos, image, by, question)
+    raise_discussion(photos, image, "lea", "March or rally?")
+    [talk] = all_discussions(photos)
+    assert [remark.text for remark in talk.remarks] == ["Is there a stage?", "March or rally?"]
+
+
+def test_the_guidelines_grow_at_their_end(photos: Workspace) -> None:
+    with photos.catalog.read() as connection:
+        first, second = connection.execute(sa.select(tasks.c.image_id).order_by(tasks.c.id).limit(2)).scalars()
+    for image, decided_at in ((first, "2026-11-21T10:00:02Z"), (second, "2026-11-21T10:00:01Z")):
+        raise_discussion(photos, image, "rita", "Which?")
+        decide_discussion(photos, image, "lea", f"The case of {decided_at}")
+        with photos.catalog.write() as connection:
+            this = discussions.c.image_id == image
+            raised_at = "2026-11-20T10:00:00Z" if image == first else "2026-11-20T11:00:00Z"
+            connection.execute(sa.update(discussions).where(this).values(decided_at=decided_at, raised_at=raised_at))
+    assert [one.image_id for one in decided_cases(photos)] == [second, first]
+
+
 def test_a_sensitive_picture_does_not_stand_in_the_guidelines(photos: Workspace) -> None:
     image = some_image(photos)
     with photos.catalog.write() as connection:
@@ -518,6 +552,8 @@ def test_what_is_not_there_cannot_be_discussed(photos: Workspace) -> None:
         lambda: raise_discussion(photos, some_image(photos), "rita", " "),
         lambda: add_remark(photos, some_image(photos), "rita", "why"),
         lambda: decide_discussion(photos, some_image(photos), "rita", ""),
+        lambda: decide_discussion(photos, some_image(photos), "rita", "so be it"),
+        lambda: reopen_discussion(photos, some_image(photos)),
     ):
         with pytest.raises(InputError):
             act()

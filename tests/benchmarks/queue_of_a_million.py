@@ -12,20 +12,23 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.answer import Answer
-from gatherset.annotate.queue import next_task
+from gatherset.annotate.queue import Task, next_task
 from gatherset.annotate.submissions import submit
 from gatherset.dataset.catalog.tables import tasks
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 from tests.postgresql import database
 
+T = TypeVar("T")
 COUNT = 1_000_000
 ROUNDS = 200
+FIRST = (100_001, 160_000)  # the tasks that the lead puts first
 ANSWER = Answer("event", True, "protest")
 NUMBERS = {  # n from 1 to COUNT, and n in hexadecimal with so many digits
     "sqlite": (
@@ -72,24 +75,48 @@ def answered(workspace: Workspace, name: str, first: int, last: int) -> None:
         connection.execute(sa.update(tasks).where(tasks.c.id.between(first, last)).values(answers=1))
 
 
-def timed(act: Callable[[int], object]) -> tuple[list[float], float]:
-    """Milliseconds of each of ROUNDS calls, shortest first, and the processor's milliseconds a call.
+def timed(act: Callable[[int], T], then: Callable[[T], object] = lambda _: None) -> tuple[list[float], list[float]]:
+    """Milliseconds of each of ROUNDS calls, shortest first, and the processor's of each likewise.
 
-    The second says what the queue costs where other work keeps the machine busy.
+    The second says what the queue costs where other work keeps the machine busy. What is done `then` is not timed.
     """
-    taken = []
-    busy = time.process_time()
+    taken, busy = [], []
     for number in range(ROUNDS):
-        started = time.perf_counter()
-        act(number)
+        started, worked = time.perf_counter(), time.process_time()
+        found = act(number)
+        busy.append(1000 * (time.process_time() - worked))
         taken.append(1000 * (time.perf_counter() - started))
-    return sorted(taken), 1000 * (time.process_time() - busy) / ROUNDS
+        then(found)
+    return sorted(taken), sorted(busy)
 
 
-def say(what: str, measured: tuple[list[float], float]) -> None:
-    taken, busy = measured
-    p50, p95 = statistics.median(taken), taken[int(0.95 * len(taken))]
-    print(f"{what:<60}p50 {p50:5.1f}  p95 {p95:5.1f}  most {taken[-1]:6.1f}  processor {busy:5.1f} ms", flush=True)
+def say(what: str, measured: tuple[list[float], list[float]]) -> None:
+    told = []
+    for name, ordered in zip(("clock", "processor"), measured, strict=True):
+        p50, p95 = statistics.median(ordered), ordered[int(0.95 * len(ordered))]
+        told.append(f"{name} p50 {p50:5.1f}  p95 {p95:5.1f}  most {ordered[-1]:6.1f} ms")
+    print(f"{what:<66}{'   '.join(told)}", flush=True)
+
+
+def give(workspace: Workspace, name: str, task: Task | None) -> None:
+    assert task is not None
+    submit(workspace, task.id, name, ANSWER, key=f"{name}-{task.id}", version=0)
+
+
+def put_first(workspace: Workspace) -> None:
+    """The lead puts 60,000 first, all of which `lone` has answered."""
+
+    def each(what: str, name: str) -> None:
+        say(what, timed(lambda n: next_task(workspace, name), lambda task: give(workspace, name, task)))
+
+    with workspace.catalog.write() as connection:
+        connection.execute(sa.update(tasks).where(tasks.c.id.between(*FIRST)).values(priority=1))
+    each("next after each answer, 60,000 put first, all of them one's own", "lone")
+    answered(workspace, "halfway", FIRST[0], sum(FIRST) // 2)
+    each("next after each answer, half of them one's own", "halfway")
+    each("next after each answer, none of them one's own", "visitor")
+    with workspace.catalog.write() as connection:
+        connection.execute(sa.update(tasks).where(tasks.c.priority > 0).values(priority=0))
 
 
 def run(folder: Path) -> None:
@@ -97,9 +124,7 @@ def run(folder: Path) -> None:
     fill(workspace)
 
     def step(name: str) -> None:
-        task = next_task(workspace, name)
-        assert task is not None
-        submit(workspace, task.id, name, ANSWER, key=f"{name}-{task.id}", version=0)
+        give(workspace, name, next_task(workspace, name))
 
     say("next, nobody has answered anything", timed(lambda n: next_task(workspace, f"new {n}")))
     say("next and submit, one annotator", timed(lambda n: step("anna")))
@@ -108,6 +133,7 @@ def run(folder: Path) -> None:
     say("next and submit, for the same", timed(lambda n: step("lone")))
     say("next and submit, for a second one, who walks behind", timed(lambda n: step("ben")))
     say("next, for as many who arrive at once", timed(lambda n: next_task(workspace, f"guest {n}")))
+    put_first(workspace)
     answered(workspace, "diligent", COUNT // 2 + 1000, COUNT)
     with workspace.catalog.write() as connection:  # nothing fresh is left: only a walk finds what others have begun
         connection.execute(sa.update(tasks).where(tasks.c.answers == 0).values(state="done"))

@@ -197,6 +197,26 @@ def test_who_decides_second_is_told_and_keeps_the_text(disputed: Served, review:
     assert [row.decided_by for row in made if row.kind == "accepted"] == ["vic"]
 
 
+def test_what_was_begun_before_somebody_else_decided_does_not_come_back_over_the_record(
+    disputed: Served, review: Visit
+) -> None:
+    workspace, address = disputed
+    page = review(address, "sam")
+    name = title(page)
+    image = f"?image={identity(workspace, name)}"
+    page.keyboard.press("2")
+    page.get_by_label("Caption 1", exact=True).fill("Sam has begun to write.")
+    page.get_by_role("status").get_by_text("Saved", exact=True).wait_for()
+    other = review(address, "rita", image)
+    other.keyboard.press("1")
+    other.keyboard.press("Control+Enter")
+    stored(other, name)
+    page.goto(f"{address}/review{image}")  # the same browser, which has kept the text too
+    page.get_by_text("Reason for the change").wait_for()
+    assert page.locator("#type").input_value() == "protest"
+    assert "long street" in page.get_by_label("Caption 1", exact=True).input_value()
+
+
 def test_a_record_is_opened_and_edited_with_a_reason(disputed: Served, review: Visit) -> None:
     workspace, address = disputed
     with workspace.catalog.read() as connection:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from gatherset import annotate
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.discussions import decide_discussion, raise_discussion
 from gatherset.annotate.overview import overview
@@ -19,6 +20,8 @@ from tests.annotate.pages.test_review import SENTENCES, browser_page
 from tests.annotate.pages.test_states import SIZES, look
 from tests.browser import APP, server
 from tests.labelstudio_workspace import give_back
+
+PAGE = Path(annotate.__file__).parent / "pages" / "lead.py"
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +103,18 @@ def test_the_page_says_what_the_report_says_and_pauses_whom_the_lead_pauses(
         paused = sa.select(annotators.c.paused).where(annotators.c.name == "anna")
         assert connection.execute(paused).scalar_one() == "Please call me"
     page.context.close()
+
+
+def test_who_does_not_lead_is_refused_the_page(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setattr("gatherset.annotate.server.open_workspace", lambda: workspace)
+    page = AppTest.from_file(str(PAGE), default_timeout=30)
+    page.session_state.visitor = "anna"
+    for leads in (True, False):
+        monkeypatch.setattr("gatherset.annotate.access.may", lambda *asked, leads=leads: leads and asked[2] == "lead")
+        page.run()
+        refused = [error.value for error in page.error]
+        assert (refused, [header.value for header in page.header]) == (
+            ([], ["Team"]) if leads else (["This page is for the lead of the team."], [])
+        )
