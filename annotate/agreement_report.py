@@ -53,7 +53,9 @@ _kept: dict[Path, tuple[Ledger, dict[str, dict[str, Any]]]] = {}
 
 def question(agreement: Agreement) -> dict[str, Any]:
     """All figures about one question."""
-    interval, opinion = agreement.interval(), agreement.dawid_skene() if agreement.units else None
+    interval = agreement.interval()
+    # Where nobody can be compared the estimate would be made of its own assumptions.
+    opinion = agreement.dawid_skene() if agreement.compared else None
     accuracy = opinion.accuracy if opinion else {}
     return {
         "images": len(agreement.units),
@@ -66,7 +68,10 @@ def question(agreement: Agreement) -> dict[str, Any]:
         "agreed": agreement.agreed,
         "per_value": agreement.per_value(),
         "pairs": [vars(pair) for pair in agreement.pairs()],
-        "per_annotator": [{**vars(one), "accuracy": accuracy.get(one.name)} for one in agreement.per_annotator()],
+        "per_annotator": [
+            {**vars(one), "accuracy": None if one.agreed is None else accuracy.get(one.name)}
+            for one in agreement.per_annotator()
+        ],
         "confusion": {"values": agreement.values, "matrix": agreement.confusion().round(6).tolist()},
         "second_opinion": second_opinion(agreement, opinion) if opinion else [],
     }

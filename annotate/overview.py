@@ -78,7 +78,7 @@ def overview(workspace: Workspace) -> Overview:
             seconds=_median_seconds(ledger),
             annotators=_annotators(connection, workspace, ledger),
             alpha={"gathering": ledger.gathering_votes.alpha, "event_type": votes.alpha},
-            disputes=_disputes(connection, votes.most_disputed(DISPUTES)),
+            disputes=_disputes(connection, workspace, votes.most_disputed(DISPUTES)),
             ledger=ledger,
         )
 
@@ -177,7 +177,8 @@ def _rows_of_each(ledger: Ledger) -> dict[str, NDArray[np.int64]]:
     return dict(zip(ledger.names, np.split(order, cuts), strict=True)) if ledger.names else {}
 
 
-def _disputes(connection: Connection, ballots: Mapping[str, Counter[str]]) -> list[Dispute]:
+def _disputes(connection: Connection, workspace: Workspace, ballots: Mapping[str, Counter[str]]) -> list[Dispute]:
+    titles = {kind.name: kind.title for kind in workspace.taxonomy.types}
     wanted = sa.select(images.c.id, images.c.sha256, images.c.format, images.c.flags).where(
         images.c.id.in_(list(ballots))
     )
@@ -187,7 +188,7 @@ def _disputes(connection: Connection, ballots: Mapping[str, Counter[str]]) -> li
             identity,
             image_url(rows[identity].sha256, rows[identity].format),
             SENSITIVE in rows[identity].flags,
-            ", ".join(f"{name} {count}" for name, count in votes.most_common()),
+            ", ".join(f"{titles.get(name, name)} {count}" for name, count in votes.most_common()),
         )
         for identity, votes in ballots.items()
     ]

@@ -137,13 +137,14 @@ def _move_lease(connection: Connection, workspace: Workspace, task: int, other: 
 
 
 def groups(workspace: Workspace) -> list[Group]:
-    """The images that wait, by where they came from."""
+    """The images that wait for annotators, not for a reviewer, by where they came from."""
+    review = sa.select(tasks.c.image_id).where(tasks.c.kind == "review", tasks.c.state == "open")
     part, dataset = (sa.func.coalesce(images.c.source[name].as_string(), "") for name in ("part", "dataset"))
     query = (
         sa.select(part.label("part"), dataset.label("dataset"), sa.func.count(images.c.id.distinct()).label("waiting"))
         .add_columns(sa.func.max(tasks.c.priority).label("priority"))
         .join(tasks, tasks.c.image_id == images.c.id)
-        .where(tasks.c.state.in_(["open", "waiting"]), tasks.c.kind.in_(ANNOTATED))
+        .where(tasks.c.state.in_(["open", "waiting"]), tasks.c.kind.in_(ANNOTATED), images.c.id.not_in(review))
         .group_by(part, dataset)
         .order_by(part, dataset)
     )

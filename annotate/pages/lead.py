@@ -38,6 +38,8 @@ from gatherset.dataset.workspace import Workspace
 ACCENT = "#0f766e"
 RETURNED = 200  # annotations that are shown
 WHOLE = alt.Axis(format="d", tickMinStep=1)
+FLAT = alt.Axis(labelAngle=0, labelOverlap=True)
+SEVERAL = alt.Scale(range=["#0f766e", "#7cc4b8", "#b7791f", "#4a6fa5", "#e0b973", "#9b5c8f", "#9aa7a4", "#1c2826"])
 STYLE = """<style>
 .gs-small { margin: 0 0 .5rem; font-size: .9rem; color: #4a5a57; }
 .gs-counts { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0 0 .5rem; }
@@ -51,7 +53,7 @@ STYLE = """<style>
 .gs-list .done::before { content: "✓ "; color: #0f766e; font-weight: 700; }
 .gs-list small { color: #4a5a57; }
 .gs-scroll { overflow-x: auto; }
-.gs-table { border-collapse: collapse; font-size: .9rem; }
+.gs-table { width: max-content; border-collapse: collapse; font-size: .9rem; }
 .gs-table th { text-align: left; font-weight: 600; }
 .gs-table th, .gs-table td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid #e0e6e4; vertical-align: top; }
 .gs-table td.number, .gs-table th.number { text-align: right; font-variant-numeric: tabular-nums; }
@@ -100,9 +102,9 @@ def show_overview(workspace: Workspace, name: str, seen: Overview) -> None:
             alt.Chart(alt.InlineData(seen.days))
             .mark_bar()
             .encode(
-                alt.X("day:O", title=None),
+                alt.X("day:O", title=None, axis=FLAT),
                 alt.Y("sum(answers):Q", title="answers", axis=WHOLE),
-                alt.Color("annotator:N", title=None),
+                alt.Color("annotator:N", title=None, scale=SEVERAL),
                 alt.Tooltip(["day:O", "annotator:N", "answers:Q"]),
             ),
             seen.days,
@@ -111,14 +113,14 @@ def show_overview(workspace: Workspace, name: str, seen: Overview) -> None:
         small("Images by how many annotators have answered their task.")
         chart(
             alt.Chart(alt.InlineData(seen.coverage))
-            .mark_bar(color=ACCENT)
+            .mark_bar()
             .encode(
                 alt.X("images:Q", title="images", axis=WHOLE),
                 alt.Y("answers:O", title="answers"),
-                alt.Row("task:N", title=None),
+                alt.YOffset("task:N"),
+                alt.Color("task:N", title=None, scale=SEVERAL),
                 alt.Tooltip(["task:N", "answers:O", "images:Q"]),
-            )
-            .properties(height=90),
+            ),
             seen.coverage,
         )
     with right:

@@ -143,6 +143,8 @@ def test_with_no_answer_there_is_no_alpha(photos: Workspace) -> None:
 def test_with_one_annotator_there_is_no_alpha_and_it_says_so(photos: Workspace) -> None:
     say(photos, "anna", "protest", "protest", "sports_event")
     assert set(undefined(photos).values()) == {"anna alone has answered: there is nobody to compare with"}
+    found = agreement_report(photos)["questions"]["event_type"]
+    assert (found["second_opinion"], [one["accuracy"] for one in found["per_annotator"]]) == ([], [None])
 
 
 def test_with_no_image_in_common_there_is_no_alpha(photos: Workspace) -> None:

@@ -305,6 +305,13 @@ def test_what_is_put_first_is_handed_out_first(photos: Workspace, make_photos: P
     assert other.id <= 4 or other.id == task.id
 
 
+def test_what_is_before_a_reviewer_does_not_wait_for_annotators(photos: Workspace) -> None:
+    change_queue(photos, overlap=2, max_overlap=2, gold_rate=0.1)
+    say(photos, 1, anna="protest", ben="political_rally")
+    gather(photos)
+    assert [one.waiting for one in groups(photos)] == [3]
+
+
 def test_fewer_opinions_send_what_is_disputed_to_review_and_the_file_keeps_its_comments(photos: Workspace) -> None:
     say(photos, 1, anna="protest", ben="political_rally")
     change_queue(photos, "lea", overlap=2, max_overlap=2, gold_rate=0.1)
@@ -457,7 +464,7 @@ def test_the_overview_counts_what_there_is(photos: Workspace) -> None:
     assert {one["type"]: one["records"] for one in seen.types if one["records"]} == {"protest": 1}
     assert seen.seconds == {"event": 30}
     assert [(one.image_id != some_image(photos), one.votes) for one in seen.disputes] == [
-        (True, "protest 1, sports_event 1")
+        (True, "Protest 1, Sports event 1")
     ]
     assert [(line.name, line.answers, line.agreed) for line in seen.annotators] == [("anna", 2, 0.5), ("ben", 2, 0.5)]
 

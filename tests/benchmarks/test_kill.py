@@ -21,7 +21,7 @@ from tests.benchmarks.session import Session
 from tests.browser import APP, Server
 
 WRITERS = 6
-SECONDS = 60  # after a restart, until the next acknowledged submission
+SECONDS = 300  # after a restart, until the next acknowledged submission
 
 
 class StoppedError(Exception):

@@ -103,6 +103,8 @@ def look(page: Any, name: str, size: str, problems: list[str]) -> None:
         problems.append(f"{name}: the image is not shown whole")
     if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
         problems.append(f"{name}: wider than the window")
+    if page.locator("canvas").evaluate_all("all => all.some(one => one.getBoundingClientRect().right > innerWidth)"):
+        problems.append(f"{name}: a chart is cut off")
 
 
 @pytest.mark.parametrize("size", SIZES)
