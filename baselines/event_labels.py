@@ -27,7 +27,7 @@ KEYWORDS = "key words"
 FOLDS = 5
 THIN = 5  # labelled images of a type; fewer are too few to learn it from
 BOOTSTRAPS = 2000  # samples of the images, for an interval
-DECAY = 1e-3  # of the squared weights: a few hundred images, thousands of numbers
+DECAY = 3e-5  # of the squared weights, chosen by cross-validation on gatherings
 SECONDS_TO_CHOOSE, SECONDS_TO_CONFIRM = 6.0, 2.5  # of a person for a type: among ten, and yes to the right one
 
 Floats = NDArray[np.float64]

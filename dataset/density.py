@@ -54,9 +54,8 @@ def densities(*sets: Floats, neighbours: int = NEIGHBOURS, seed: int = 0) -> lis
     found = []
     for vectors in sets:
         draws = DRAWS if len(vectors) > size else 1  # a set that is drawn whole is always the same
-        values = [
-            _distance(vectors[generator.choice(len(vectors), size, replace=False)], neighbours) for _ in range(draws)
-        ]
+        samples = (vectors[generator.choice(len(vectors), size, replace=False)] for _ in range(draws))
+        values = [_distance(sample, neighbours) for sample in samples]
         found.append(Density(float(np.mean(values)), float(np.std(values)), size, neighbours))
     return found
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0b6e8f", "#d1495b")  # told apart by the colour-blind, and in grey
 MOST = 15  # bars in a figure
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.hashsalt": "gatherset",  # the same figure gives the same bytes
     "svg.fonttype": "none",  # text stays text
     "font.size": 10,

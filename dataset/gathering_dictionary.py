@@ -41,6 +41,7 @@ class GatheringDictionary:
     def __init__(self, document: dict[str, Any], where: str) -> None:
         self.least_captions: int = document["least_captions"]
         self.least_weight: float = document["least_weight"]
+        self.least_total: float = document["least_total"]
         self.digest = hashlib.sha256(canonical_bytes(document)).hexdigest()
         self._weights: dict[str, float] = {}
         self._terms, self._negative = _Phrases(), _Phrases()
@@ -70,16 +71,16 @@ class GatheringDictionary:
         }
 
     def judge(self, captions: Iterable[str]) -> Judgement:
-        """Whether enough of an image's captions hold terms of enough weight."""
-        count, seen = 0, defaultdict[str, int](int)
+        """Whether enough of an image's captions hold terms of enough weight, each and together."""
+        count, total, seen = 0, 0.0, defaultdict[str, int](int)
         for caption in captions:
             terms = self.terms_in(caption)
-            if sum(terms.values()) >= self.least_weight:
-                count += 1
+            if (weight := sum(terms.values())) >= self.least_weight:
+                count, total = count + 1, total + weight
                 for name, weight in terms.items():
                     seen[name] += weight > 0
         order = sorted((name for name in seen if seen[name]), key=lambda name: (-seen[name], name))
-        return Judgement(count >= self.least_captions, count, tuple(order))
+        return Judgement(count >= self.least_captions and total >= self.least_total, count, tuple(order))
 
 
 class _Phrases:

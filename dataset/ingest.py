@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from gatherset.dataset.workspace import Workspace
 
 BATCH = 128  # images a transaction: all that Ctrl-C can cost
 PART_BATCH = 4096  # the same where they were measured before
+CARRIED = 1 << 26  # bytes of stored copies in memory at once
 DOOR_RULES = ("GS204", "GS601", "GS602", "GS603")  # what they say of an image, no annotator can mend
 
 
@@ -66,10 +66,14 @@ def ingest(
     is none.
     """
     require_license(provenance)
-    name = folder.absolute().stem
     if is_parts(folder):
-        return _bring_in_parts(workspace, folder, provenance, name)
-    return bring_in(workspace, offered(folder, captions), provenance, name, isolated=isolated)
+        return _bring_in_parts(workspace, folder, provenance)
+    return bring_in(workspace, offered(folder, captions), provenance, collection_name(folder), isolated=isolated)
+
+
+def collection_name(path: Path) -> str:
+    """What a collection is called where nobody says: after its folder, or its shard."""
+    return path.absolute().stem if path.suffix == ".tar" else path.absolute().name
 
 
 def require_license(provenance: Provenance) -> None:
@@ -90,11 +94,11 @@ def bring_in(
     return report
 
 
-def _bring_in_parts(workspace: Workspace, folder: Path, provenance: Provenance, name: str) -> IngestReport:
+def _bring_in_parts(workspace: Workspace, folder: Path, provenance: Provenance) -> IngestReport:
     """The same for images that were measured before, perhaps elsewhere."""
-    report = IngestReport(parts := count_parts(folder))
-    door = _Door(workspace, provenance, name)
-    _admit(workspace, door, read_parts(folder), parts, report, batch=PART_BATCH)
+    report = IngestReport(images := count_parts(folder))
+    door = _Door(workspace, provenance, collection_name(folder))
+    _admit(workspace, door, read_parts(folder), images, report, most=PART_BATCH)
     return report
 
 
@@ -105,10 +109,9 @@ def _admit(
     total: int,
     report: IngestReport,
     *,
-    batch: int = BATCH,
+    most: int = BATCH,
 ) -> None:
-    source = progress(measured, total=total, label="ingest")
-    while some := list(islice(source, batch)):
+    for some in _batches(progress(measured, total=total, label="ingest"), most):
         rows = door.rows(some, report)
         with workspace.catalog.write() as connection:
             # Another ingest may have been quicker since this one looked.
@@ -119,6 +122,20 @@ def _admit(
                 connection.execute(sa.insert(tasks), [task for row in new for task in tasks_for(workspace, row)])
         report.added += len(new)
         report.present += len(there)
+
+
+def _batches(measured: Iterable[tuple[Candidate, Row]], most: int) -> Iterator[list[tuple[Candidate, Row]]]:
+    """At most so many images, and so many bytes of stored copies, at once."""
+    batch: list[tuple[Candidate, Row]] = []
+    carried = 0
+    for one in measured:
+        batch.append(one)
+        carried += len(one[1].data or b"")
+        if len(batch) == most or carried >= CARRIED:
+            yield batch
+            batch, carried = [], 0
+    if batch:
+        yield batch
 
 
 def _by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:

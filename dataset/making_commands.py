@@ -110,7 +110,7 @@ def filter_(
     from gatherset.dataset.candidates import Offer, offered
     from gatherset.dataset.filtering import figures, screened_by_files, screened_in, sift, workspace_dictionary
     from gatherset.dataset.gathering_dictionary import load_dictionary
-    from gatherset.dataset.ingest import Provenance, bring_in, require_license
+    from gatherset.dataset.ingest import Provenance, bring_in, collection_name, require_license
     from gatherset.dataset.store import write_whole
     from gatherset.dataset.workspace import Workspace
 
@@ -146,7 +146,7 @@ def filter_(
         say(f"{len(sifted.drawn)} of the {sifted.unmatched} others were drawn, to be screened as well.")
     chosen = Offer(sifted.candidates, offer.findings, len(sifted.candidates))
     assert space_or_none is not None
-    report = bring_in(space_or_none, chosen, provenance, source.absolute().stem, isolated=True)
+    report = bring_in(space_or_none, chosen, provenance, collection_name(source), isolated=True)
     say_ingested(report, as_json, **counts, drawn=len(sifted.drawn))
 
 

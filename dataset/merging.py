@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -152,7 +153,7 @@ def _drop(connection: Connection, copy: Copy) -> bool:
         return False
     connection.execute(sa.update(tasks).where(tasks.c.image_id == copy.image).values(state="done"))
     key = f"merge {copy.image} {now()}"
-    row = {"image_id": copy.image, "key": key, "kind": "rejected", "seen": [], "revision": None}
+    row: dict[str, Any] = {"image_id": copy.image, "key": key, "kind": "rejected", "seen": [], "revision": None}
     row |= {"comment": str(copy), "decided_by": MERGE, "decided_at": now()}
     connection.execute(sa.insert(decisions).values(row))
     return True
@@ -207,7 +208,7 @@ def _join_some(
                 add_revision(connection, record, submissions=[], reason=reason, decided_by=MERGE)
                 joined.records += 1
                 continue
-            connection.execute(sa.insert(tasks), list(tasks_for(workspace, row)))
+            connection.execute(sa.insert(tasks), list(tasks_for(workspace, dict(row))))
             answered = sa.select(submissions.c.id).join(tasks).where(tasks.c.image_id == row["id"]).limit(1)
             if theirs.execute(answered).first() is not None:
                 message = "it has answers there, which stay there; it is asked again here"

@@ -28,7 +28,7 @@ from gatherset.dataset.progress import progress
 from gatherset.dataset.records import canonical_bytes
 
 PART = 4096  # images a part: all that a kill can cost
-ROWS = 256  # images in memory at once, with their stored copies
+ROWS = 64  # images in memory at once, with their stored copies
 _TEXTS, _NUMBERS = ("source_sha256", "sha256", "phash", "format", "next_step"), ("width", "height", "bytes")
 SCHEMA = pa.schema(
     [

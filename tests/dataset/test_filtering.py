@@ -88,7 +88,7 @@ def test_the_names_that_match_are_listed_without_a_workspace(photos: Path, tmp_p
 
 
 def test_a_workspaces_own_dictionary_is_used(workspace: Workspace, photos: Path) -> None:
-    own = {"version": "1.0", "least_captions": 1, "least_weight": 1, "negative": []}
+    own = {"version": "1.0", "least_captions": 1, "least_weight": 1, "least_total": 1, "negative": []}
     terms = [{"words": "dog", "weight": 1}]
     (workspace.root / "gathering_dictionary.json").write_text(json.dumps({**own, "terms": terms}))
     assert "4 of 6 images match" in run("filter", photos, "-w", workspace.root).output

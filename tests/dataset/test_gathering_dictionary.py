@@ -13,7 +13,8 @@ from gatherset.dataset.gathering_dictionary import FILE, GatheringDictionary, fo
 def dictionary(*terms: str | tuple[str, float], negative: tuple[str, ...] = (), **more: Any) -> GatheringDictionary:
     pairs = [(term, 1.0) if isinstance(term, str) else term for term in terms]
     listed = [{"words": words, "weight": weight} for words, weight in pairs]
-    document = {"version": "1.0", "least_captions": 1, "least_weight": 1.0, "terms": listed, "negative": list(negative)}
+    least = {"least_captions": 1, "least_weight": 1.0, "least_total": 0}
+    document = {"version": "1.0", **least, "terms": listed, "negative": list(negative)}
     return GatheringDictionary({**document, **more}, "test")
 
 
@@ -61,6 +62,13 @@ def test_weights_add_up_within_a_caption_and_may_be_negative() -> None:
 def test_enough_captions_must_match() -> None:
     two = dictionary("crowd", least_captions=2)
     assert [two.judge(["A crowd."] * count).matches for count in (1, 2)] == [False, True]
+
+
+def test_the_captions_together_must_weigh_enough() -> None:
+    heavy = dictionary("crowd", ("parade", 2.0), least_total=2)
+    assert not heavy.judge(["A crowd.", "A dog."]).matches
+    assert heavy.judge(["A crowd.", "The crowd."]).matches
+    assert heavy.judge(["A parade."]).matches
 
 
 def test_a_pattern_is_matched_over_whole_words() -> None:

@@ -57,14 +57,14 @@ def test_parts_come_into_a_workspace_as_their_folder_would(
 ) -> None:
     folder = make_photos(5, retrieved="2026-11-20T10:00:00Z")
     (folder / "images" / "1.jpg").write_bytes(b"damaged")
-    write_parts(offered(folder).candidates, LIMITS, tmp_path / "photos.parts", in_threads)
-    report = ingest(workspace, tmp_path / "photos.parts", Provenance())
+    write_parts(offered(folder).candidates, LIMITS, tmp_path / "parts/photos", in_threads)
+    report = ingest(workspace, tmp_path / "parts/photos", Provenance())
     assert (report.found, report.added, [f.rule for f in report.findings]) == (5, 4, ["GS203"])
     other = Workspace.create(tmp_path / "other")
     ingest(other, folder, Provenance())
     assert rows(workspace) == rows(other)
     assert all(workspace.store.path(row.sha256, row.format).exists() for row in rows(workspace))
-    assert ingest(workspace, tmp_path / "photos.parts", Provenance()).added == 0
+    assert ingest(workspace, tmp_path / "parts/photos", Provenance()).added == 0
 
 
 def rows(workspace: Workspace) -> list[sa.Row]:

@@ -1,0 +1,117 @@
+"""The same bulk work in Daft, on this machine and on a real Ray cluster of two nodes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gatherset.dataset.bulk import in_threads
+from gatherset.dataset.candidates import offered
+from tests.conftest import ROOT
+from tests.dataset.conftest import Photos
+
+pytest.importorskip("daft", reason="pip install 'gatherset[scale]'")
+
+# In a process of its own: Daft keeps the runner that it was first used with.
+MEASURED = """
+import json, sys
+from pathlib import Path
+from gatherset.dataset.bulk import Job, Measuring
+from gatherset.dataset.candidates import offered
+from gatherset.dataset.scale import in_daft
+jobs = [Job(c.place) for c in offered(Path(sys.argv[1])).candidates]
+rows = list(in_daft(Measuring(10_000_000), jobs, ray=sys.argv[2] or None))
+print(json.dumps([[row.sha256, row.phash, row.error] for row in rows]))
+if sys.argv[2]:
+    import ray
+    print(len([node for node in ray.nodes() if node["Alive"]]))
+"""
+
+
+@pytest.fixture
+def photos(make_photos: Photos) -> Path:
+    folder = make_photos(12)
+    (folder / "images" / "1.jpg").write_bytes(b"damaged")
+    return folder
+
+
+def expected(photos: Path) -> list[list[str | None]]:
+    from gatherset.dataset.bulk import Job, Measuring
+
+    jobs = [Job(candidate.place) for candidate in offered(photos).candidates]
+    return [[row.sha256, row.phash, row.error] for row in in_threads(Measuring(10_000_000), jobs)]
+
+
+def measured(photos: Path, ray: str, environment: dict[str, str]) -> list[str]:
+    command = [sys.executable, "-c", MEASURED, str(photos), ray]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip().splitlines()
+
+
+@pytest.mark.slow
+def test_daft_gives_the_rows_that_the_pool_gives(photos: Path) -> None:
+    [rows] = measured(photos, "", {**os.environ, "PYTHONPATH": str(ROOT), "DO_NOT_TRACK": "1"})
+    assert json.loads(rows) == expected(photos)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address of a Ray cluster of two nodes on this machine, and the environment to use it in."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(tmp_path),  # Ray writes a token there
+        "DO_NOT_TRACK": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
+    }
+    ray = str(Path(sys.executable).with_name("ray"))
+    port = 20000 + os.getpid() % 20000
+    head = (
+        "start",
+        "--head",
+        f"--port={port}",
+        "--num-cpus=1",
+        "--include-dashboard=false",
+        f"--temp-dir={tmp_path}/ray",
+    )
+    node = ("start", f"--address=127.0.0.1:{port}", "--num-cpus=1")
+    memory = ("--object-store-memory=200000000", "--node-ip-address=127.0.0.1", "--disable-usage-stats")
+    started = []
+    try:
+        for command in (head, node):
+            run = [ray, *command, *memory, "--block"]
+            quiet = subprocess.DEVNULL
+            started.append(subprocess.Popen(run, env=environment, stdout=quiet, stderr=quiet))
+            wait_for_nodes(ray, port, environment, len(started))
+        yield f"127.0.0.1:{port}", environment
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            process.wait(60)
+
+
+def wait_for_nodes(ray: str, port: int, environment: dict[str, str], count: int) -> None:
+    for _ in range(60):
+        command = [ray, "status", f"--address=127.0.0.1:{port}"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if done.stdout.count(" node_") >= count:
+            return
+        time.sleep(2)
+    pytest.fail("the Ray cluster did not come up")
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_of_two_nodes_gives_the_rows_that_the_pool_gives(
+    photos: Path, cluster: tuple[str, dict[str, str]]
+) -> None:
+    *_, rows, nodes = measured(photos, *cluster)
+    assert json.loads(rows) == expected(photos)
+    assert nodes == "2"
