@@ -1,8 +1,9 @@
 """What a benchmark trains: the models by the names of its table, in one of two budgets.
 
-`cpu`: one setting for all, small enough for two cores: d = 128, batches of 32, one caption an image an epoch, the same learning
-rate, word vectors and number of epochs. What a model has of its own (margins, poolings, the start of EDAN as a CCA) stays.
-`paper`: d, batch, learning rate and epochs as published; optimiser (AdamW) and schedule (half a cosine) are ours for all.
+`cpu`: one setting for all, small enough for two cores: d = 128, batches of 32, one caption an image an epoch, the
+same learning rate, word vectors and number of epochs. What a model has of its own (margins, poolings, the start of
+EDAN as a CCA) stays. `paper`: d, batch, learning rate and epochs as published; optimiser (AdamW) and schedule (half a
+cosine) are ours for all.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def entries(
 
 
 def _of_edan(name: str, budget: str, labelled: bool, ablations: bool) -> list[Entry]:
-    """EDAN without, and where the release has event types with them; `edan-word2vec` begins and is trained as a peer."""
+    """EDAN without event types, and with them if `labelled`; `edan-word2vec` begins and is trained as a peer."""
     shape, settings = edan.PRESETS[budget], train.PRESETS[budget]
     if budget == "cpu":
         own = settings

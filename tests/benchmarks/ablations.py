@@ -24,11 +24,11 @@ from typing import cast
 import numpy as np
 
 from gatherset.baselines import edan, train
-from gatherset.baselines.measured import run_scores
 from gatherset.baselines.cca import cca_scores
 from gatherset.baselines.event_classifier import EventClassifier
 from gatherset.baselines.extractors import extract, make_extractor
 from gatherset.baselines.loader import caption_image, flat_captions, flat_events
+from gatherset.baselines.measured import run_scores
 from gatherset.baselines.recall import Hits, difference, hits, rsum_interval
 from gatherset.baselines.runs import Run
 from gatherset.baselines.switches import ABLATIONS, switched
