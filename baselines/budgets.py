@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gatherset.baselines import edan, train
+from gatherset.baselines import edan, train_settings
 from gatherset.baselines.models import Config, nearest
 from gatherset.baselines.models.hslm import HslmConfig
 from gatherset.baselines.models.saf import SafConfig
@@ -19,7 +19,7 @@ from gatherset.baselines.models.scan import ScanConfig
 from gatherset.baselines.models.vse_infinity import VseInfinityConfig
 from gatherset.baselines.models.vsepp import VsePlusPlusConfig
 from gatherset.baselines.switches import ABLATIONS, switched
-from gatherset.baselines.train import TrainConfig
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.errors import InputError
 
 # Of the budget `cpu`, for every model: the epochs give as many steps as six passes over all five captions.
@@ -86,7 +86,7 @@ def entries(
 
 def _of_edan(name: str, budget: str, labelled: bool, ablations: bool) -> list[Entry]:
     """EDAN without event types, and with them if `labelled`; `edan-word2vec` begins and is trained as a peer."""
-    shape, settings = edan.PRESETS[budget], train.PRESETS[budget]
+    shape, settings = edan.PRESETS[budget], train_settings.PRESETS[budget]
     if budget == "cpu":
         own = settings
         settings = CPU

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gatherset import schemas
-from gatherset.baselines import budgets, edan, train
+from gatherset.baselines import budgets, edan, train, train_settings
 from gatherset.baselines.benchmark import evaluate_run, evaluate_scores, run_benchmark, summaries
 from gatherset.baselines.benchmark_report import summary
 from gatherset.baselines.measured import keep, kept, measure_scores
@@ -16,7 +16,7 @@ from gatherset.dataset.features import ExtractorIdentity, FeatureFile, FeatureWr
 from tests.baselines.conftest import DIM, K, TinyRelease, write_features
 
 EDAN = edan.EdanConfig(d=32, layers=1, heads=2, word_dim=16)
-SETTINGS = train.TrainConfig(batch=20, lr=3e-3, epochs=2, warm_up=5, all_negatives=20)
+SETTINGS = train_settings.TrainConfig(batch=20, lr=3e-3, epochs=2, warm_up=5, all_negatives=20)
 
 
 def silent(_: str) -> None:

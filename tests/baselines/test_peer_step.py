@@ -14,7 +14,8 @@ from gatherset.baselines.models.vse_infinity import VseInfinityConfig
 from gatherset.baselines.models.vsepp import VsePlusPlusConfig
 from gatherset.baselines.peer_step import PeerStep
 from gatherset.baselines.runs import load_run
-from gatherset.baselines.train import TrainConfig, train
+from gatherset.baselines.train import train
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
 from tests.baselines.conftest import DIM, TinyRelease
