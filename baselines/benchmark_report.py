@@ -80,6 +80,8 @@ def measures(document: Document) -> str:
         values = [mean(row["recall"]["one_per_cent"][way] for row in rows) for way in (0, 1)]
         values += [mean(row["precision"][kind] for row in rows) for kind in kinds]
         cells = [f"{value:.1f}" for value in values]
+        if len(rows[0]["by_type"]) < 2:  # where all are of one type, all are right
+            cells[4:] = ["", ""]
         for name in ("average_precision", "f1"):
             cells.append(f"{mean(row['event'][name] for row in rows):.1f}" if rows[0]["event"] else "")
         lines.append([method, SHORT[label], *cells])
