@@ -23,9 +23,7 @@ def write_benchmark_report(folder: Path, document: Document) -> None:
         f"# Benchmark of {release['name']}@{release['version']}",
         f"{document['split']} split; budget `{budget['name']}`; content {release['content_hash'][:16]}, extractor "
         f"{str(document['extractor_hash'])[:16]}; Gatherset {document['code_version']}; {document['hardware']}.",
-        "R@K in per cent, the mean over the seeds; the interval of Rsum is a bootstrap over images (95 %). The last columns compare "
-        "with EDAN without event types on the same images: the difference, its interval, and how likely one so large is by chance. "
-        "Event type: what a model was given with each caption at test time.",
+        SUMMARY,
         summary(document),
     ]
     if drawn := figure(document):
@@ -37,14 +35,20 @@ def write_benchmark_report(folder: Path, document: Document) -> None:
     write_whole(folder / "benchmark.md", ("\n\n".join(parts) + "\n").encode())
 
 
+SUMMARY = (
+    "R@K in per cent, the mean over the seeds; the interval of Rsum is a bootstrap over images (95 %). The last "
+    "columns compare with EDAN without event types on the same images: the difference, its interval, and how likely "
+    "one so large is by chance. Event type: what a model was given with each caption at test time."
+)
 MEASURES = (
-    "R@1%: within the first hundredth, image to text and text to image. mAP@R: once with an image's own captions as the right ones, "
-    "once with all of its event type. Event type of an image from the captions of other images that it finds: macro average precision "
-    "and macro F1."
+    "R@1%: within the first hundredth, image to text and text to image. mAP@R: once with an image's own captions as "
+    "the right ones, once with all of its event type. Event type of an image from the captions of other images that it "
+    "finds: macro average precision and macro F1."
 )
 TIME = (
-    "Seconds for the whole split, each part apart: encoding the images (from their features), encoding the captions, scoring all pairs, "
-    "ranking and measuring them; and for all epochs of one training. On a machine that did other work too, these are upper limits."
+    "Seconds for the whole split, each part apart: encoding the images (from their features), encoding the captions, "
+    "scoring all pairs, ranking and measuring them; and for all epochs of one training. On a machine that did other "
+    "work too, these are upper limits."
 )
 
 
@@ -76,6 +80,8 @@ def measures(document: Document) -> str:
         values = [mean(row["recall"]["one_per_cent"][way] for row in rows) for way in (0, 1)]
         values += [mean(row["precision"][kind] for row in rows) for kind in kinds]
         cells = [f"{value:.1f}" for value in values]
+        if len(rows[0]["by_type"]) < 2:  # where all are of one type, all are right
+            cells[4:] = ["", ""]
         for name in ("average_precision", "f1"):
             cells.append(f"{mean(row['event'][name] for row in rows):.1f}" if rows[0]["event"] else "")
         lines.append([method, SHORT[label], *cells])

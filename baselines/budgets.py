@@ -1,8 +1,9 @@
 """What a benchmark trains: the models by the names of its table, in one of two budgets.
 
-`cpu`: one setting for all, small enough for two cores: d = 128, batches of 32, one caption an image an epoch, the same learning
-rate, word vectors and number of epochs. What a model has of its own (margins, poolings, the start of EDAN as a CCA) stays.
-`paper`: d, batch, learning rate and epochs as published; optimiser (AdamW) and schedule (half a cosine) are ours for all.
+`cpu`: one setting for all, small enough for two cores: d = 128, batches of 32, one caption an image an epoch, the
+same learning rate, word vectors and number of epochs. What a model has of its own (margins, poolings, the start of
+EDAN as a CCA) stays. `paper`: d, batch, learning rate and epochs as published; optimiser (AdamW) and schedule (half a
+cosine) are ours for all.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gatherset.baselines import edan, train
+from gatherset.baselines import edan, train_settings
 from gatherset.baselines.models import Config, nearest
 from gatherset.baselines.models.hslm import HslmConfig
 from gatherset.baselines.models.saf import SafConfig
@@ -18,7 +19,7 @@ from gatherset.baselines.models.scan import ScanConfig
 from gatherset.baselines.models.vse_infinity import VseInfinityConfig
 from gatherset.baselines.models.vsepp import VsePlusPlusConfig
 from gatherset.baselines.switches import ABLATIONS, switched
-from gatherset.baselines.train import TrainConfig
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.errors import InputError
 
 # Of the budget `cpu`, for every model: the epochs give as many steps as six passes over all five captions.
@@ -84,8 +85,8 @@ def entries(
 
 
 def _of_edan(name: str, budget: str, labelled: bool, ablations: bool) -> list[Entry]:
-    """EDAN without, and where the release has event types with them; `edan-word2vec` begins and is trained as a peer."""
-    shape, settings = edan.PRESETS[budget], train.PRESETS[budget]
+    """EDAN without event types, and with them if `labelled`; `edan-word2vec` begins and is trained as a peer."""
+    shape, settings = edan.PRESETS[budget], train_settings.PRESETS[budget]
     if budget == "cpu":
         own = settings
         settings = CPU

@@ -123,14 +123,14 @@ def train(
     """
     from dataclasses import replace
 
-    from gatherset.baselines import edan, train
+    from gatherset.baselines import edan, train, train_settings
     from gatherset.baselines.switches import switched
     from gatherset.dataset.workspace import Workspace
 
     train.join_processes()
     place = Workspace.open(workspace)
     opened = place.release(release)
-    settings = replace(train.PRESETS[preset], seed=seed)
+    settings = replace(train_settings.PRESETS[preset], seed=seed)
     settings = replace(settings, epochs=epochs) if epochs else settings
     settings = replace(settings, start="word2vec") if vectors else settings
     shape, settings = switched(replace(edan.PRESETS[preset], label=label == "oracle"), settings, switches)

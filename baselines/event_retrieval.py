@@ -1,8 +1,7 @@
 """What a model's scores say of the event type of an image: that of the captions it finds, its own left out.
 
-UniEvent (papers on event retrieval report it beside recall) classifies events by average precision and F1 and does not say how. Here
-an image's share of a type is that of its ten best captions of other images: nearest neighbours, which need no training and can
-be had of any matrix of scores.
+UniEvent classifies events by average precision and F1 and does not say how. Here an image's share of a type is that of
+its ten best captions of other images: nearest neighbours, which need no training and can be had of any scores.
 """
 
 from __future__ import annotations

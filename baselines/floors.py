@@ -1,4 +1,7 @@
-"""What is reached without training a network: guessing, and the event type or what a detector names alone; cca.py has the linear model."""
+"""What is reached without training: guessing, and the event type or what a detector names alone.
+
+The linear model is in cca.py.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,15 @@ Scores = NDArray[np.float32]
 
 
 def random_scores(test: SplitLike) -> Scores:
-    """All alike, [images, captions]: the evaluator counts ties as any order, so that its figures are those of guessing."""
+    """All alike, [images, captions]: the evaluator counts ties as any order, which is guessing."""
     return np.zeros((len(test.ids), len(caption_image(test))), np.float32)
 
 
 def event_scores(train: SplitLike, test: SplitLike) -> dict[Label, Scores]:
     """What the event type alone finds: [images, captions], of an image only its annotated type is known.
 
-    `oracle`: 1 where that is also the type annotated with the caption. `predicted`: how likely the caption's bag of words makes it, by
-    the classifier of the training captions; a type without training images counts as the least likely.
+    `oracle`: 1 where that is also the type annotated with the caption. `predicted`: how likely the caption's bag of
+    words makes it, by the classifier of the training captions; a type without training images is the least likely.
     """
     classifier = EventClassifier(train)
     same = np.asarray(test.event_types)[:, None] == np.asarray(flat_events(test))[None]

@@ -14,7 +14,7 @@ from gatherset.baselines.scoring import halved
 from gatherset.baselines.step import CAPTIONS_AT_ONCE
 
 if TYPE_CHECKING:
-    from gatherset.baselines.train import TrainConfig
+    from gatherset.baselines.train_settings import TrainConfig
 
 
 class PeerStep(nn.Module):

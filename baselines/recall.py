@@ -192,7 +192,7 @@ def difference(one: Hits, other: Hits, *, seed: int = 0) -> tuple[float, tuple[f
 
 
 def chance(one: Hits, other: Hits, *, seed: int = 0) -> float:
-    """How likely a difference of Rsum this large is if it were only which model is called which: a paired permutation test.
+    """How likely a difference of Rsum this large is if only chance decides which model is which: a permutation test.
 
     For each image, with its captions, the two models are swapped or not, at random; two-sided, 1 where they are alike.
     """

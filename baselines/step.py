@@ -18,7 +18,7 @@ from gatherset.baselines.edan import Edan, Rows
 from gatherset.baselines.losses import ContrastiveLoss, triplet_loss
 
 if TYPE_CHECKING:
-    from gatherset.baselines.train import TrainConfig
+    from gatherset.baselines.train_settings import TrainConfig
 
 CAPTIONS_AT_ONCE = 32  # whose local similarities are computed together
 

@@ -29,7 +29,8 @@ from gatherset.baselines.edan import global_feature
 from gatherset.baselines.event_classifier import Softmax
 from gatherset.baselines.loader import Part, SplitLike, caption_image, flat_captions, flat_events, number_captions
 from gatherset.baselines.scoring import all_scores
-from gatherset.baselines.train import TrainConfig, run_config, train
+from gatherset.baselines.train import run_config, train
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.records import SPLITS
 from gatherset.dataset.suspects import Suspect

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from gatherset.baselines.edan import EdanConfig
-from gatherset.baselines.train import TrainConfig
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.errors import InputError
 
 # The paper's Tables 3 and 5, and its outlook: is the model given the event type, and what differs from the full one.

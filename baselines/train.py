@@ -9,9 +9,9 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -44,6 +44,7 @@ from gatherset.baselines.runs import Run, RunConfig, begin_run, load_run, read_c
 from gatherset.baselines.scoring import Similarities, all_scores, all_similarities
 from gatherset.baselines.start import start_from_cca
 from gatherset.baselines.step import Step, processes, rank
+from gatherset.baselines.train_settings import PRESETS, TrainConfig
 from gatherset.baselines.vectors import given_vectors, vectors_name
 from gatherset.baselines.words import Vectors, Vocabulary, group_token, load_words, random_vectors, train_word2vec
 from gatherset.dataset.errors import ModelError
@@ -56,38 +57,6 @@ if TYPE_CHECKING:
 
 THETAS = np.linspace(0, 1, 21)  # what θ is chosen from
 LARGEST = 1 << 30
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How to train. The paper gives batch, learning rate and epochs; the rest was chosen on validation splits."""
-
-    batch: int = 64  # pairs a step, each of another image
-    lr: float = 5e-4  # highest learning rate, of AdamW
-    epochs: int = 15  # at most
-    captions_an_epoch: int = 0  # of each image, drawn anew; 0: all
-    validated: int = 0  # images of the val split, evenly drawn, that choose epoch and θ; 0: all
-    warm_up: int = 100  # steps in which the rate rises from zero
-    weight_decay: float = 0.01
-    averaging: float = 0.0  # decay of the mean of the weights that is evaluated and kept; 0: the weights themselves
-    clip: float = 2.0  # largest norm of the gradient
-    margin: float = 0.2  # α of Eq. 14
-    tau: float = 0.07  # τ of Eq. 7 at the start
-    start: Literal["word2vec", "random", "cca"] = "word2vec"  # first word vectors; cca: EDAN's other weights as well
-    local_loss: Literal["triplet", "infonce"] = "triplet"  # Eq. 14, or Eq. 7 to 9 on the local similarity as well
-    all_negatives: int = 500  # steps in which Eq. 14 sums over all negatives, before it takes the hardest
-    literal_triplet: bool = False  # decision 4: Eq. 14 on S(T, I) alone, as printed; else on S(I, T) as well
-    patience: int = 4  # epochs without a better validation Rsum before training stops
-    precision: Literal["float32", "bfloat16"] = "float32"  # of the encoders; pays where the processor has bfloat16
-    seed: int = 0
-
-
-PRESETS = {
-    "paper": TrainConfig(),
-    "cpu": TrainConfig(
-        batch=128, epochs=6, weight_decay=0.05, averaging=0.99, start="cca", local_loss="infonce", patience=6
-    ),
-}
 
 
 def train(

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -80,16 +81,21 @@ def train_word2vec(
     The same input and seed give the same vectors: one worker, and gensim's own generator. Vectors of words that the
     text lacks stay small random ones; padding is zero.
     """
+    sentences = tuple(
+        (*([event] if event else []), *(vocabulary.words[number] for number in vocabulary.encode(caption)))
+        for caption, event in zip(captions, events, strict=True)
+    )
+    return _trained(sentences, vocabulary, dim, seed).copy()
+
+
+@lru_cache(maxsize=1)  # a benchmark begins several models with the same vectors
+def _trained(sentences: tuple[tuple[str, ...], ...], vocabulary: Vocabulary, dim: int, seed: int) -> Vectors:
     from gensim.models import Word2Vec
 
-    sentences = [
-        ([event] if event else []) + [vocabulary.words[number] for number in vocabulary.encode(caption)]
-        for caption, event in zip(captions, events, strict=True)
-    ]
     length = sum(map(len, sentences))
     passes = int(np.clip(_WORDS_TO_SEE / max(length, 1), 5, 50))
     model = Word2Vec(
-        sentences, vector_size=dim, sg=1, window=5, negative=10, min_count=1, epochs=passes, seed=seed, workers=1
+        list(sentences), vector_size=dim, sg=1, window=5, negative=10, min_count=1, epochs=passes, seed=seed, workers=1
     )
     generator = np.random.default_rng(seed)
     vectors = generator.normal(0, 0.1, (len(vocabulary), dim)).astype(np.float32)

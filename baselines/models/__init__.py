@@ -1,4 +1,4 @@
-"""EDAN and its peers by name. A new one is a file here (on the interface of baselines/interface.py) and a line in `MODELS`."""
+"""EDAN and its peers by name. A new one is a file here, on the interface of interface.py, and a line in `MODELS`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build(config: Config, region_dim: int, vectors: Tensor) -> Model:
 
 
 def read_shape(name: str, settings: Mapping[str, Any]) -> Config:
-    """The settings of the model called `name`; ModelError for a name that there is not, TypeError for other settings."""
+    """The settings of the model called `name`; ModelError where there is none, TypeError for other settings."""
     if name not in MODELS:
         raise ModelError(f"there is no model {name}", nearest(name, list(MODELS)))
     return MODELS[name][0](**settings)
@@ -55,5 +55,6 @@ def shape_settings(config: Config) -> dict[str, Any]:
 
 def nearest(name: str, names: Sequence[str]) -> str:
     """What to try instead of `name`: the names that look like it, else all of them."""
-    found = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    begun = [other for other in names if name and other.startswith(name)]
+    found = begun or difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     return f"Did you mean {' or '.join(found)}?" if found else f"Choose from: {', '.join(names)}"

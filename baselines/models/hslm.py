@@ -1,19 +1,20 @@
-"""HSLM (Zeng et al., ICMR 2022): graph layers within image and caption, regions guided by words. Equations as printed there.
+"""HSLM (Zeng et al., ICMR 2022): graph layers within image and caption, regions guided by words.
 
-Words: E_f = (E_K E_Q / M) E_V, self-attention without a softmax                                                 (Eq. 2 to 6)
-Four graph layers over the regions and over the words:  X ← W_h (A X W_m) + X,  A_ij = μ(x_i)·ν(x_j)             (Eq. 7 to 11)
-Then a bidirectional GRU over the words, its states averaged: t_1 … t_M                                         (Eq. 12 to 14)
-Word-guided regions: u_j = Σ_i σ(t_j·r_i) r_i                                                                   (Eq. 15, 16)
-S(x, y) = W |x - y|² / |W |x - y|²|; S_L = S(t_j, u_j) of each word, S_G = S(t̂, û)                              (Eq. 17 to 19)
-score = FC of the mean of σ(W_S s) ⊙ s over s in S_L ∥ S_G                                                      (Eq. 20 to 22)
+Words: E_f = (E_K E_Q / M) E_V, self-attention without a softmax  (Eq. 2 to 6)
+Four graph layers over the regions and over the words:  X ← W_h (A X W_m) + X,  A_ij = μ(x_i)·ν(x_j)  (Eq. 7 to 11)
+Then a bidirectional GRU over the words, its states averaged: t_1 … t_M  (Eq. 12 to 14)
+Word-guided regions: u_j = Σ_i σ(t_j·r_i) r_i  (Eq. 15, 16)
+S(x, y) = W |x - y|² / |W |x - y|²|; S_L = S(t_j, u_j) of each word, S_G = S(t̂, û)  (Eq. 17 to 19)
+score = FC of the mean of σ(W_S s) ⊙ s over s in S_L ∥ S_G  (Eq. 20 to 22)
 Hardest negatives (Eq. 23).
 
-Decided, for the paper does not say: A is divided by the number of rows, as VSRN does, whom the paper follows; its batch norms are
-left out and W_h begins at zero, as theirs do, so that a graph layer begins as the identity. Eq. 15 has a region for every pair of a
-word and a region, Eq. 18 one vector a word: their sum over the regions, of length one, as are the t_j (SGRAF does so, and an
-unbounded sum of 36 regions would drown the word). t̂ is the sum of the words by attention to their mean, softmax(t̄·t_j / √d);
-û likewise over u_1 … u_M. W_S is square; S_L ∥ S_G is a sequence of M + 1 vectors as in SGRAF, and FC sees their mean. One W for
-S_L and S_G, as in Eq. 17. Regions enter normalised, as for every model here.
+Decided, for the paper does not say: A is divided by the number of rows, as VSRN does, whom the paper follows; its
+batch norms are left out and W_h begins at zero, as theirs do, so that a graph layer begins as the identity. Eq. 15
+has a region for every pair of a word and a region, Eq. 18 one vector a word: their sum over the regions, of length
+one, as are the t_j (SGRAF does so, and an unbounded sum of 36 regions would drown the word). t̂ is the sum of the
+words by attention to their mean, softmax(t̄·t_j / √d); û likewise over u_1 … u_M. W_S is square; S_L ∥ S_G is a
+sequence of M + 1 vectors as in SGRAF, and FC sees their mean. One W for S_L and S_G, as in Eq. 17. Regions enter
+normalised, as for every model here.
 """
 
 from __future__ import annotations

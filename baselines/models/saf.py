@@ -1,16 +1,17 @@
 """SGRAF-SAF (Diao et al., AAAI 2021): similarity vectors of all words, of which attention keeps those that matter.
 
 Each word t_j attends to the regions as in SCAN, to u_j of length one. Instead of a cosine each pair has a vector:
-    s(x, y) = W |x - y|² / |W |x - y|²|,  256 numbers                                                          (Eq. 1)
-    s_j^l = s(t_j, u_j) with W_l for the words,  s^g = s(v̂, t̂) with W_g for image and caption                   (Eq. 2 to 4)
-    v̂, t̂: regions, words summed by attention to their mean                                                      (section 3.1)
-    β = σ(w·s) normalised to sum to one over s^g, s_1^l … s_N^l;  score = σ(FC(Σ β s / |Σ β s|))                  (Eq. 8, 9)
+    s(x, y) = W |x - y|² / |W |x - y|²|,  256 numbers
+    s_j^l = s(t_j, u_j) with W_l for the words,  s^g = s(v̂, t̂) with W_g for image and caption
+    v̂, t̂: regions, words summed by attention to their mean
+    β = σ(w·s) normalised to sum to one over s^g, s_1^l … s_N^l;  score = σ(FC(Σ β s / |Σ β s|))
 Hardest negatives.
 
-Decided: the attention to the mean is that of the authors' code: softmax_j of w·(tanh(A x_j) ⊙ tanh(B x̄)). That code has batch norms,
-three on the way to v̂ and one in β; those behind shared linear layers are, once trained, part of these, so they are left out here
-(as is the one over the 36 places of regions, which a grid of cells has and a detector has not). Regions enter normalised, as for
-every model here. SGRAF is the sum of this and of SGR, which reasons over the same vectors and is not here.
+Decided: the attention to the mean is that of the authors' code: softmax_j of w·(tanh(A x_j) ⊙ tanh(B x̄)). That code
+has batch norms, three on the way to v̂ and one in β; those behind shared linear layers are, once trained, part of
+these, so they are left out here (as is the one over the 36 places of regions, which a grid of cells has and a
+detector has not). Regions enter normalised, as for every model here. SGRAF is the sum of this and of SGR, which
+reasons over the same vectors and is not here.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Saf(Model):
         return self.to_t(t, mask), t, mask
 
     def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
-        """The score [B, C], Eq. 9."""
+        """The score [B, C]."""
         (v_hat, v), (t_hat, t, mask) = images, captions
         e, _ = weights(v, t, self.config.sharpness, words_ask=True)
         s_g = similarity_vectors(v_hat[:, None], t_hat[None], self.W_g)  # [B, C, S]
@@ -94,11 +95,11 @@ class Saf(Model):
 
 
 def attended(e: Tensor, v: Tensor) -> Tensor:
-    """Σ_i e_ij v_i of length one, [B, C, N, d], of weights e [C, N, B, K] (their sum cancels) and regions v [B, K, d]."""
+    """Σ_i e_ij v_i of length one, [B, C, N, d], of weights e [C, N, B, K], whose sum cancels, and v [B, K, d]."""
     C, N, B, K = e.shape
     return F.normalize(e.view(C * N, B, K).transpose(0, 1) @ v, dim=-1).view(B, C, N, -1)
 
 
 def similarity_vectors(x: Tensor, y: Tensor, W: nn.Linear) -> Tensor:
-    """Eq. 1: of vectors x and y of shapes that fit each other [..., d] -> [..., S]."""
+    """s(x, y) of vectors x and y of shapes that fit each other [..., d] -> [..., S]."""
     return F.normalize(W((x - y).square()), dim=-1)

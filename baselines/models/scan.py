@@ -1,17 +1,18 @@
 """SCAN (Lee et al., ECCV 2018): every word looks for its regions, or every region for its words.
 
-With s_ij the cosine of region i and word j, the one who asks (`asks`: words for t2i, regions for i2t) attends to the other:
-    s̄_ij = [s_ij]₊ / sqrt(Σ over those who ask of [s_ij]₊²),   α = softmax over those asked of λ1 s̄        (Eq. 1 to 3)
-    a_j = Σ_i α_ij v_i,   R(e_j, a_j) = cosine of the word and what it attends to                            (Eq. 2, 4, 7)
-    S = (1/λ2) log Σ_j exp(λ2 R(e_j, a_j))  (LSE, Eq. 5)   or   the mean of R  (AVG, Eq. 6)
+With s_ij the cosine of region i and word j, those who ask (words for t2i, regions for i2t) attend to the others:
+    s̄_ij = [s_ij]₊ / sqrt(Σ over those who ask of [s_ij]₊²),   α = softmax over those asked of λ1 s̄
+    a_j = Σ_i α_ij v_i,   R(e_j, a_j) = cosine of the word and what it attends to
+    S = (1/λ2) log Σ_j exp(λ2 R(e_j, a_j))  (LSE)   or   the mean of R  (AVG)
 Regions and words are unit vectors: a linear map of r_i, the averaged states of a bidirectional GRU. Hardest negatives.
 
-Computed without any attended vector, as EDAN's: the softmax's normaliser cancels in the cosine, so with e = exp(λ1 s̄)
-R = Σ_i e_ij s_ij / sqrt(e_jᵀ G e_j), G the products of the regions. Exact; the normalised s̄ needs weights of its own for each
-direction, but a SCAN has only one.
+Computed without any attended vector, as EDAN's: the softmax's normaliser cancels in the cosine, so with
+e = exp(λ1 s̄) R = Σ_i e_ij s_ij / sqrt(e_jᵀ G e_j), G the products of the regions. Exact; the normalised s̄ needs weights
+of its own for each direction, but a SCAN has only one.
 
-Decided: [x]₊ keeps a tenth of what is below zero, as in the authors' code that gave the published figures (the paper cuts it
-off). Regions enter normalised, as for every model here. The published results are often of two models together: these are single.
+Decided: [x]₊ keeps a tenth of what is below zero, as in the authors' code that gave the published figures (the paper
+cuts it off). Regions enter normalised, as for every model here. The published results are often of two models
+together: these are single.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ SMALL = 1e-16  # under the root of their squares
 @dataclass(frozen=True)
 class ScanConfig:
     asks: Literal["words", "regions"] = "words"  # t2i, i2t
-    pooling: Literal["lse", "mean"] = "lse"  # Eq. 5, 6
-    sharpness: float = 9.0  # λ1 of Eq. 3; the authors take 9 for t2i, 4 for i2t
-    pool_sharpness: float = 6.0  # λ2 of Eq. 5; the authors take 6 for t2i, 5 for i2t
+    pooling: Literal["lse", "mean"] = "lse"  # LSE, AVG
+    sharpness: float = 9.0  # λ1; the authors take 9 for t2i, 4 for i2t
+    pool_sharpness: float = 6.0  # λ2; the authors take 6 for t2i, 5 for i2t
     d: int = 1024  # shared dimension
     word_dim: int = 300  # of the word vectors
     dropout: float = 0.0  # on the regions and the word vectors

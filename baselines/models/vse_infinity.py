@@ -1,14 +1,15 @@
 """VSE-infinity (Chen et al., CVPR 2021): one vector an image, one a caption, by a pooling that is learned.
 
-Generalised pooling (GPO, Eq. 2 to 5): of n vectors x_1 … x_n, each of the d numbers is sorted by itself, the largest
+Generalised pooling (GPO): of n vectors x_1 … x_n, each of the d numbers is sorted by itself, the largest
 first, and weighted by its place k alone:
     v_i = Σ_k θ_k max_k({x_ji})_j,   θ = softmax_k(w · BiGRU(p_1 … p_n)_k / 0.1),
 p_k being the sines and cosines of place k. Mean pooling (θ_k = 1/n) and max pooling (θ = 1, 0, …) are cases of it.
-Images: x_j = W r_j + MLP(r_j); captions: x_j the averaged states of a bidirectional GRU. s = cosine; hardest negatives.
-Training leaves out a fifth of the regions and of the words, anew each time.
+Images: x_j = W r_j + MLP(r_j); captions: x_j the averaged states of a bidirectional GRU. s = cosine; hardest
+negatives. Training leaves out a fifth of the regions and of the words, anew each time.
 
-Decided: the MLP has one hidden layer of d/2, as in the authors' code; so has the divisor 0.1. A word that is left out becomes the
-unknown word, where that code also deletes some or puts another in its place. Regions enter normalised, as for every model here.
+Decided: the MLP has one hidden layer of d/2, as in the authors' code; so has the divisor 0.1. A word that is left out
+becomes the unknown word, where that code also deletes some or puts another in its place. Regions enter normalised, as
+for every model here.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class VseInfinityConfig:
 
 
 class GeneralisedPooling(nn.Module):
-    """GPO, Eq. 2 to 5."""
+    """GPO: the sorted numbers, each weighted by its place."""
 
     def __init__(self, place_dim: int) -> None:
         super().__init__()

@@ -1,10 +1,11 @@
 """VSE++ (Faghri et al., BMVC 2018): one vector an image, one a caption, trained with the hardest negatives.
 
-    v = W_f φ(i) / |W_f φ(i)|,  t = h_N / |h_N|  (h_N: last state of a GRU over the words),  s(i, c) = v·t     (Eq. 1 to 3)
-    loss: max over negatives of [α + s(i, c') - s(i, c)]₊ + [α + s(i', c) - s(i, c)]₊                              (Eq. 6)
+    v = W_f φ(i) / |W_f φ(i)|,  t = h_N / |h_N|  (h_N: last state of a GRU over the words),  s(i, c) = v·t
+    loss: max over negatives of [α + s(i, c') - s(i, c)]₊ + [α + s(i', c) - s(i, c)]₊
 
-Decided: φ(i) is the global feature of the regions (`gatherset.baselines.edan.global_feature`), the same for every model
-here. Far from the published model in this: it had one 4,096-d vector of a whole VGG19 or ResNet152 and could fine-tune it.
+Decided: φ(i) is the global feature of the regions (`gatherset.baselines.edan.global_feature`), the same for every
+model here. Far from the published model in this: it had one 4,096-d vector of a whole VGG19 or ResNet152 and could
+fine-tune it.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class WordGru(nn.Module):
         self.gru = over_words(vectors.shape[1], d, bidirectional)
 
     def forward(self, words: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """words [C, N] -> states [C, N, d] (zeros for padding), mask [C, N], last states of the words forwards [C, d]."""
+        """words [C, N] -> states [C, N, d] (zeros for padding), mask [C, N], last forward states [C, d]."""
         states, last = run_over(self.gru, self.dropout(self.word2vec(words)), words != PADDING)
         return states, words != PADDING, last
 

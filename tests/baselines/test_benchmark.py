@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 from gatherset import schemas
-from gatherset.baselines import edan, train
-from gatherset.baselines.benchmark import evaluate_run, evaluate_scores, run_benchmark
+from gatherset.baselines import budgets, edan, train, train_settings
+from gatherset.baselines.benchmark import evaluate_run, evaluate_scores, run_benchmark, summaries
 from gatherset.baselines.benchmark_report import summary
+from gatherset.baselines.measured import keep, kept, measure_scores
 from gatherset.dataset.errors import InputError, ModelError
 from gatherset.dataset.features import ExtractorIdentity, FeatureFile, FeatureWriter
 from tests.baselines.conftest import DIM, K, TinyRelease, write_features
 
 EDAN = edan.EdanConfig(d=32, layers=1, heads=2, word_dim=16)
-SETTINGS = train.TrainConfig(batch=20, lr=3e-3, epochs=2, warm_up=5, all_negatives=20)
+SETTINGS = train_settings.TrainConfig(batch=20, lr=3e-3, epochs=2, warm_up=5, all_negatives=20)
 
 
 def silent(_: str) -> None:
@@ -100,3 +101,64 @@ def test_features_with_another_number_of_regions_are_refused(
         writer.append(np.ones((n, K + 1, DIM)), np.zeros((n, K + 1, 4)))
     with pytest.raises(ModelError, match="Make the features with the same extractor and settings"):
         evaluate_run(run, release, FeatureFile.open(tmp_path / "other.feat"))
+
+
+def test_peers_stand_beside_edan_and_are_not_trained_again(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "CPU", replace(budgets.CPU, start="random", batch=20))
+    said: list[str] = []
+    wanted = ("edan-word2vec", "vse++", "scan-t2i-lse", "event", "random")
+    _, document = run_benchmark(release, features, tmp_path, models=wanted, epochs=1, seeds=2, report=said.append)
+    jsonschema.validate(document, schemas.read("benchmark_result.schema.json"))
+    models = {(model["method"], model["label"]): model for model in document["models"]}
+    assert models["vse++", "none"]["seeds"] == 2
+    assert models["vse++", "none"]["minus_edan"] is None  # there is no row of edan here
+    row = next(row for row in document["rows"] if row["method"] == "vse++")
+    assert set(row["speed"]) == {"encode_images", "encode_captions", "score", "rank"}
+    assert set(row["event"]) == {"average_precision", "f1"}
+    config = json.loads(next(tmp_path.glob("vse++-0-*/config.json")).read_text())
+    assert config["release"]["content_hash"] == release.content_hash
+    assert (tmp_path / "figures" / "rsum-by-seconds.svg").read_text().count("<circle") == 3
+    trained = len(said)
+    _, again = run_benchmark(release, features, tmp_path, models=wanted, epochs=1, seeds=2, report=said.append)
+    assert len(said) == trained
+    assert [row["recall"] for row in again["rows"]] == [row["recall"] for row in document["rows"]]
+
+
+def test_a_stopped_benchmark_leaves_a_table(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "CPU", replace(budgets.CPU, start="random", batch=20))
+
+    def stop(line: str) -> None:
+        if line.startswith("saf"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark(release, features, tmp_path, models=("vse++", "saf", "cca"), epochs=1, report=stop)
+    document = json.loads((tmp_path / "benchmark.json").read_text())
+    assert [model["method"] for model in document["models"]] == ["vse++", "cca"]
+
+
+def test_rows_are_compared_with_edan_on_the_same_images(release: TinyRelease) -> None:
+    scores = np.eye(20).repeat(5, axis=1)
+    measured = [
+        measure_scores("edan", "none", release["test"], scores, scores),
+        measure_scores("worse", "none", release["test"], 0 * scores, 0 * scores),
+    ]
+    first, second = summaries(measured)
+    assert first["minus_edan"] is None
+    assert second["minus_edan"]["rsum"] == pytest.approx(second["rsum"] - first["rsum"])
+    assert second["minus_edan"]["chance"] < 0.001
+
+
+def test_what_was_measured_is_read_again(release: TinyRelease, tmp_path: Path) -> None:
+    scores = np.random.default_rng(0).random((20, 100))
+    one = measure_scores("x", "none", release["test"], scores, scores)
+    keep(tmp_path, [one])
+    [other] = kept(tmp_path, release["test"]) or []
+    assert other.row == one.row
+    assert other.found.rsum == one.found.rsum
+    (tmp_path / "found-none.safetensors").write_bytes(b"damaged")
+    assert kept(tmp_path, release["test"]) is None

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gatherset import schemas
-from gatherset.baselines import budgets, edan, train
+from gatherset.baselines import budgets, edan, train_settings
 from gatherset.cli import main
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.release import build_release
@@ -35,7 +35,7 @@ def place(workspace: Workspace, make_photos: Callable[..., Path], monkeypatch: p
     build_release(workspace)
     small = edan.EdanConfig(d=16, layers=1, heads=2, word_dim=8)
     monkeypatch.setitem(edan.PRESETS, "cpu", small)
-    monkeypatch.setitem(train.PRESETS, "cpu", replace(train.PRESETS["cpu"], batch=8, epochs=1))
+    monkeypatch.setitem(train_settings.PRESETS, "cpu", replace(train_settings.PRESETS["cpu"], batch=8, epochs=1))
     monkeypatch.setattr(budgets, "CPU", replace(budgets.CPU, batch=8, epochs=1))
     return workspace
 

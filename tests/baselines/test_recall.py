@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatherset.baselines.recall import RANKS, Hits, TypeRecall, difference, evaluate, hits
+from gatherset.baselines.recall import RANKS, Hits, TypeRecall, chance, difference, evaluate, hits
 from gatherset.dataset.errors import InputError
 
 
@@ -154,3 +154,22 @@ def test_a_split_with_one_image_is_evaluated() -> None:
     result = evaluate(np.zeros((1, 5)), five_each(1))
     assert result.rsum == pytest.approx(600)
     assert result.rsum_interval == pytest.approx((600, 600))
+
+
+def random_hits(seed: int, better: float = 0.0) -> Hits:
+    generator = np.random.default_rng(seed)
+    by_image, by_caption = generator.random((40, 3)) < 0.4 + better, generator.random((200, 3)) < 0.4 + better
+    return Hits(by_image.astype(float), by_caption.astype(float), np.repeat(np.arange(40), 5))
+
+
+def test_two_models_that_found_the_same_differ_by_chance() -> None:
+    assert chance(random_hits(0), random_hits(0)) == 1
+
+
+def test_a_model_that_is_better_everywhere_is_not_so_by_chance() -> None:
+    assert chance(random_hits(1, better=0.4), random_hits(2)) < 0.001
+
+
+def test_chance_is_spread_evenly_where_there_is_no_difference() -> None:
+    values = [chance(random_hits(2 * seed), random_hits(2 * seed + 1)) for seed in range(30)]
+    assert 0.3 < np.mean(values) < 0.7

@@ -6,7 +6,8 @@ from PIL import Image
 
 from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.report import heat_map, write_report
-from gatherset.baselines.train import TrainConfig, train
+from gatherset.baselines.train import train
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.features import FeatureFile
 from tests.baselines.conftest import TinyRelease
 

@@ -1,11 +1,13 @@
 from unittest.mock import patch
 
+import pytest
 import torch
 
 from gatherset.baselines import scoring
 from gatherset.baselines.edan import Edan, EdanConfig
 from gatherset.baselines.loader import flat_captions, flat_events, number_captions
 from gatherset.baselines.words import Vocabulary
+from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
 from tests.baselines.conftest import DIM, TinyRelease
 
@@ -41,3 +43,34 @@ def test_scores_for_a_known_theta_need_no_three_matrices(release: TinyRelease, f
     for one, other in zip(scoring.all_scores(model, features, split.ids, captions), expected, strict=True):
         torch.testing.assert_close(torch.from_numpy(one), torch.from_numpy(other))
     assert model.training
+
+
+def test_too_little_memory_halves_the_block_and_says_so(
+    release: TinyRelease, features: FeatureFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = release["test"]
+    vocabulary = Vocabulary.of(flat_captions(split), release.event_types)
+    captions = number_captions(split, vocabulary, flat_events(split))
+    model = Edan(EdanConfig(d=16, layers=1, heads=2, word_dim=8), DIM, torch.randn(len(vocabulary), 8))
+    expected, score = scoring.all_scores(model, features, split.ids, captions), Edan.score
+
+    def tight(self, images, captions):  # type: ignore[no-untyped-def]
+        if len(images[0]) > 5:
+            raise MemoryError
+        return score(self, images, captions)
+
+    with patch.object(Edan, "score", tight):
+        found = scoring.all_scores(model, features, split.ids, captions)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(torch.from_numpy(one), torch.from_numpy(other), atol=1e-5, rtol=0)
+    assert "out of memory: 4 images scored at once instead of 8" in capsys.readouterr().err
+
+
+def test_where_not_even_one_image_fits_it_says_so() -> None:
+    with pytest.raises(ModelError, match="memory does not suffice for 1"):
+        scoring.halved(1, MemoryError(), "images scored at once")
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory() -> None:
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        scoring.halved(8, RuntimeError("shapes differ"), "images scored at once")

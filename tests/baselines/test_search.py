@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gatherset.baselines.measured import run_scores
 from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.loader import flat_captions, flat_events
+from gatherset.baselines.measured import run_scores
 from gatherset.baselines.runs import Run
 from gatherset.baselines.search import Index
-from gatherset.baselines.train import TrainConfig, train
+from gatherset.baselines.train import train
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.features import FeatureFile
 from tests.baselines.conftest import TinyRelease

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from gatherset.baselines.edan import Edan, EdanConfig
 from gatherset.baselines.step import Step
-from gatherset.baselines.train import TrainConfig
+from gatherset.baselines.train_settings import TrainConfig
 
 PAIRS, K, D = 6, 4, 10
 

@@ -10,7 +10,8 @@ from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.runs import Run
 from gatherset.baselines.suspect_sheet import write_sheet
 from gatherset.baselines.suspects import Folded, find_suspects, probability_of_being_wrong
-from gatherset.baselines.train import TrainConfig, train
+from gatherset.baselines.train import train
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
 from tests.baselines.conftest import TinyRelease, write_features

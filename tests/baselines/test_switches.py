@@ -2,7 +2,7 @@ import pytest
 
 from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.switches import ABLATIONS, switched
-from gatherset.baselines.train import TrainConfig
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.errors import InputError
 
 

@@ -9,7 +9,8 @@ import torch
 
 from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.runs import load_run
-from gatherset.baselines.train import TrainConfig, _Training, train
+from gatherset.baselines.train import _Training, train
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.errors import FeaturesError, ModelError
 from gatherset.dataset.features import FeatureFile
 from tests.baselines.conftest import TinyRelease, write_features

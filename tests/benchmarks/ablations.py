@@ -23,12 +23,12 @@ from typing import cast
 
 import numpy as np
 
-from gatherset.baselines import edan, train
-from gatherset.baselines.measured import run_scores
+from gatherset.baselines import edan, train, train_settings
 from gatherset.baselines.cca import cca_scores
 from gatherset.baselines.event_classifier import EventClassifier
 from gatherset.baselines.extractors import extract, make_extractor
 from gatherset.baselines.loader import caption_image, flat_captions, flat_events
+from gatherset.baselines.measured import run_scores
 from gatherset.baselines.recall import Hits, difference, hits, rsum_interval
 from gatherset.baselines.runs import Run
 from gatherset.baselines.switches import ABLATIONS, switched
@@ -100,7 +100,7 @@ def train_one(
     print(f"{time.strftime('%H:%M')} {name}", flush=True)
     own = [f"{key}={value}" for key, value in changes.items()]
     shape, settings = switched(
-        replace(edan.PRESETS["cpu"], label=label), replace(train.PRESETS["cpu"], seed=seed), [*switches, *own]
+        replace(edan.PRESETS["cpu"], label=label), replace(train_settings.PRESETS["cpu"], seed=seed), [*switches, *own]
     )
     run = train.train(release, features, folder / "runs" / name, shape=shape, settings=settings)
     log = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import torch
 
-from gatherset.baselines import edan, train
+from gatherset.baselines import edan, train_settings
 from gatherset.baselines.edan import Edan
 from gatherset.baselines.step import Step
 
@@ -68,7 +68,7 @@ def main() -> None:
         report("encoding 64 captions", encoding, ROUNDS)
 
     def step(model: Edan) -> Callable[[], object]:
-        whole = Step(model.train(), train.PRESETS["paper"])
+        whole = Step(model.train(), train_settings.PRESETS["paper"])
         optimiser = torch.optim.AdamW(whole.parameters(), lr=1e-6, fused=True)
 
         def one() -> None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from gatherset.baselines import edan, train
+from gatherset.baselines import edan, train, train_settings
 from gatherset.baselines.benchmark import evaluate_run, floors
 from gatherset.baselines.extractors import extract, make_extractor
 from gatherset.baselines.result import table
@@ -63,7 +63,7 @@ if __name__ == "__main__":
     release = cast(Release, Photos())
     extract(release, make_extractor(), arguments.folder / "flickr8k.feat")
     features = FeatureFile.open(arguments.folder / "flickr8k.feat")
-    shape, settings = switched(replace(edan.PRESETS["cpu"], label=False), train.PRESETS["cpu"], arguments.set)
+    shape, settings = switched(replace(edan.PRESETS["cpu"], label=False), train_settings.PRESETS["cpu"], arguments.set)
     folder = arguments.folder / train.run_config(release, features, shape, settings).hash[:8]
     run = train.train(release, features, folder, shape=shape, settings=settings)
     rows = [*evaluate_run(run, release, features), *floors(release, features)]

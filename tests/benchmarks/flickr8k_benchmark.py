@@ -1,7 +1,7 @@
-"""EDAN, its peers and the floors on Flickr8k, with fixed lists of 6,091, 1,000 and 1,000 photographs: `gatherset benchmark` there.
+"""`gatherset benchmark` on Flickr8k, with fixed lists of 6,091, 1,000 and 1,000 photographs.
 
-The photographs and lists are looked for in ../shared/data/flickr8k; features and runs go into FOLDER and are kept: what is trained is
-not trained again. Flickr8k has no event types, so no model is given any.
+The photographs and lists are looked for in ../shared/data/flickr8k; features and runs go into FOLDER and are kept:
+what is trained is not trained again. Flickr8k has no event types, so no model is given any.
 
 Run it: OMP_NUM_THREADS=1 nice -n 19 python tests/benchmarks/flickr8k_benchmark.py FOLDER [--epochs 3] [--models all]
 """

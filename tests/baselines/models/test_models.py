@@ -29,7 +29,10 @@ def padded(regions: torch.Tensor, more: int) -> torch.Tensor:
 def test_edan_scores_by_equation_16(material: Material) -> None:
     model = material.model(EdanConfig(d=8, layers=1, heads=2, word_dim=8))
     model.theta.fill_(0.25)
-    images, captions = model.encode_images(material.regions), model.encode_captions(material.words, torch.ones(4).long())
+    images, captions = (
+        model.encode_images(material.regions),
+        model.encode_captions(material.words, torch.ones(4).long()),
+    )
     sim, S_TI, S_IT = model.similarities(images, captions)
     to_text, to_image = model.score(images, captions)
     torch.testing.assert_close(to_text, 0.75 * sim + 0.25 * S_IT)

@@ -17,7 +17,7 @@ def summed(attention: AttentionToMean, rows: list[Tensor]) -> Tensor:
 
 
 def slow(model: Saf, regions: Tensor, words: Tensor) -> float:
-    """Eq. 1 to 4, 8 and 9, word by word."""
+    """The equations of the model's docstring, word by word."""
     v = [unit(model.fc(rooted(region))) for region in regions]
     t = [unit(state) for state in both_ways(model.text.gru, model.text.word2vec(words))]
     positive = [[s if (s := a @ b) > 0 else 0.1 * s for b in v] for a in t]

@@ -10,7 +10,7 @@ from tests.baselines.models.plain import both_ways, rooted, softmax, total, unit
 
 
 def slow(model: Scan, regions: Tensor, words: Tensor) -> float:
-    """Eq. 1 to 8, one who asks at a time."""
+    """The equations of the model's docstring, one who asks at a time."""
     config = model.config
     v = [unit(model.fc(rooted(region))) for region in regions]
     e = [unit(state) for state in both_ways(model.text.gru, model.text.word2vec(words))]

@@ -9,7 +9,7 @@ from tests.baselines.models.plain import both_ways, rooted, softmax, unit
 
 
 def slow_pool(pool: GeneralisedPooling, rows: Tensor) -> Tensor:
-    """Eq. 2 to 5, number by number."""
+    """Generalised pooling, number by number."""
     n, dim = len(rows), pool.place_dim
     places = torch.zeros(n, dim, dtype=torch.float64)
     for k in range(n):
@@ -34,7 +34,9 @@ def test_scores_are_those_of_the_equations(material: Material) -> None:
 
 
 def test_training_leaves_out_regions_and_words(material: Material) -> None:
-    model = material.model(VseInfinityConfig(d=6, word_dim=8, place_dim=4, region_dropout=0.5, word_dropout=0.9)).train()
+    model = material.model(
+        VseInfinityConfig(d=6, word_dim=8, place_dim=4, region_dropout=0.5, word_dropout=0.9)
+    ).train()
     assert not torch.equal(model.encode_images(material.regions)[0], model.encode_images(material.regions)[0])
     events = torch.zeros(4, dtype=torch.long)
     shown = model.encode_captions(material.words, events)[0]

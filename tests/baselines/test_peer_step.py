@@ -1,0 +1,113 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import torch
+
+from gatherset.baselines.models import build
+from gatherset.baselines.models.hslm import HslmConfig
+from gatherset.baselines.models.saf import SafConfig
+from gatherset.baselines.models.scan import ScanConfig
+from gatherset.baselines.models.vse_infinity import VseInfinityConfig
+from gatherset.baselines.models.vsepp import VsePlusPlusConfig
+from gatherset.baselines.peer_step import PeerStep
+from gatherset.baselines.runs import load_run
+from gatherset.baselines.train import train
+from gatherset.baselines.train_settings import TrainConfig
+from gatherset.dataset.errors import ModelError
+from gatherset.dataset.features import FeatureFile
+from tests.baselines.conftest import DIM, TinyRelease
+
+SETTINGS = TrainConfig(batch=20, lr=1e-2, epochs=3, warm_up=5, all_negatives=20, start="random", captions_an_epoch=2)
+SHAPES = (
+    VsePlusPlusConfig(d=16, word_dim=8),
+    VseInfinityConfig(d=16, word_dim=8, place_dim=4),
+    ScanConfig(d=16, word_dim=8),
+    SafConfig(d=16, word_dim=8, similarity_dim=8, dropout=0.0),
+    HslmConfig(d=16, word_dim=8, layers=1, similarity_dim=8),
+)
+
+
+def silent(_: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: type(shape).__name__)
+def test_every_peer_learns(shape: object, release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=8, captions_an_epoch=5)
+    run = train(release, features, tmp_path / "run", shape=shape, settings=settings, report=silent)
+    log = run.log()
+    assert max(line["rsum"] for line in log) > 200  # guessing reaches 160
+    assert log[0]["theta"] is None
+    assert log[0]["tau"] is None
+
+
+def test_a_stopped_peer_goes_on_to_the_same_model(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    def stop(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    whole = train(release, features, tmp_path / "whole", shape=SHAPES[2], settings=SETTINGS, report=silent)
+    with pytest.raises(KeyboardInterrupt):
+        train(release, features, tmp_path / "cut", shape=SHAPES[2], settings=SETTINGS, report=stop)
+    again = train(release, features, tmp_path / "cut", shape=SHAPES[2], settings=SETTINGS, report=silent)
+    torch.testing.assert_close(again.model.state_dict(), whole.model.state_dict(), rtol=0, atol=0)
+
+
+def test_a_loss_that_is_no_number_keeps_the_best_epoch(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+
+    def break_it(line: str) -> None:
+        if line.startswith("epoch 2"):
+            state = folder / "model.safetensors"
+            assert state.exists()
+            PeerStep.forward = lambda *_: (torch.zeros(()), torch.tensor(float("nan")))  # type: ignore[method-assign]
+
+    forward = PeerStep.forward
+    try:
+        with pytest.raises(
+            ModelError, match=r"the loss became nan at step \d+, in epoch 3; its best epoch, \d, is kept"
+        ):
+            train(release, features, folder, shape=SHAPES[0], settings=SETTINGS, report=break_it)
+    finally:
+        PeerStep.forward = forward  # type: ignore[method-assign]
+    assert (folder / "model.safetensors").exists()
+    assert len((folder / "log.jsonl").read_text().splitlines()) == 2
+    run = train(release, features, folder, shape=SHAPES[0], settings=SETTINGS, report=silent)
+    assert len(run.log()) == 3
+
+
+def test_too_little_memory_halves_the_block_and_gives_the_same_gradients(capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    model = build(SHAPES[2], DIM, torch.randn(9, 8))
+    words = torch.randint(1, 9, (8, 3))
+    batch = (torch.randn(8, 4, DIM), words, torch.zeros(8, dtype=torch.long), torch.arange(8), False)
+    PeerStep(model, SETTINGS)(*batch)[1].backward()
+    expected = [own.grad.clone() for own in model.parameters()]
+    model.zero_grad()
+    score = type(model).score
+
+    def tight(self, images, captions):  # type: ignore[no-untyped-def]
+        if len(captions[0]) > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return score(self, images, captions)
+
+    with patch.object(type(model), "score", tight):
+        PeerStep(model, SETTINGS)(*batch)[1].backward()
+    for own, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(own.grad, gradient, atol=1e-6, rtol=1e-4)
+    assert "out of memory: 2 captions trained on at once instead of 4" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_an_unknown_model_is_refused(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    train(release, features, tmp_path, shape=SHAPES[0], settings=replace(SETTINGS, epochs=1), report=silent)
+    document = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**document, "model": "vse+"}))
+    with pytest.raises(ModelError, match=r"there is no model vse\+.*Did you mean vse\+\+"):
+        load_run(tmp_path)
