@@ -402,7 +402,7 @@ def test_streamlit_alone_serves_the_same_app_on_loopback_only_to_who_is_signed_i
     with server(workspace.root, STREAMLIT) as address:
         page = visit(address)
         source = shown(page)
-        picture = page.request.get(f"{address}{source}")
+        picture = page.request.get(f"{address}/{source}")
         assert picture.headers["content-type"] == "image/jpeg"
         assert "immutable" in picture.headers["cache-control"]
         for name in ("0" * 64 + ".jpg", "..%2f..%2fgatherset.toml", "x.jpg"):
@@ -410,8 +410,8 @@ def test_streamlit_alone_serves_the_same_app_on_loopback_only_to_who_is_signed_i
         with pytest.raises(HTTPError, match="400"):
             urlopen(Request(address, headers={"Host": "elsewhere.example"}))
         page.context.clear_cookies()
-        for path in (source, source.replace("/img/", "/original/")):
-            assert page.request.get(f"{address}{path}").status == 403
+        for path in (source, source.replace("img/", "original/")):
+            assert page.request.get(f"{address}/{path}").status == 403
         listening = {line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]}
         port = int(address.rsplit(":", 1)[1])
         assert f"0100007F:{port:04X}" in listening
