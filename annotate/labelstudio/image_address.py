@@ -18,8 +18,8 @@ def image_address(workspace: Workspace, images: str, sha256: str, image_format: 
         path = workspace.store.path(sha256, image_format).relative_to(workspace.store.folder)
         return f"{images}{path.as_posix()}", None
     until = days_from_now(DAYS)
-    path = f"/{original_url(sha256, image_format)}"  # as the server sees it, whatever sub-path is before it
-    return f"{images}{access.signed(workspace, path, until)}", until
+    route = f"/{original_url(sha256, image_format)}"  # as the server sees it, whatever sub-path is before it
+    return f"{images}{access.signed(workspace, route, until)}", until
 
 
 def days_from_now(days: int) -> str:

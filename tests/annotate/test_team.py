@@ -306,7 +306,7 @@ def test_what_is_put_first_is_handed_out_first(photos: Workspace, make_photos: P
 
 
 def test_what_is_before_a_reviewer_does_not_wait_for_annotators(photos: Workspace) -> None:
-    change_queue(photos, overlap=2, max_overlap=2, gold_rate=0.1)
+    change_queue(photos, "lea", overlap=2, max_overlap=2, gold_rate=0.1)
     say(photos, 1, anna="protest", ben="political_rally")
     gather(photos)
     assert [one.waiting for one in groups(photos)] == [3]

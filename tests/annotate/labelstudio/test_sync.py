@@ -92,7 +92,7 @@ def test_what_the_app_changes_meanwhile_holds_from_the_next_round(over: Make) ->
     there = over(1, overlap=2)
     with syncing(there, every=0.2):
         app = Workspace.open(there.workspace.root)
-        change_queue(app, overlap=3, max_overlap=5, gold_rate=0.0)
+        change_queue(app, "lea", overlap=3, max_overlap=5, gold_rate=0.0)
         wait_for(lambda: there.client.project(there.link.project)["maximum_annotations"] == 3)
         there.annotate(1, 0)
         there.annotate(1, 1)
