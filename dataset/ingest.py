@@ -166,7 +166,7 @@ class _Door:
 
     def refusals(self, candidate: Candidate) -> list[Finding]:
         """What the rules have against where the image comes from."""
-        source = self._source(candidate, GOLDEN["source"]["sha256"])
+        source = self._source(candidate, GOLDEN["source"]["sha256"], now())
         return [finding for finding in self._refusals(candidate, GOLDEN["image"], source) if finding.rule != "GS204"]
 
     def rows(self, batch: Sequence[tuple[Candidate, Row]], report: IngestReport) -> list[dict[str, Any]]:
@@ -177,7 +177,9 @@ class _Door:
             twins = sa.select(images.c.sha256, images.c.id).where(images.c.sha256.in_([row.sha256 for row in measured]))
             pictures = {row.sha256: row.id for row in connection.execute(twins)}
         rows: dict[str, dict[str, Any]] = {}
+        when = now()
         for candidate, row in batch:
+            source = self._source(candidate, row.source_sha256, when)
             if row.error is not None:
                 report.findings.append(Finding("GS203", "error", candidate.where, row.error, row.next_step))
             elif numeric_id(row.id) in self.taken:
@@ -187,7 +189,7 @@ class _Door:
                 report.present += 1
                 self._restore(candidate, row, there[row.id])
                 report.findings += self._late_captions(candidate, there[row.id])
-            elif refusals := self._refusals(candidate, vars(row), self._source(candidate, row.source_sha256)):
+            elif refusals := self._refusals(candidate, vars(row), source):
                 report.findings += refusals
             elif (twin := pictures.setdefault(row.sha256, row.id)) != row.id:
                 report.findings.append(_left_out(candidate, f"the same picture as {twin}, with other metadata"))
@@ -195,7 +197,7 @@ class _Door:
                 self.taken.add(numeric_id(row.id))
                 if row.data is not None:
                     self.workspace.store.add(row.sha256, row.format, row.data)
-                rows[row.id] = self._row(candidate, row)
+                rows[row.id] = self._row(candidate, row, source, when)
                 report.findings += self._caption_count(candidate)
         return list(rows.values())
 
@@ -215,7 +217,7 @@ class _Door:
             for message in rule.check(record)
         ]
 
-    def _source(self, candidate: Candidate, sha256: str) -> dict[str, Any]:
+    def _source(self, candidate: Candidate, sha256: str, when: str) -> dict[str, Any]:
         entry, provenance = candidate.entry, self.provenance
         part = (entry and entry.part) or provenance.part
         source = {
@@ -227,11 +229,11 @@ class _Door:
             "license": (entry and entry.license) or provenance.license,
             "attribution": entry and entry.attribution,
             # Specimens are made, not retrieved: their records are the same whenever they are ingested.
-            "retrieved": None if part == "synthetic" else (entry and entry.retrieved) or now(),
+            "retrieved": None if part == "synthetic" else (entry and entry.retrieved) or when,
         }
         return {**source, "selected": candidate.selected} if candidate.selected else source
 
-    def _row(self, candidate: Candidate, row: Row) -> dict[str, Any]:
+    def _row(self, candidate: Candidate, row: Row, source: dict[str, Any], when: str) -> dict[str, Any]:
         texts = candidate.entry.captions if candidate.entry else ()
         return {
             "id": row.id,
@@ -243,10 +245,10 @@ class _Door:
             "bytes": row.bytes,
             "language": self.workspace.settings.language,
             "captions": [caption(text, origin="imported", author=None, verified=False) for text in texts],
-            "source": self._source(candidate, row.source_sha256),
+            "source": source,
             "flags": [],
             "ref": candidate.ref,
-            "added_at": now(),
+            "added_at": when,
         }
 
     def _caption_count(self, candidate: Candidate) -> list[Finding]:
