@@ -67,6 +67,11 @@ def run_benchmark(
     plan = entries(models, budget, labelled=labelled, epochs=epochs, ablations=ablations)
     seen = seen_in(release, detector, folder, report) if detector and "detector" in models else None
     below = floors(release, features, models, seen)
+    if not plan and not below:
+        raise InputError(
+            f"none of {', '.join(models)} can be measured on {release}",
+            "`event` needs several event types, `detector` needs --detector",
+        )
     folder.mkdir(parents=True, exist_ok=True)
 
     def written() -> dict[str, Any]:

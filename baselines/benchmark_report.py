@@ -157,10 +157,12 @@ def _scatter(points: Sequence[tuple[float, float, str]]) -> str:
     for value in range(int(low), int(high) + 1, step):
         drawn.append(f'<path d="M{LEFT} {down(value):.1f}H{WIDTH - RIGHT}" class="grid"/>')
         drawn.append(f'<text x="{LEFT - 8}" y="{down(value) + 4:.1f}" text-anchor="end">{value}</text>')
+    dots = [(across(seconds), down(rsum)) for seconds, rsum, _ in points]
     taken: list[tuple[float, float]] = []
     for seconds, rsum, name in sorted(points, key=lambda point: -point[1]):
         x, y = across(seconds), down(rsum)
-        beside = _free(x, y, taken)
+        on_others = [dot for dot in dots if 0 < dot[0] - x < 12 + 7 * len(name)]
+        beside = _free(x, y, [*taken, *on_others])
         taken.append((x, beside))
         drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
         drawn.append(f'<text x="{x + 8:.1f}" y="{beside + 4:.1f}">{html.escape(name)}</text>')
@@ -176,7 +178,7 @@ def _scatter(points: Sequence[tuple[float, float, str]]) -> str:
 
 
 def _free(x: float, y: float, taken: Iterable[tuple[float, float]]) -> float:
-    """Where the name of a point at x, y does not lie on another: y, or below."""
+    """Where the name of a point at x, y does not lie on what is `taken`, names and points: y, or below."""
     for other_x, other_y in sorted(taken, key=lambda place: place[1]):
         if abs(other_x - x) < RIGHT and abs(other_y - y) < 13:
             y = other_y + 13

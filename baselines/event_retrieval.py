@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEIGHBOURS = 10
+ROWS_AT_ONCE = 256
 
 Floats = NDArray[np.float64]
 
@@ -39,14 +40,17 @@ def neighbour_shares(
     scores: NDArray[np.floating], caption_image: NDArray[np.integer], kinds: NDArray[np.integer], classes: int
 ) -> Floats:
     """[images, classes]: the share of each class among the best captions of other images."""
-    others = scores.astype(np.float64)
-    others[caption_image, np.arange(len(caption_image))] = -np.inf
-    places = min(NEIGHBOURS, int((others > -np.inf).sum(1).min()))
-    last = -np.partition(-others, places - 1, axis=1)[:, places - 1 : places]
-    above, tied = others > last, others == last
-    left = places - above.sum(1, keepdims=True)
-    taken = above + tied * (left / tied.sum(1, keepdims=True))
-    shares: Floats = taken @ np.eye(classes)[kinds[caption_image]] / places
+    of_captions = np.eye(classes)[kinds[caption_image]]
+    places = min(NEIGHBOURS, len(caption_image) - int(np.bincount(caption_image).max()))
+    blocks = []
+    for start in range(0, len(scores), ROWS_AT_ONCE):
+        others = scores[start : start + ROWS_AT_ONCE].astype(np.float64)
+        others[caption_image == np.arange(start, start + len(others))[:, None]] = -np.inf
+        last = -np.partition(-others, places - 1, axis=1)[:, places - 1 : places]
+        above, tied = others > last, others == last
+        left = places - above.sum(1, keepdims=True)
+        blocks.append((above + tied * (left / tied.sum(1, keepdims=True))) @ of_captions / places)
+    shares: Floats = np.concatenate(blocks)
     return shares
 
 

@@ -4,8 +4,8 @@
 *.tsv          bottom-up-attention: image_id, image_w, image_h, num_boxes, boxes, features (base64, float32)
 a folder       of one .npz an image, named after it: `x` or `features` [K, D], `bbox` or `boxes` [K, 4] in pixels
 
-An image is found by the name it came with (source.ref), with or without its ending, or by the number in it. Images
-with fewer regions than others are padded with regions of zeros, which EDAN leaves out.
+An image is found by the name it came with (source.ref), with or without its ending, or by the number in it. Images with
+fewer regions than others are padded with regions of zeros, which EDAN leaves out.
 """
 
 from __future__ import annotations

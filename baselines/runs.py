@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from gatherset.baselines.edan import Edan
 from gatherset.baselines.interface import Model
 from gatherset.baselines.models import build, read_shape
+from gatherset.baselines.train_settings import TrainConfig
 from gatherset.baselines.words import Vectors, Vocabulary, load_words, save_words
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile, ReleaseIdentity
@@ -111,7 +112,8 @@ def read_config(folder: Path) -> RunConfig:
         document = json.loads(path.read_text("utf-8"))
         found = document.pop("format")
         if found == 2:
-            document |= {"model": "edan", "shape": document.pop("edan")}
+            training = asdict(TrainConfig(**document["training"]))  # with the settings that came later
+            document |= {"model": "edan", "shape": document.pop("edan"), "training": training}
         elif found != FORMAT:
             raise ModelError(f"{folder} was made by another version of Gatherset", "Train the model again")
         return RunConfig(**document)

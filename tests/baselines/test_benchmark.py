@@ -141,6 +141,13 @@ def test_a_stopped_benchmark_leaves_a_table(
     assert [model["method"] for model in document["models"]] == ["vse++", "cca"]
 
 
+def test_a_floor_that_cannot_be_measured_says_what_it_needs(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"none of detector can be measured.*needs --detector"):
+        run_benchmark(release, features, tmp_path, models=("detector",), report=silent)
+
+
 def test_rows_are_compared_with_edan_on_the_same_images(release: TinyRelease) -> None:
     scores = np.eye(20).repeat(5, axis=1)
     measured = [

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -131,6 +132,19 @@ def test_a_run_of_another_version_is_refused(trained: Path, tmp_path: Path) -> N
     (tmp_path / "config.json").write_text(json.dumps({**document, "format": 1}))
     with pytest.raises(ModelError, match="another version"):
         load_run(tmp_path)
+
+
+def test_a_run_from_before_the_peers_is_still_that_run(
+    trained: Path, release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    folder = tmp_path / "old"
+    shutil.copytree(trained, folder)
+    document = json.loads((folder / "config.json").read_text())
+    del document["model"], document["training"]["captions_an_epoch"], document["training"]["validated"]
+    document |= {"format": 2, "edan": document.pop("shape")}
+    (folder / "config.json").write_text(json.dumps(document))
+    run = train(release, features, folder, shape=EDAN, settings=SETTINGS, report=silent)  # opened, not trained again
+    assert run.config == load_run(trained).config
 
 
 def test_a_cca_and_given_vectors_are_not_mixed(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
