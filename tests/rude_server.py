@@ -55,6 +55,8 @@ class RudeServer:
     def __init__(self, hosts: tuple[str, ...] = ("127.0.0.1",), *, latency: float = 0.0) -> None:
         self.hosts = hosts
         self.latency = latency  # seconds before every answer
+        self.pack_robots = False  # robots.txt comes packed, though nobody asked for that
+        self.cookies = 0  # questions that came with one
         self.robots: bytes | None = None  # None: 404
         self.gone: dict[str, int] = {}  # path: the status that it has now
         self.picture: Callable[[int], bytes] = picture
@@ -110,6 +112,7 @@ class RudeServer:
                     head = await reader.readuntil(b"\r\n\r\n")
                     path = head.split(b" ", 2)[1].decode("ascii", "replace")
                     self.asked[f"{host}{path}"] += 1
+                    self.cookies += b"\r\ncookie:" in head.lower()
                     if path != "/robots.txt":
                         self.times.setdefault(host, []).append(self._loop.time())
                     await asyncio.sleep(self.latency)
@@ -137,6 +140,8 @@ class RudeServer:
             return answer(PAGE, f"{status_now} Whatever", Content_Type="text/html")
         if first == "ok":
             return answer(self.picture(int(rest.partition(".")[0])))
+        if first == "robots.txt" and self.pack_robots:
+            return answer(gzip.compress(self.robots or b""), Content_Type="text/plain", Content_Encoding="gzip")
         if first == "robots.txt":
             return (
                 answer(b"", "404 Not Found") if self.robots is None else answer(self.robots, Content_Type="text/plain")
@@ -154,7 +159,7 @@ class RudeServer:
             "page": answer(PAGE, Content_Type="text/html; charset=utf-8"),
             "page-as-image": answer(PAGE),
             "text": answer(b"gone", Content_Type="text/plain"),
-            "octets": answer(image, Content_Type="application/octet-stream"),
+            "octets": answer(image, Content_Type="application/octet-stream", Set_Cookie="who=you; Path=/"),
             "untyped": answer(image, Content_Type=""),
             "empty": answer(b""),
             "damaged": answer(image[: len(image) // 2]),

@@ -60,15 +60,15 @@ class Unpacker:
         if self._zlib is None:
             yield self._counted(data)
             return
-        while data:
+        while True:
             try:
                 piece = self._zlib.decompress(data, PIECE)
             except zlib.error as error:
                 raise DamagedError(f"it cannot be unpacked: {error}") from error
             yield self._counted(piece)
             data = self._zlib.unconsumed_tail
-            if self._zlib.eof or (not piece and not data):
-                return
+            if self._zlib.eof or (not data and len(piece) < PIECE):
+                return  # a full piece may have more behind it, though all of the input is read
 
     def _counted(self, piece: bytes) -> bytes:
         self.bytes += len(piece)

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -53,7 +54,11 @@ class Visitor:
         self._robots: dict[str, asyncio.Task[RobotsFile | Outcome]] = {}
         timeout = httpx.Timeout(limits.read_seconds, connect=limits.connect_seconds, pool=None)
         headers = {"User-Agent": user_agent(contact), "Accept": "image/*", "Accept-Encoding": "identity"}
-        self._client = httpx.AsyncClient(transport=transport, timeout=timeout, headers=headers, trust_env=False)
+        # No host is to recognise us, and a jar for each of a hundred thousand would fill the memory.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+        self._client = httpx.AsyncClient(
+            transport=transport, timeout=timeout, headers=headers, cookies=no_cookies, trust_env=False
+        )
 
     async def __aenter__(self) -> Visitor:
         return self
@@ -185,13 +190,13 @@ class Visitor:
 
 
 async def _text(response: httpx.Response) -> str:
-    parts, size = [], 0
-    async for data in response.aiter_raw():
-        parts.append(data)
-        size += len(data)
-        if size > MOST_BYTES:
-            break
-    return b"".join(parts)[:MOST_BYTES].decode("utf-8", "replace")
+    unpacker = Unpacker(response, MOST_BYTES)
+    text = b""
+    with suppress(TooLargeError, DamagedError):  # what was read until then holds
+        async for data in response.aiter_raw():
+            for piece in unpacker.pieces(data):
+                text += piece
+    return text.decode("utf-8", "replace")
 
 
 def _of_headers(url: httpx.URL, response: httpx.Response, limits: Limits) -> Outcome | httpx.URL | None:

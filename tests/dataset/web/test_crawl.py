@@ -145,6 +145,17 @@ def test_robots_txt_is_obeyed_and_read_once(rude: RudeServer, ask: Ask) -> None:
     assert rude.asked["127.0.0.1/robots.txt"] == 1
 
 
+def test_a_robots_txt_that_comes_packed_is_obeyed_too(rude: RudeServer, ask: Ask) -> None:
+    rude.robots, rude.pack_robots = b"User-agent: *\nDisallow: /\n", True
+    [outcome] = ask(rude.url("ok/1.jpg"))
+    assert outcome.kind == "robots.txt"
+
+
+def test_no_cookie_is_kept(rude: RudeServer, ask: Ask) -> None:
+    ask(rude.url("octets"), rude.url("ok/1.jpg"), rude.url("octets?again"), limits=replace(QUICK, per_host=1))
+    assert rude.cookies == 0
+
+
 def test_a_crawl_delay_is_kept(rude: RudeServer, ask: Ask) -> None:
     rude.robots = b"User-agent: gatherset\nCrawl-delay: 0.2\n"
     ask(*(rude.url(f"ok/{number}.jpg") for number in range(4)))
