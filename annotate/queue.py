@@ -33,7 +33,7 @@ from gatherset.dataset.workspace import Workspace
 
 ANNOTATED = ("screen", "event", "caption")  # the kinds that the queue hands out; reviews wait for a reviewer
 WINDOW = 500  # started tasks that are looked through before a fresh one is taken instead
-URGENT_WINDOW = 2000  # likewise of those that the lead has put first, a window at a time, of three
+URGENT_WINDOW = 1000  # likewise of those that the lead has put first, a window at a time, of three
 LAST = 2**31 - 1  # no task has a higher number
 SENSITIVE = "sensitive"  # the flag of an image that starts blurred
 
