@@ -197,6 +197,13 @@ def test_in_postgresql_a_writer_gives_up_where_another_does_not_end(
     there.catalog.close()
 
 
+def test_the_server_soon_notices_that_a_writers_machine_is_gone(database: Cluster) -> None:
+    catalog = new_schema()
+    with catalog.read() as connection:
+        assert connection.exec_driver_sql("SHOW tcp_keepalives_idle").scalar() == "30"
+    catalog.close()
+
+
 def test_what_a_writer_has_read_is_true_whatever_isolation_the_server_gives_by_default(
     database: Cluster, tmp_path: Path
 ) -> None:
