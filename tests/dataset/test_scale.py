@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         f"--temp-dir={tmp_path}/ray",
     )
     node = ("start", f"--address=127.0.0.1:{port}", "--num-cpus=1")
-    memory = ("--object-store-memory=200000000", "--node-ip-address=127.0.0.1", "--disable-usage-stats")
+    memory = ("--object-store-memory=200000000", "--disable-usage-stats")
     started = []
     try:
         for command in (head, node):
@@ -99,11 +100,13 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def wait_for_nodes(ray: str, port: int, environment: dict[str, str], count: int) -> None:
-    for _ in range(60):
+    until = time.monotonic() + 200
+    while time.monotonic() < until:
         command = [ray, "status", f"--address=127.0.0.1:{port}"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if done.stdout.count(" node_") >= count:
-            return
+        with suppress(subprocess.TimeoutExpired):  # it waits for a head that is not yet there
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+            if done.stdout.count(" node_") >= count:
+                return
         time.sleep(2)
     pytest.fail("the Ray cluster did not come up")
 
