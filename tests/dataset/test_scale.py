@@ -70,7 +70,6 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "HOME": str(tmp_path),  # Ray writes a token there
         "DO_NOT_TRACK": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
     }
     ray = str(Path(sys.executable).with_name("ray"))
     port = 20000 + os.getpid() % 20000
