@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,6 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "HOME": str(tmp_path),  # Ray writes a token there
         "DO_NOT_TRACK": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",
     }
     ray = str(Path(sys.executable).with_name("ray"))
     port = 20000 + os.getpid() % 20000
@@ -82,7 +82,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         f"--temp-dir={tmp_path}/ray",
     )
     node = ("start", f"--address=127.0.0.1:{port}", "--num-cpus=1")
-    memory = ("--object-store-memory=200000000", "--node-ip-address=127.0.0.1", "--disable-usage-stats")
+    memory = ("--object-store-memory=200000000", "--disable-usage-stats")
     started = []
     try:
         for command in (head, node):
@@ -99,11 +99,13 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def wait_for_nodes(ray: str, port: int, environment: dict[str, str], count: int) -> None:
-    for _ in range(60):
+    until = time.monotonic() + 200
+    while time.monotonic() < until:
         command = [ray, "status", f"--address=127.0.0.1:{port}"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if done.stdout.count(" node_") >= count:
-            return
+        with suppress(subprocess.TimeoutExpired):  # it waits for a head that is not yet there
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+            if done.stdout.count(" node_") >= count:
+                return
         time.sleep(2)
     pytest.fail("the Ray cluster did not come up")
 
