@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -76,10 +76,15 @@ def server(workspace: Path, command: list[str], *, folder: Path = ROOT) -> Itera
         running.stop()
 
 
+def launch(playwright: Playwright, *more: str) -> Browser:
+    """A Chromium of its own, with `more` flags."""
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *more])
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = launch(playwright)
         yield browser
         browser.close()
 

@@ -58,14 +58,26 @@ def postgresql() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """One Chromium for all tests of a process: Playwright does not start a second one beside it."""
-    from tests.browser import CHROMIUM, chromium
+def playwright() -> Iterator[Any]:
+    """What starts browsers, once in a process: it does not start a second time beside itself."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser import CHROMIUM
 
     if CHROMIUM is None:
         must_not_skip_in_ci("no Chromium (Debian: apt-get install chromium)")
-    with chromium() as opened:
-        yield opened
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Any) -> Iterator[Any]:
+    """One Chromium for all tests of a process."""
+    from tests.browser import launch
+
+    opened = launch(playwright)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(autouse=True)

@@ -97,17 +97,25 @@ def test_creating_it_again_changes_nothing(tmp_path: Path) -> None:
     catalog.close()
 
 
-def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp_path: Path) -> None:
-    catalog = Catalog.in_file(tmp_path / "catalog.db")
+AN_IMAGE = (
+    "INSERT INTO images (id, sha256, phash, width, height, format, bytes, language, captions, source, flags, added_at) "
+    "VALUES ('gs-1', 'a', 'b', 1, 1, 'jpeg', 1, 'en', '[]', '{}', '[]', '2026-11-20T10:00:00Z')"
+)
+
+
+def bring_to(connection: sa.Connection, revision: str) -> None:
+    """Make the tables of an empty catalog as they were at `revision`."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp_path: Path) -> None:
+    catalog = Catalog.in_file(tmp_path / "catalog.db")
     with catalog.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.exec_driver_sql(
-            "INSERT INTO images (id, sha256, phash, width, height, format, bytes, language, captions, source, flags, "
-            "added_at) VALUES ('gs-1', 'a', 'b', 1, 1, 'jpeg', 1, 'en', '[]', '{}', '[]', '2026-11-20T10:00:00Z')"
-        )
+        bring_to(connection, "0001")
+        connection.exec_driver_sql(AN_IMAGE)
         connection.exec_driver_sql("INSERT INTO tasks VALUES (1, 'gs-1', 'event', 'open', 2, 1, '')")
         connection.exec_driver_sql("INSERT INTO tasks VALUES (2, 'gs-1', 'review', 'open', 1, 0, 'they disagree')")
         connection.exec_driver_sql("INSERT INTO annotators VALUES (1, 'anna', 'a-00000000', '2026-11-20T10:00:00Z')")
@@ -133,15 +141,9 @@ def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp
 
 def test_a_catalog_from_before_suspects_keeps_its_records_and_can_doubt_them(tmp_path: Path) -> None:
     catalog = Catalog.in_file(tmp_path / "catalog.db")
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
     with catalog.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-        connection.exec_driver_sql(
-            "INSERT INTO images (id, sha256, phash, width, height, format, bytes, language, captions, source, flags, "
-            "added_at) VALUES ('gs-1', 'a', 'b', 1, 1, 'jpeg', 1, 'en', '[]', '{}', '[]', '2026-11-20T10:00:00Z')"
-        )
+        bring_to(connection, "0003")
+        connection.exec_driver_sql(AN_IMAGE)
         connection.exec_driver_sql("INSERT INTO records (id, revision) VALUES ('gs-1', 1)")
     catalog.require_current()
     with catalog.write() as connection:
@@ -156,11 +158,8 @@ def test_a_catalog_from_before_suspects_keeps_its_records_and_can_doubt_them(tmp
 
 def test_a_catalog_from_before_accounts_keeps_its_people_and_takes_accounts(tmp_path: Path) -> None:
     catalog = Catalog.in_file(tmp_path / "catalog.db")
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
     with catalog.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0006")
+        bring_to(connection, "0006")
         connection.exec_driver_sql(
             "INSERT INTO annotators (id, name, pseudonym, created_at) VALUES (7, 'anna', 'a-00000000', 'then')"
         )
@@ -175,15 +174,9 @@ def test_a_catalog_from_before_accounts_keeps_its_people_and_takes_accounts(tmp_
 
 def test_suggestions_from_before_origins_are_those_of_a_model(tmp_path: Path) -> None:
     catalog = Catalog.in_file(tmp_path / "catalog.db")
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
     with catalog.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0006")
-        connection.exec_driver_sql(
-            "INSERT INTO images (id, sha256, phash, width, height, format, bytes, language, captions, source, flags, "
-            "added_at) VALUES ('gs-1', 'a', 'b', 1, 1, 'jpeg', 1, 'en', '[]', '{}', '[]', '2026-11-20T10:00:00Z')"
-        )
+        bring_to(connection, "0006")
+        connection.exec_driver_sql(AN_IMAGE)
         connection.exec_driver_sql("INSERT INTO suggestions VALUES (1, 'gs-1', 'caption', 'A crowd.', 'blip', 0.5, '')")
     catalog.require_current()
     with catalog.read() as connection:

@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
-from playwright.sync_api import sync_playwright
-
 from gatherset.annotate.accounts import add_account
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
-from tests.browser import APP, CHROMIUM, FLAGS, Server
+from tests.browser import APP, PATIENCE, Server, launch
 from tests.conftest import draw, must_not_skip_in_ci
 from tests.nginx import HOST, NGINX, Nginx
 
@@ -66,36 +64,36 @@ def ask(site: Nginx, path: str, method: str = "GET", data: bytes | None = None, 
     return answer.status, answer.headers.get("X-Cache", "")
 
 
-def test_the_app_works_behind_the_site(site: Nginx) -> None:
-    if CHROMIUM is None:
-        must_not_skip_in_ci("no Chromium (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        # The certificate is the test's own; `ask` checks it, Chromium has no place to be told of it.
-        flags = [*FLAGS, f"--host-resolver-rules={site.rules}", "--ignore-certificate-errors"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(30_000)
-        wrong: list[Any] = []
-        sockets: list[str] = []
-        page.on("response", lambda one: wrong.append((one.status, one.url)) if one.status >= 400 else None)
-        page.on("websocket", lambda one: sockets.append(one.url))
-        walk(page)
-        # Streamlit tries where it is served, on a page that is loaded anew; the icon is a browser's own wish.
-        asked = [one for one in wrong if "/_stcore/" not in one[1] and "favicon" not in one[1]]
-        assert asked == [(401, f"https://{HOST}/mg/sign-in")]
-        assert set(sockets) == {f"wss://{HOST}/mg/_stcore/stream"}
-        [cookie] = [one for one in page.context.cookies() if one["name"] == "gatherset_visitor"]
-        assert (cookie["secure"], cookie["httpOnly"], cookie["path"]) == (True, True, "/mg")
-        image = page.locator("#image").get_attribute("src")
-        kept = f"{cookie['name']}={cookie['value']}"
-        assert ask(site, f"/mg/{image}", cookie=kept) == (200, "HIT")
-        assert ask(site, f"/mg/{image}")[0] == 403  # kept by nginx, and still not shown to strangers
-        page.goto(f"https://{HOST}/mg/your-work")
-        page.get_by_role("link", name="Sign out").click()
-        page.get_by_label("Password").wait_for()
-        assert page.url == f"https://{HOST}/mg/sign-in"
-        assert ask(site, f"/mg/{image}", cookie=kept)[0] == 403  # the session is over, not only the cookie gone
-        browser.close()
+@pytest.fixture
+def page(site: Nginx, playwright: Any) -> Iterator[Any]:
+    # The certificate is the test's own; `ask` checks it, Chromium has no place to be told of it.
+    opened = launch(playwright, f"--host-resolver-rules={site.rules}", "--ignore-certificate-errors")
+    yield opened.new_page(viewport={"width": 1400, "height": 900})
+    opened.close()
+
+
+def test_the_app_works_behind_the_site(site: Nginx, page: Any) -> None:
+    page.set_default_timeout(PATIENCE)
+    wrong: list[Any] = []
+    sockets: list[str] = []
+    page.on("response", lambda one: wrong.append((one.status, one.url)) if one.status >= 400 else None)
+    page.on("websocket", lambda one: sockets.append(one.url))
+    walk(page)
+    # Streamlit tries where it is served, on a page that is loaded anew; the icon is a browser's own wish.
+    asked = [one for one in wrong if "/_stcore/" not in one[1] and "favicon" not in one[1]]
+    assert asked == [(401, f"https://{HOST}/mg/sign-in")]
+    assert set(sockets) == {f"wss://{HOST}/mg/_stcore/stream"}
+    [cookie] = [one for one in page.context.cookies() if one["name"] == "gatherset_visitor"]
+    assert (cookie["secure"], cookie["httpOnly"], cookie["path"]) == (True, True, "/mg")
+    image = page.locator("#image").get_attribute("src")
+    kept = f"{cookie['name']}={cookie['value']}"
+    assert ask(site, f"/mg/{image}", cookie=kept) == (200, "HIT")
+    assert ask(site, f"/mg/{image}")[0] == 403  # kept by nginx, and still not shown to strangers
+    page.goto(f"https://{HOST}/mg/your-work")
+    page.get_by_role("link", name="Sign out").click()
+    page.get_by_label("Password").wait_for()
+    assert page.url == f"https://{HOST}/mg/sign-in"
+    assert ask(site, f"/mg/{image}", cookie=kept)[0] == 403  # the session is over, not only the cookie gone
 
 
 def walk(page: Any) -> None:

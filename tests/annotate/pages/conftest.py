@@ -30,20 +30,24 @@ def uncaptioned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Work
     workspace.catalog.close()
 
 
+@pytest.fixture(autouse=True)
+def _no_page_stays_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A page that is left open goes on asking its server, and every later test is slower for it."""
+    opened = request.getfixturevalue("browser") if "browser" in request.fixturenames else None
+    yield
+    for context in list(opened.contexts) if opened else ():
+        context.close()
+
+
 @pytest.fixture
-def visit(browser: Any) -> Iterator[Visit]:
+def visit(browser: Any) -> Visit:
     """visit(address, "anna") opens the app in a browser of their own, signed in, on the first image."""
-    contexts = []
 
     def visit(address: str, name: str = "anna", width: int = 1400, height: int = 900) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height})
-        contexts.append(context)
-        page = context.new_page()
+        page = browser.new_context(viewport={"width": width, "height": height}).new_page()
         page.set_default_timeout(PATIENCE)
         sign_in(page, address, name)
         page.locator("#image").wait_for()
         return page
 
-    yield visit
-    for context in contexts:
-        context.close()
+    return visit

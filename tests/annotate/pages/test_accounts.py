@@ -13,7 +13,7 @@ from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 from tests.annotate.pages.test_states import look
-from tests.browser import APP, Server
+from tests.browser import APP, PATIENCE, Server
 from tests.conftest import draw
 from tests.oidc_provider import CLIENT, SECRET, Provider
 
@@ -50,12 +50,10 @@ def team(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterat
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    made = context.new_page()
-    made.set_default_timeout(30_000)
-    yield made
-    context.close()
+def page(browser: Any) -> Any:
+    made = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
+    made.set_default_timeout(PATIENCE)
+    return made
 
 
 def sign_in(page: Any, name: str, password: str = PASSWORD) -> None:
