@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from gatherset.dataset.errors import ImageError
 from gatherset.dataset.images import image_id, measure
 from gatherset.dataset.places import Place
-from gatherset.dataset.processes import begin, run_shared, submit
+from gatherset.dataset.processes import MOST, begin, cores, run_shared, submit
 from gatherset.dataset.records import numeric_id
 from gatherset.dataset.store import ImageStore
 
@@ -119,11 +119,11 @@ def look_at_all(measuring: Measuring, jobs: Sequence[Job]) -> list[Row]:
 
 def in_threads(measuring: Measuring, jobs: Iterable[Job]) -> Generator[Row, None, None]:
     """The rows of the jobs, in their order, by the threads of this process. Close it where it is left early."""
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(cores())
     source = iter(jobs)
     try:
         with _quiet():
-            while batch := list(islice(source, PIECE * (os.cpu_count() or 1))):
+            while batch := list(islice(source, PIECE * cores())):
                 yield from pool.map(lambda job: look(measuring, job), batch)
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the images in hand, not for the batch
@@ -163,7 +163,7 @@ class _Pool(Generic[Shared, Item, Result]):
 
     def __init__(self, shared: Shared, work: Callable[[Shared, Sequence[Item]], Sequence[Result]]) -> None:
         self._shared, self._work = shared, work
-        self._processes = max(1, os.cpu_count() or 1)
+        self._processes = min(cores(), MOST)
         self._pool = self._new()
         self.waiting: deque[tuple[list[Item], Future[Sequence[Result]] | None]] = deque()
 

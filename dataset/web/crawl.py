@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from gatherset.dataset.processes import cores
 from gatherset.dataset.web.addresses import GuardedTransport, Reach
 from gatherset.dataset.web.hosts import Limits
 from gatherset.dataset.web.outcome import Outcome
@@ -29,7 +29,7 @@ def crawl(
     """
     if not urls:
         return
-    with ThreadPoolExecutor(os.cpu_count()) as judges, asyncio.Runner() as runner:
+    with ThreadPoolExecutor(cores()) as judges, asyncio.Runner() as runner:
         answers: asyncio.Queue[Answer | None] = asyncio.Queue()
 
         async def begin() -> asyncio.Task[None]:

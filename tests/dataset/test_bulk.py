@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gatherset.dataset import bulk
 from gatherset.dataset.bulk import PIECE, Job, Measuring, Row, in_processes, in_threads, look, sturdy
 from gatherset.dataset.places import Place
 from gatherset.dataset.records import numeric_id
@@ -19,7 +20,7 @@ LIMITS = Measuring(10_000_000)
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(bulk, "cores", lambda: 2)
 
 
 @pytest.fixture
