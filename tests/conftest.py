@@ -57,9 +57,9 @@ def postgresql() -> Iterator[Cluster]:
     cluster.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Any]:
-    """What starts browsers, once in a process: it does not start a second time beside itself."""
+    """What starts browsers. It does not start a second time beside itself, nor does any asyncio.run while it is there."""
     from playwright.sync_api import sync_playwright
 
     from tests.browser import CHROMIUM
@@ -70,9 +70,9 @@ def playwright() -> Iterator[Any]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Any) -> Iterator[Any]:
-    """One Chromium for all tests of a process."""
+    """One Chromium for the tests of a file."""
     from tests.browser import launch
 
     opened = launch(playwright)

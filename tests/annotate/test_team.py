@@ -517,7 +517,7 @@ def test_a_decided_discussion_stands_in_the_guidelines_with_its_picture(photos: 
     decide_discussion(photos, image, "lea", "A speaker on a stage makes it a rally")
     assert "A speaker on a stage makes it a rally" in guidelines(photos)
     assert r"March or \*rally\*?" in guidelines(photos)
-    assert "(img/" in guidelines(photos)
+    assert "(<img/" in guidelines(photos)
     reopen_discussion(photos, image)
     assert "decided case" not in guidelines(photos)
 
@@ -550,7 +550,7 @@ def test_a_sensitive_picture_does_not_stand_in_the_guidelines(photos: Workspace)
         connection.execute(sa.update(images).values(flags=["sensitive"]))
     raise_discussion(photos, image, "rita", "Flag it?")
     decide_discussion(photos, image, "lea", "Flag it")
-    assert "(img/" not in guidelines(photos)
+    assert "(<img/" not in guidelines(photos)
 
 
 def test_what_is_not_there_cannot_be_discussed(photos: Workspace) -> None:

@@ -35,7 +35,7 @@ def test_every_kind_of_value_is_read(path: Path) -> None:
         (HEAD + "[", "not valid TOML"),
         ('format = 2\nname = "mg"\nnew = 1', "made by a newer Gatherset .*Upgrade"),
         (HEAD + "[splits]\nratio = [8, 1, 1]", "unknown setting 'ratio'.*Did you mean 'ratios'"),
-        (HEAD + "[foo]\na = 1", "unknown setting 'foo'. Known here: about, captions_per_image"),
+        (HEAD + "[foo]\na = 1", "unknown setting 'foo'. Known here: about, app, captions_per_image"),
         ('name = "mg"', "'format' is missing"),
         ("format = 1", "'name' is missing"),
         ("format = 1\nname = 3", "name has the value 3.*a text in quotes"),

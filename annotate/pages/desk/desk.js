@@ -473,8 +473,12 @@ class Desk extends Board {
       this.revision = saved.revision;
       this.base = sent;
       if (this.sending) return;
-      this.findings = saved.findings;
-      this.remarks();
+      // Of words that were changed since, the rules say nothing yet: a remark about half a sentence would come between
+      // the box and the next one just as the Tab key goes there.
+      if (!this.unsaved) {
+        this.findings = saved.findings;
+        this.remarks();
+      }
       this.keep();
       this.status(this.unsaved ? "…" : "Saved");
       if (!saved.place) this.gone();

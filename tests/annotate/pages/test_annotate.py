@@ -297,15 +297,19 @@ def test_words_typed_while_the_server_is_dead_are_there_when_it_is_back(
     assert answer["captions"][4] == "Written while nobody listened."
 
 
-def test_a_screening_is_one_key(workspace: Workspace, make_photos: Photos, visit: Visit) -> None:
+def test_a_screening_is_one_key_for_the_text_and_one_for_the_image(
+    workspace: Workspace, make_photos: Photos, visit: Visit
+) -> None:
     ingest(workspace, make_photos(2), Provenance("filtered", "CC-BY-4.0"))
     with server(workspace.root, APP) as address:
         page = visit(address)
         page.keyboard.down("n")
         page.get_by_text("anna: 1 today").wait_for()
-        page.locator("#image:not(.coming)").wait_for()
         page.keyboard.down("n")  # held down: it does not answer the next image too
         page.keyboard.up("n")
+        page.keyboard.press("y")
+        page.get_by_text("Does the text fit this image?").wait_for()
+        page.locator("#image:not(.coming)").wait_for()
         page.keyboard.press("y")
         page.get_by_text("Nothing is left for you").wait_for()
     assert [answer["is_gathering"] for answer in answers(workspace)] == [False, True]

@@ -1,5 +1,6 @@
 """The pages of reviewers and of the lead in a browser: what they say, and that everybody can use them."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,7 @@ def test_who_does_not_lead_is_refused_the_page(workspace: Workspace, monkeypatch
     from streamlit.testing.v1 import AppTest
 
     monkeypatch.setattr("gatherset.annotate.server.open_workspace", lambda: workspace)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # the page takes its place
     page = AppTest.from_file(str(PAGE), default_timeout=30)
     page.session_state.visitor = "anna"
     for leads in (True, False):
