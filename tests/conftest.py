@@ -59,7 +59,7 @@ def postgresql() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Any]:
-    """What starts browsers. It does not start a second time beside itself, nor does any asyncio.run while it is there."""
+    """What starts browsers. It does not start a second time beside itself, nor does asyncio.run beside it."""
     from playwright.sync_api import sync_playwright
 
     from tests.browser import CHROMIUM

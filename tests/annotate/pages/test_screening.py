@@ -42,14 +42,14 @@ def test_the_text_is_judged_before_the_image_is_shown(
         page.get_by_role("heading", name=question).wait_for()
         assert page.locator("#image").evaluate("image => getComputedStyle(image).opacity") == opacity
 
-    for answers in ("n", "yn", "yy"):
+    for number, answers in enumerate(("n", "yn", "yy"), start=1):
         asked("Do these captions describe a mass gathering?", "0")
         page.keyboard.press(answers[0])
         if len(answers) > 1:
             asked("Does the text fit this image?", "1")
             page.locator("#image:not(.coming)").wait_for()
             page.keyboard.press(answers[1])
-        page.get_by_role("status").get_by_text("Stored", exact=True).wait_for()
+        page.get_by_text(f"anna: {number} today").wait_for()
     with workspace.catalog.read() as connection:
         given = connection.execute(sa.select(submissions.c.answer).order_by(submissions.c.id)).scalars().all()
     assert [(answer["is_gathering"], answer["flags"]) for answer in given] == [
