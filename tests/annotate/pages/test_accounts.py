@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import expect
 
 from gatherset.annotate import provider as provider_module
 from gatherset.annotate.accounts import add_account, all_accounts, change_account
@@ -147,6 +148,7 @@ def test_maintainers_make_and_change_accounts_on_a_page(
     change_account(workspace, "ann", by="max", role="reviewer")  # meanwhile, by another maintainer
     page.get_by_role("button", name="Disable").click()
     page.get_by_text("max has changed the account of ann meanwhile").wait_for()
+    expect(page.get_by_role("button", name="Disable")).to_have_count(1)  # the page is being drawn anew
     page.get_by_role("button", name="Disable").click()
     page.get_by_text("ann cannot come in any more.").wait_for()
     states = {one.name: (one.role, one.state.partition(":")[0]) for one in all_accounts(workspace)}
