@@ -57,9 +57,8 @@ def test_an_installed_wheel_works_beside_a_folder_called_dataset(wheel: Path, tm
     command = [str(venv / "bin" / "gatherset"), "init", "mg"]
     assert subprocess.run(command, cwd=elsewhere).returncode == 0
     app = [str(venv / "bin" / "gatherset"), "app", "--port", "PORT"]
-    with server(elsewhere / "mg", app, folder=elsewhere) as address:
-        with urllib.request.urlopen(f"{address}/sign-in") as page:
-            assert page.status == 200
+    with server(elsewhere / "mg", app, folder=elsewhere) as at, urllib.request.urlopen(f"{at}/sign-in") as page:
+        assert page.status == 200
 
 
 @pytest.mark.slow
