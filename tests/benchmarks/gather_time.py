@@ -18,7 +18,7 @@ from gatherset.dataset.records import caption, make_record
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 from tests.benchmarks.lead_page import SENTENCES
-from tests.benchmarks.queue_of_a_million import FILL, TASKS
+from tests.benchmarks.queue_of_a_million import make_images
 
 COUNT, ROUNDS = 3000, 4
 
@@ -28,8 +28,7 @@ def fill(workspace: Workspace) -> None:
     said = {"revision": 1, "submissions": [], "reason": "made", "decided_by": "agreement", "created_at": now()}
     doubt = {"kind": "event", "position": 0, "value": "protest", "score": 0.9, "reason": "made", "run": "made"}
     with workspace.catalog.write() as connection:
-        connection.exec_driver_sql(FILL.format(count=COUNT, now=now()))
-        connection.exec_driver_sql(TASKS)
+        make_images(connection, COUNT)
         rows = connection.execute(sa.select(images)).mappings().all()
         made = [make_record(row, "protest", {"protest": 2}, captions) for row in rows]
         known = [{"id": one["id"], "revision": 1, "event_type": "protest"} for one in made]

@@ -28,7 +28,7 @@ from gatherset.dataset.catalog.tables import images, records, revisions, submiss
 from gatherset.dataset.records import caption, make_record
 from gatherset.dataset.timestamps import FORMAT, now
 from gatherset.dataset.workspace import Workspace
-from tests.benchmarks.queue_of_a_million import FILL, TASKS
+from tests.benchmarks.queue_of_a_million import make_images
 from tests.browser import APP, chromium, server
 
 IMAGES, PEOPLE, ROUNDS = 50_000, 20, 5
@@ -41,8 +41,7 @@ def fill(workspace: Workspace) -> None:
     documents = {name: Answer("event", True, name).document() for name in types}
     first = datetime(2026, 10, 1, tzinfo=UTC)
     with workspace.catalog.write() as connection:
-        connection.exec_driver_sql(FILL.format(count=IMAGES, now=now()))
-        connection.exec_driver_sql(TASKS)
+        make_images(connection, IMAGES)
         connection.execute(sa.update(tasks).values(answers=2, state="done"))
         people = [annotator_id(connection, f"annotator {n}") for n in range(PEOPLE)]
         captions = [caption(text, origin="imported", author=None, verified=False) for text in SENTENCES]

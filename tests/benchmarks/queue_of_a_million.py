@@ -30,13 +30,13 @@ COUNT = 1_000_000
 ROUNDS = 200
 FIRST = (100_001, 160_000)  # the tasks that the lead puts first
 ANSWER = Answer("event", True, "protest")
-NUMBERS = {  # n from 1 to COUNT, and n in hexadecimal with so many digits
+NUMBERS = {  # n from 1 to `count`, and n in hexadecimal with so many digits
     "sqlite": (
         "(WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number "
-        f"WHERE n < {COUNT}) SELECT n FROM number)",
+        "WHERE n < {count}) SELECT n FROM number)",
         "printf('%0{digits}x', n)",
     ),
-    "postgresql": (f"generate_series(1, {COUNT}) AS number(n)", "lpad(to_hex(n), {digits}, '0')"),
+    "postgresql": ("generate_series(1, {count}) AS number(n)", "lpad(to_hex(n), {digits}, '0')"),
 }
 FILL = """
 INSERT INTO images (id, sha256, phash, width, height, format, bytes, language, captions, source, flags, ref, added_at)
@@ -53,12 +53,17 @@ SELECT id, {person}, 1, 'made-{person}-' || id, '{answer}', '{now}' FROM tasks W
 """
 
 
+def make_images(connection: sa.Connection, count: int) -> None:
+    """So many images, each with an open task of event type."""
+    numbers, hexadecimal = NUMBERS[connection.dialect.name]
+    short, long = (hexadecimal.format(digits=digits) for digits in (16, 64))
+    connection.exec_driver_sql(FILL.format(numbers=numbers.format(count=count), short=short, long=long, now=now()))
+    connection.exec_driver_sql(TASKS)
+
+
 def fill(workspace: Workspace) -> None:
     with workspace.catalog.write() as connection:
-        numbers, hexadecimal = NUMBERS[connection.dialect.name]
-        short, long = (hexadecimal.format(digits=digits) for digits in (16, 64))
-        connection.exec_driver_sql(FILL.format(numbers=numbers, short=short, long=long, now=now()))
-        connection.exec_driver_sql(TASKS)
+        make_images(connection, COUNT)
     with workspace.catalog.engine.connect() as connection:  # as PostgreSQL itself does within minutes
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("ANALYZE")
