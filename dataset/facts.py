@@ -1,4 +1,4 @@
-"""What a release says about itself: gathered in one pass over its records, for its papers."""
+"""What records say about themselves: gathered in one pass, for the papers of a release and for statistics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Facts:
     verified: int = 0  # captions
     authors: set[str] = field(default_factory=set)  # pseudonyms
     caption_words: Counter[int] = field(default_factory=Counter)  # words in a caption: captions
-    vocabulary: set[str] = field(default_factory=set)
+    words: Counter[str] = field(default_factory=Counter)  # of the captions: how often each occurs
+    captions: Counter[int] = field(default_factory=Counter)  # captions of a record: records
     votes: Counter[tuple[tuple[str, int], ...]] = field(default_factory=Counter)  # votes on the type: records
     attributions: int = 0  # records that name whom to credit
     urls: int = 0
@@ -42,6 +43,7 @@ class Facts:
         self.attributions += source["attribution"] is not None
         self.urls += source["url"] is not None
         self.votes[tuple(sorted(record["event"]["votes"].items()))] += 1
+        self.captions[len(record["captions"])] += 1
         for entry in record["captions"]:
             words = tokens(entry["text"])
             self.origins[entry["origin"]] += 1
@@ -49,7 +51,7 @@ class Facts:
             if entry["author"]:
                 self.authors.add(entry["author"])
             self.caption_words[len(words)] += 1
-            self.vocabulary.update(words)
+            self.words.update(words)
         # An id is a hash, so that the first few are as good as drawn by lot, and stay the same from version to version.
         if len(self.samples[kind]) < SAMPLES_PER_TYPE:
             self.samples[kind].append(record)
@@ -59,10 +61,9 @@ class Facts:
         for split in SPLITS:
             self.counts[split] += later.counts[split]
             self.licenses[split] += later.licenses[split]
-        for name in ("parts", "datasets", "origins", "caption_words", "votes"):
+        for name in ("parts", "datasets", "origins", "caption_words", "words", "captions", "votes"):
             getattr(self, name).update(getattr(later, name))
         self.authors |= later.authors
-        self.vocabulary |= later.vocabulary
         self.records += later.records
         self.verified += later.verified
         self.attributions += later.attributions

@@ -33,10 +33,10 @@ def write_figures(
     """Write caption_lengths, event_types, sources and licences; density where there are points [n, 2] of datasets."""
     folder.mkdir(parents=True, exist_ok=True)
     drawings: dict[str, Callable[[Any], None]] = {
-        "caption_lengths": lambda axes: _lengths(axes, statistics.lengths),
+        "caption_lengths": lambda axes: _lengths(axes, statistics.facts.caption_words),
         "event_types": lambda axes: _bars(axes, statistics.types, "records"),
         "sources": lambda axes: _bars(axes, statistics.datasets, "records"),
-        "licences": lambda axes: _bars(axes, statistics.licenses, "records"),
+        "licences": lambda axes: _bars(axes, statistics.facts.all_licenses, "records"),
     }
     if points:
         drawings["density"] = lambda axes: _points(axes, points)

@@ -308,11 +308,10 @@ def _statistics(target: str | None, workspace: Path | None) -> Statistics:
 
     if target is not None:
         release = load(Path(target)) if Path(target).is_dir() else Workspace.open(workspace).release(target)
-        return Statistics(f"{release.name}@{release.version}").add(release.records())
+        return Statistics.of(f"{release.name}@{release.version}", release.records())
     space = Workspace.open(workspace)
-    counted = Statistics(space.settings.name)
     with space.catalog.read() as connection:
-        counted.add(current_records(connection))
-    if not counted.records:
+        counted = Statistics.of(space.settings.name, current_records(connection))
+    if not counted.facts.records:
         raise InputError(f"the workspace {space.root} has no records yet", "Annotate first: gatherset app")
     return counted

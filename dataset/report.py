@@ -77,7 +77,7 @@ def _captions(facts: Facts) -> Iterator[tuple[str, object]]:
     yield "captions", total
     yield "words in a caption, mean", f"{words / total:.1f}" if total else "0"
     yield "words in a caption, shortest and longest", f"{min(facts.caption_words)} to {max(facts.caption_words)}"
-    yield "different words", len(facts.vocabulary)
+    yield "different words", len(facts.words)
     yield "verified by a person", f"{facts.verified / total:.1%}" if total else "0"
     yield "authors (pseudonyms)", len(facts.authors)
     yield from ((f"origin: {name}", count) for name, count in sorted(facts.origins.items()))

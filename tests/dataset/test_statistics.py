@@ -29,7 +29,7 @@ def some(count: int, *types: str) -> list[Record]:
 
 
 def test_the_row_of_table_1() -> None:
-    row = Statistics("mg@1.0.0").add(some(4, "protest", "sports_event")).table_row()
+    row = Statistics.of("mg@1.0.0", some(4, "protest", "sports_event")).table_row()
     assert list(row.values()) == [
         "mg@1.0.0",
         "4",
@@ -42,20 +42,20 @@ def test_the_row_of_table_1() -> None:
 
 @pytest.mark.parametrize(("types", "balance"), [(("a", "b"), 1.0), (("a",), 0.0), (("a", "a", "a", "b"), 0.8113)])
 def test_balance_is_the_evenness_of_the_types(types: tuple[str, ...], balance: float) -> None:
-    assert Statistics("").add(some(4, *types)).balance() == pytest.approx(balance, abs=1e-4)
+    assert Statistics.of("", some(4, *types)).balance() == pytest.approx(balance, abs=1e-4)
 
 
 def test_lengths_and_words_of_the_captions() -> None:
     [record] = some(1, "protest")
     for entry, text in zip(record["captions"], ("a b", "a b c d", "a", "a", "a b"), strict=True):
         entry["text"] = text
-    counted = Statistics("").add([record])
+    counted = Statistics.of("", [record])
     assert (counted.caption_lengths()["mean"], counted.caption_lengths()["median"]) == (2.0, 2.0)
     assert counted.vocabulary() == {"words": 4, "running_words": 10, "once": 0.5}
 
 
 def test_of_nothing_there_is_nothing_to_say() -> None:
-    empty = Statistics("mg")
+    empty = Statistics.of("mg", [])
     assert empty.document()["caption_words"] == {}
     assert empty.table_row()["Images"] == "0"
 
@@ -93,7 +93,7 @@ def test_figures_are_written_as_svg_and_png_and_are_the_same_again(released: Rel
     given = ("--features", features(tmp_path / "a.feat", "mg"), "--beside", features(tmp_path / "b.feat", "other"))
     code, output = run("stats", released.path, *given, "--figures", tmp_path / "one", "--json")
     assert code == 0, output
-    again = write_figures(Statistics("mg@1.0.0").add(released.records()), tmp_path / "two")
+    again = write_figures(Statistics.of("mg@1.0.0", released.records()), tmp_path / "two")
     names = {path.name for path in (tmp_path / "one").iterdir()}
     drawn = ("caption_lengths", "event_types", "sources", "licences", "density")
     assert names == {f"{name}{suffix}" for name in drawn for suffix in (".svg", ".png")}
