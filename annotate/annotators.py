@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -14,23 +15,24 @@ from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 MAX_NAME = 100  # characters
-_NAMES = sa.select(annotators.c.name).order_by(annotators.c.id)
-_BY_NAME = sa.select(annotators.c.id).where(annotators.c.name == sa.bindparam("name"))
+_ALL = sa.select(annotators.c.id, annotators.c.name).order_by(annotators.c.id)
+_BY_NAME = _ALL.where(annotators.c.name == sa.bindparam("name"))
 
 
 def annotator_id(connection: Connection, name: str) -> int:
     """The number of the annotator called `name`, who is entered when seen for the first time."""
-    name = stored_name(connection, checked_name(name))
-    known = connection.execute(_BY_NAME, {"name": name}).scalar()
-    if known is not None:
-        return int(known)
+    name = checked_name(name)
+    if (known := _known(connection, name)) is not None:
+        return int(known.id)
     row = {"name": name, "pseudonym": new_pseudonym(), "created_at": now()}
     return int(connection.execute(sa.insert(annotators).values(row).returning(annotators.c.id)).scalar_one())
 
 
 def known_annotator(connection: Connection, name: str) -> int:
     """The number of an annotator who has been seen before."""
-    return int(connection.execute(_BY_NAME, {"name": stored_name(connection, name)}).scalar_one())
+    known = _known(connection, one_name(name))
+    assert known is not None, "nobody has ever seen this annotator"
+    return int(known.id)
 
 
 def resting(workspace: Workspace, name: str) -> str | None:
@@ -44,11 +46,16 @@ def resting(workspace: Workspace, name: str) -> str | None:
 def stored_name(connection: Connection, name: str) -> str:
     """`name` as the person wrote it when they were first seen: Anna and anna are one person."""
     name = one_name(name)
-    if connection.execute(_BY_NAME, {"name": name}).scalar() is not None:
-        return name
-    # Compared here, because a database folds the case of Latin letters alone.
-    known = connection.execute(_NAMES).scalars()
-    return next((other for other in known if other.casefold() == name.casefold()), name)
+    known = _known(connection, name)
+    return name if known is None else str(known.name)
+
+
+def _known(connection: Connection, name: str) -> sa.Row[*tuple[Any, ...]] | None:
+    found = connection.execute(_BY_NAME, {"name": name}).one_or_none()
+    if found is None:  # compared here, because a database folds the case of Latin letters alone
+        everybody = connection.execute(_ALL)
+        found = next((other for other in everybody if other.name.casefold() == name.casefold()), None)
+    return found
 
 
 def checked_name(name: str) -> str:

@@ -66,7 +66,7 @@ def next_task(workspace: Workspace, annotator: str) -> Task | None:
         person = annotator_id(connection, annotator)
         if connection.execute(_RESTING, {"person": person}).scalar() is not None:
             return None
-        connection.execute(sa.delete(leases).where(leases.c.expires_at < now()))
+        connection.execute(_EXPIRED, {"now": now()})
         chosen = _begun(connection, person) or _choose(connection, workspace, person)
         if chosen is None:
             return None
@@ -81,7 +81,8 @@ def task_after(workspace: Workspace, annotator: str, current: int) -> Task | Non
     """
     with workspace.catalog.read() as connection:
         person = known_annotator(connection, annotator)
-        chosen = _begun(connection, person, but=current) or _waiting(connection, person, but=current)[0]
+        chosen = _begun(connection, person, but=current)
+        chosen = chosen or _waiting(connection, person, _position(connection, person), but=current)[0]
         return None if chosen is None else read_task(connection, chosen)
 
 
@@ -205,6 +206,13 @@ _IS_FREE = sa.and_(
     ~_of_person(skips),
     tasks.c.id != sa.bindparam("but"),
 )
+_PRACTICE = (
+    sa.select(gold.c.task_id)
+    .join(tasks, tasks.c.id == gold.c.task_id)
+    .where(gold.c.practice, ~_of_person(practice_answers), ~_of_person(skips), tasks.c.id != sa.bindparam("but"))
+    .order_by(gold.c.task_id)
+    .limit(1)
+)
 _HELD = (
     sa.select(leases.c.task_id)
     .join(tasks, tasks.c.id == leases.c.task_id)
@@ -234,7 +242,9 @@ _RETURNED = (
 _RESTING = sa.select(annotators.c.id).where(
     annotators.c.id == sa.bindparam("person"), annotators.c.paused.is_not(None) | annotators.c.retired.is_not(None)
 )
-_BEGUN = (
+_EXPIRED = sa.delete(leases).where(leases.c.expires_at < sa.bindparam("now"))
+_POSITION = sa.select(annotators.c.position).where(annotators.c.id == sa.bindparam("person"))
+_UNFINISHED = (
     sa.select(tasks.c.id)
     .join(drafts, drafts.c.task_id == tasks.c.id)
     .where(
@@ -245,6 +255,11 @@ _BEGUN = (
     )
     .order_by(drafts.c.saved_at.desc())
     .limit(1)
+)
+# What the person is in the midst of: the practice round, what came back to them, the task they hold, a text that they
+# could not finish. In one statement: each is a way to the server and back, and a database stops at the first it finds.
+_BEGUN = sa.select(
+    sa.func.coalesce(*(query.scalar_subquery() for query in (_PRACTICE, _RETURNED, _HELD, _UNFINISHED)))
 )
 # The conditions of the partial indexes stand here in the same words, else the database would not use them.
 _urgent_window = (
@@ -279,13 +294,6 @@ _STARTED = (
     .order_by(tasks.c.id)
     .limit(1)
 )
-_PRACTICE = (
-    sa.select(gold.c.task_id)
-    .join(tasks, tasks.c.id == gold.c.task_id)
-    .where(gold.c.practice, ~_of_person(practice_answers), ~_of_person(skips), tasks.c.id != sa.bindparam("but"))
-    .order_by(gold.c.task_id)
-    .limit(1)
-)
 _GOLD = (
     sa.select(gold.c.task_id)
     .join(tasks, tasks.c.id == gold.c.task_id)
@@ -303,16 +311,8 @@ _LAST_ANSWERED = (
 
 
 def _begun(connection: Connection, person: int, *, but: int = 0) -> int | None:
-    """What the person is in the midst of: the practice round, what came back to them, the task they hold, a text that
-    they could not finish.
-
-    A reload, or a second tab, shows the same task again.
-    """
-    for query in (_PRACTICE, _RETURNED, _HELD, _BEGUN):
-        task = connection.execute(query, {"person": person, "but": but}).scalar()
-        if task is not None:
-            return int(task)
-    return None
+    """What the person is in the midst of. A reload, or a second tab, shows the same task again."""
+    return connection.execute(_BEGUN, {"person": person, "but": but}).scalar()
 
 
 def _choose(connection: Connection, workspace: Workspace, person: int) -> int | None:
@@ -320,8 +320,9 @@ def _choose(connection: Connection, workspace: Workspace, person: int) -> int | 
         known = connection.execute(_GOLD, {"person": person}).scalar()
         if known is not None:
             return int(known)
-    task, position = _waiting(connection, person)
-    if position != _position(connection, person):
+    before = _position(connection, person)
+    task, position = _waiting(connection, person, before)
+    if position != before:
         connection.execute(sa.update(annotators).where(annotators.c.id == person).values(position=position))
     return task
 
@@ -337,14 +338,13 @@ def _drawn(connection: Connection, person: int, what: str) -> float:
     return int(hashlib.sha256(f"{what} {person} {last}".encode()).hexdigest()[:8], 16) / 2**32
 
 
-def _waiting(connection: Connection, person: int, *, but: int = 0) -> tuple[int | None, int]:
+def _waiting(connection: Connection, person: int, position: int, *, but: int = 0) -> tuple[int | None, int]:
     """The next task that nobody holds for the person, and how far they have then looked through the started ones.
 
-    First what the lead has put first. Then one that others have begun, among the next few from where the person last
-    looked: only a few, so that one who has answered half a million images is not kept waiting while fresh ones are
-    there. Then a fresh one; then once round through all that is begun.
+    First what the lead has put first. Then one that others have begun, among the next few from `position`, where
+    the person last looked: only a few, so that one who has answered half a million images is not kept waiting while
+    fresh ones are there. Then a fresh one; then once round through all that is begun.
     """
-    position = _position(connection, person)
     urgent = _urgent(connection, person, but)
     if urgent is not None:
         return urgent, position
@@ -393,4 +393,4 @@ def _started_between(connection: Connection, person: int, after: int, end: int, 
 
 
 def _position(connection: Connection, person: int) -> int:
-    return connection.execute(sa.select(annotators.c.position).where(annotators.c.id == person)).scalar() or 0
+    return connection.execute(_POSITION, {"person": person}).scalar() or 0
