@@ -18,7 +18,7 @@ from gatherset.dataset.findings import Finding
 from gatherset.dataset.records import caption
 from gatherset.dataset.rules import RULES, DatasetRule
 from gatherset.dataset.rules.rule import GOLDEN, Context, quoted
-from gatherset.dataset.rules.shape import MAX_COMPLAINTS, StrictValidator
+from gatherset.dataset.rules.shape import MAX_COMPLAINTS, StrictValidator, complaint
 from gatherset.dataset.settings import Settings
 from gatherset.dataset.validation import Run, rule_ids
 
@@ -94,4 +94,4 @@ def _in_words(error: jsonschema.ValidationError) -> str:
     field = error.json_path.removeprefix("$.")
     if not error.instance and field in _MISSING:
         return _MISSING[field]
-    return f"{field}: {error.message}"
+    return f"{field}: {complaint(error)}"

@@ -39,6 +39,14 @@ def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> I
         yield from jsonschema.Draft202012Validator.VALIDATORS["uniqueItems"](validator, wanted, instance, schema) or ()
 
 
+def complaint(error: jsonschema.ValidationError) -> str:
+    """What the schema has against a value, in a line: the value may be of megabytes, and its writer knows it."""
+    if error.validator == "maxLength":
+        return f"{len(error.instance):,} letters, where at most {error.validator_value:,} can be kept"
+    text = str(error.message)
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+
+
 StrictValidator = extend(jsonschema.Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique_items})
 
 
@@ -71,8 +79,7 @@ class Schema(Rule):
     def _complaints(self, record: Record) -> Iterator[str]:
         errors = islice(self._words.iter_errors(record), MAX_COMPLAINTS)
         for error in sorted(errors, key=lambda error: error.json_path):
-            text = error.message
-            yield f"{error.json_path}: {text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + '…'}"
+            yield f"{error.json_path}: {complaint(error)}"
 
     def _passes(self, record: Record) -> bool:
         try:
