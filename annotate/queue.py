@@ -93,25 +93,15 @@ def has_place(connection: Connection, workspace: Workspace, task_id: int, person
     may answer; what they laid aside stays there.
     Raises SubmissionError for a task that annotators are not asked.
     """
-    task = _asked_task(connection, task_id)
-
-    def has(table: sa.Table, *more: sa.ColumnElement[bool]) -> bool:
-        own = sa.exists().where(table.c.task_id == task_id, table.c.annotator_id == person, *more)
-        return bool(connection.execute(sa.select(own)).scalar())
-
-    if has(submissions):
+    given = {"task": task_id, "person": person, "now": now()}
+    place = _asked(connection.execute(_PLACE, given).one_or_none(), task_id)
+    if place.answered:
         return True
-    if has(skips) or connection.execute(_RESTING, {"person": person}).scalar() is not None:
+    if place.skipped or place.resting:
         return False
-    if connection.execute(sa.select(gold.c.task_id).where(gold.c.task_id == task_id)).scalar() is not None:
+    if place.known or place.returned:
         return True
-    if has(returns, returns.c.answered_at.is_(None)):
-        return True
-    others = sa.select(sa.func.count()).where(
-        leases.c.task_id == task_id, leases.c.annotator_id != person, leases.c.expires_at >= now()
-    )
-    held_by_others = int(connection.execute(others).scalar_one())
-    return bool(task.state == "open" and task.answers + held_by_others < task.overlap)
+    return bool(place.state == "open" and place.answers + place.held < place.overlap)
 
 
 def lease(connection: Connection, workspace: Workspace, task_id: int, person: int) -> None:
@@ -134,7 +124,7 @@ def skip(workspace: Workspace, task_id: int, annotator: str, reason: str) -> Non
 
 def skip_for(connection: Connection, workspace: Workspace, task_id: int, person: int, reason: str) -> None:
     """The part of `skip` that runs inside a transaction."""
-    task = _asked_task(connection, task_id)
+    task = _asked(connection.execute(_WHOLE, {"task": task_id}).one_or_none(), task_id)
     own = (skips.c.task_id == task_id, skips.c.annotator_id == person)
     connection.execute(sa.delete(skips).where(*own))
     row = {"task_id": task_id, "annotator_id": person, "reason": reason[:1000], "skipped_at": now()}
@@ -149,8 +139,8 @@ def skip_for(connection: Connection, workspace: Workspace, task_id: int, person:
         came_back(connection, workspace, task.image_id, f"laid aside: {reason}")
 
 
-def _asked_task(connection: Connection, task_id: int) -> Any:
-    task = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
+def _asked(task: Any, task_id: int) -> Any:
+    """`task`, where it is one that annotators are asked."""
     if task is None or task.kind not in ANNOTATED:
         raise SubmissionError(f"there is no task {task_id} for annotators", "Take the next one")
     return task
@@ -190,16 +180,18 @@ _TASK = (
 )
 
 
-def _of_person(table: sa.Table) -> sa.Exists:
+_WHOLE = sa.select(tasks).where(tasks.c.id == sa.bindparam("task"))
+
+
+def _of_person(table: sa.Table, *more: sa.ColumnElement[bool]) -> sa.Exists:
     """That the person has something in `table` for the task."""
-    return sa.exists().where(table.c.task_id == tasks.c.id, table.c.annotator_id == sa.bindparam("person"))
+    return sa.exists().where(table.c.task_id == tasks.c.id, table.c.annotator_id == sa.bindparam("person"), *more)
 
 
-_others_hold = (
-    sa.select(sa.func.count())
-    .where(leases.c.task_id == tasks.c.id, leases.c.annotator_id != sa.bindparam("person"))
-    .scalar_subquery()
+_held_by_others = sa.select(sa.func.count()).where(
+    leases.c.task_id == tasks.c.id, leases.c.annotator_id != sa.bindparam("person")
 )
+_others_hold = _held_by_others.scalar_subquery()
 
 
 def _own(table: sa.Table) -> sa.ColumnElement[int]:
@@ -255,6 +247,15 @@ _RETURNED = (
 _RESTING = sa.select(annotators.c.id).where(
     annotators.c.id == sa.bindparam("person"), annotators.c.paused.is_not(None) | annotators.c.retired.is_not(None)
 )
+_PLACE = sa.select(
+    *(tasks.c[name] for name in ("kind", "state", "answers", "overlap")),
+    _of_person(submissions).label("answered"),
+    _of_person(skips).label("skipped"),
+    _RESTING.exists().label("resting"),
+    sa.exists().where(gold.c.task_id == tasks.c.id).label("known"),
+    _of_person(returns, returns.c.answered_at.is_(None)).label("returned"),
+    _held_by_others.where(leases.c.expires_at >= sa.bindparam("now")).scalar_subquery().label("held"),
+).where(tasks.c.id == sa.bindparam("task"))
 _EXPIRED = sa.delete(leases).where(leases.c.expires_at < sa.bindparam("now"))
 _POSITION = sa.select(annotators.c.position).where(annotators.c.id == sa.bindparam("person"))
 _UNFINISHED = (

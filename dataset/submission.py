@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
-from itertools import islice
 from typing import Any
 
 import jsonschema
 
-from gatherset import schemas
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.records import caption
 from gatherset.dataset.rules import RULES, DatasetRule
 from gatherset.dataset.rules.rule import GOLDEN, Context, quoted
-from gatherset.dataset.rules.shape import MAX_COMPLAINTS, StrictValidator, complaint
+from gatherset.dataset.rules.shape import complaint, schema_errors
 from gatherset.dataset.settings import Settings
 from gatherset.dataset.validation import Run, rule_ids
 
@@ -27,11 +24,6 @@ _MISSING = {  # the schema's complaint as a person would put it, for what a pers
     "event_type": "no event type is chosen",
     "captions": "it has no captions",
 }
-
-
-@cache
-def _validator() -> Any:
-    return StrictValidator(schemas.read("submission.schema.json"))
 
 
 def submission_findings(submission: Mapping[str, Any], context: Context, where: str) -> list[Finding]:
@@ -50,7 +42,7 @@ def check_submission(
     ran = {rule_id: levels.get(rule_id, RULES[rule_id].level) for rule_id in ids if _asks_of_submissions(rule_id)}
     findings = [
         Finding("GS101", "error", where, _in_words(error), "Complete the answer")
-        for error in islice(_validator().iter_errors(submission), MAX_COMPLAINTS)
+        for error in schema_errors(submission, "submission.schema.json")
     ]
     if findings:
         return findings, ran

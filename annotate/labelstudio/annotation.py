@@ -210,14 +210,20 @@ def _mend(connection: Connection, link: Link, returned: Annotation) -> None:
     connection.execute(sa.update(there).where(*own, there.c.state == REFUSED).values(state=MENDED))
 
 
+_TAKEN_UP = sa.delete(skips).where(
+    skips.c.task_id == sa.bindparam("task"),
+    skips.c.annotator_id == sa.bindparam("person"),
+    skips.c.reason == SKIP_REASON,
+)
+
+
 def _store(
     connection: Connection, workspace: Workspace, link: Link, returned: Annotation, answer: Answer, counts: Pulled
 ) -> tuple[int | None, bool]:
     """(the submission, whether it contradicts the image's record); None where the annotator has no place."""
     person = annotator_id(connection, returned.author)
-    own = (skips.c.task_id == returned.task, skips.c.annotator_id == person)
     # There, unlike here, who laid an image aside can take it up again.
-    connection.execute(sa.delete(skips).where(*own, skips.c.reason == SKIP_REASON))
+    connection.execute(_TAKEN_UP, {"task": returned.task, "person": person})
     if not has_place(connection, workspace, returned.task, person):
         return None, False
     stored = store(

@@ -51,41 +51,38 @@ StrictValidator = extend(jsonschema.Draft202012Validator, {"pattern": _pattern, 
 
 
 @cache  # compiling takes a millisecond, and rules are made for every submission
-def _validators() -> tuple[Callable[[Any], bool], Any]:
-    schema = schemas.read("record.schema.json")
+def _validators(schema_name: str) -> tuple[Callable[[Any], bool], Any]:
+    schema = schemas.read(schema_name)
     return jsonschema_rs.Draft202012Validator(schema).is_valid, StrictValidator(schema)
 
 
-@register
-class Schema(Rule):
-    """Runs first: a record that breaks it is not shown to the other rules.
+def schema_errors(document: Any, schema_name: str) -> list[jsonschema.ValidationError]:
+    """What a schema has against a document, at most MAX_COMPLAINTS, in the order of their places.
 
     A compiled validator passes the good ones, jsonschema words what is wrong with the others; where they disagree,
     jsonschema decides.
     """
+    is_valid, words = _validators(schema_name)
+    try:
+        if is_valid(document):
+            return []
+    except ValueError:  # half a character (a lone surrogate): not every text of Python's can be handed over
+        pass
+    return sorted(islice(words.iter_errors(document), MAX_COMPLAINTS), key=lambda error: error.json_path)
+
+
+@register
+class Schema(Rule):
+    """Runs first: a record that breaks it is not shown to the other rules."""
 
     id = "GS101"
     level = "error"
     title = "A record has the shape of schemas/record.schema.json."
     next_step = "Mend the field"
 
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self._is_valid, self._words = _validators()
-
     def check(self, record: Record) -> Iterable[str]:
-        return () if self._passes(record) else self._complaints(record)
-
-    def _complaints(self, record: Record) -> Iterator[str]:
-        errors = islice(self._words.iter_errors(record), MAX_COMPLAINTS)
-        for error in sorted(errors, key=lambda error: error.json_path):
-            yield f"{error.json_path}: {complaint(error)}"
-
-    def _passes(self, record: Record) -> bool:
-        try:
-            return self._is_valid(record)
-        except ValueError:  # half a character (a lone surrogate): not every text of Python's can be handed over
-            return False
+        found = schema_errors(record, "record.schema.json")
+        return [f"{error.json_path}: {complaint(error)}" for error in found]
 
     @classmethod
     def counterexamples(cls) -> list[list[Record]]:
