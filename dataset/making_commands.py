@@ -32,11 +32,8 @@ if TYPE_CHECKING:
     help="daft: needs gatherset[scale].",
 )
 @click.option("--ray", metavar="ADDRESS", help="With daft: the Ray cluster, as ray://host:10001; auto: this machine's.")
-@click.option("--no-pixels", is_flag=True, help="Leave the images out of the parts: rows alone.")
 @captions_options
-def measure(
-    folder: Path, parts: Path, engine: str, ray: str | None, no_pixels: bool, captions: CaptionFile | None
-) -> None:
+def measure(folder: Path, parts: Path, engine: str, ray: str | None, captions: CaptionFile | None) -> None:
     """Decode, hash and measure the images in FOLDER into PARTS, Parquet files for gatherset ingest.
 
     For what many machines are to share, or for what is to be ingested later: it needs no workspace. A run that was
@@ -54,7 +51,7 @@ def measure(
         raise InputError("a Ray cluster is used by Daft", "Say so: --engine daft")
     offer = offered(folder, captions)
     limits = ImageSettings()
-    measuring = Measuring(limits.max_pixels, carry=not no_pixels)
+    measuring = Measuring(limits.max_pixels, carry=True)
     run = partial(in_daft, ray=ray) if engine == "daft" else in_processes
     measured = write_parts(offer.candidates, measuring, parts, run)
     say_findings(offer.findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -196,10 +197,15 @@ def _join_some(
             if record is None and theirs.execute(made).first() is not None:
                 continue  # withdrawn there
             try:
-                workspace.store.add(row["sha256"], row["format"], other.store.read(row["sha256"], row["format"]))
+                data = other.store.read(row["sha256"], row["format"])
             except ImageError as error:
                 joined.findings.append(Finding("GS202", "error", row["id"], error.what, error.next_step))
                 continue
+            if hashlib.sha256(data).hexdigest() != row["sha256"]:  # it names the file in the store
+                message = "its stored copy there is damaged: it has another sha256"
+                joined.findings.append(Finding("GS202", "error", row["id"], message, "Ingest its folder there again"))
+                continue
+            workspace.store.add(row["sha256"], row["format"], data)
             connection.execute(sa.insert(images).values({**row, "added_at": now()}))
             joined.images += 1
             if record is not None:

@@ -105,6 +105,18 @@ def test_another_workspace_joins_with_its_records_once(
     assert join(workspace, other).images == 0
 
 
+def test_a_stored_copy_that_is_not_the_one_its_name_says_does_not_join(
+    workspace: Workspace, make_photos: Photos, tmp_path: Path
+) -> None:
+    other = Workspace.create(tmp_path / "other")
+    ingest(other, make_photos(2), Provenance())
+    damaged = sorted((other.root / "images").rglob("*.jpg"))[0]
+    damaged.write_bytes(b"something else")
+    joined = join(workspace, other)
+    assert (joined.images, [finding.rule for finding in joined.findings]) == (1, ["GS202"])
+    assert not list((workspace.root / "images").rglob(damaged.name))
+
+
 def test_the_command_lists_copies_and_drops_them_when_told(twice: Workspace) -> None:
     listed = CliRunner().invoke(main, ["merge", "-w", str(twice.root)])
     assert (listed.exit_code, "2 copies found; --drop keeps them out." in listed.output) == (0, True)
