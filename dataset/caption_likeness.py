@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from gatherset.dataset.tokens import tokens
 
-ROWS = 2048  # caption sets compared with all others at once
+ROWS = 512  # caption sets compared with all others at once
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,9 @@ from gatherset.dataset.workspace import Workspace
 
 MERGE = "gatherset merge"  # who decided
 NEAR, SAME_CAPTIONS = "near-duplicate", "same captions"
+LEAST = 2  # captions of an image that can tell that it is there twice
 BATCH = 500  # images a transaction
+Near = Callable[[int], Iterator[tuple[int, float]]]  # the others that are alike to an item, and how much
 
 
 @dataclass(frozen=True)
@@ -64,22 +66,20 @@ class Merge:
 def find_copies(workspace: Workspace, *, likeness: float) -> Merge:
     """What is there twice: near-duplicate images, and caption sets whose TF-IDF cosine is at least `likeness`.
 
-    Kept is the one with a split, else a record, else the most answers, else the most pixels. Every copy is near the
-    one that is kept, and not merely near another copy of it.
+    A set has at least LEAST captions: one sentence may be that of a template, or of a whole album. Kept is the one with
+    a split, else a record, else the most answers, else the most pixels. Every copy is near the one that is kept, and
+    not merely near another copy of it.
     """
     items = sorted(_items(workspace), key=lambda item: item.rank)
     merge = Merge(Counter(item.part for item in items))
     dropped: set[int] = set()
-    for kind, pairs in (
+    for kind, near in (
         (NEAR, _near(items, workspace.settings.rules.near_duplicate_distance)),
         (SAME_CAPTIONS, _same_captions(items, likeness)),
     ):
-        others: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
-        for left, right, value in pairs:
-            others[min(left, right)].append((max(left, right), value))
-        for kept in sorted(others):
-            for copy, value in () if kept in dropped else others[kept]:
-                if copy not in dropped:
+        for kept in range(len(items)):
+            for copy, value in () if kept in dropped else near(kept):
+                if copy > kept and copy not in dropped:
                     dropped.add(copy)
                     merge.copies.append(Copy(items[copy].id, items[kept].id, kind, value))
                     merge.overlap[items[kept].part, items[copy].part] += 1
@@ -112,23 +112,42 @@ def _items(workspace: Workspace) -> Iterator[_Item]:
             yield _Item(row["id"], part, int(row["phash"], 16), captions, tuple(map(int, rank)))
 
 
-def _near(items: Sequence[_Item], distance: int) -> Iterator[tuple[int, int, float]]:
+def _near(items: Sequence[_Item], distance: int) -> Near:
+    """The items whose perceptual hash differs in at most `distance` bits, with the number of these."""
     hashes = np.array([item.phash for item in items], np.uint64)
     groups = duplicate_groups(hashes, distance)
     order = np.argsort(groups, kind="stable")
-    for members in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
-        for place, left in enumerate(members.tolist()):
-            bits = np.bitwise_count(hashes[left] ^ hashes[members[place + 1 :]])
-            for right, differing in zip(members[place + 1 :].tolist(), bits.tolist(), strict=True):
-                if differing <= distance:
-                    yield left, right, differing
+    members = {
+        int(groups[some[0]]): some for some in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1) if len(some)
+    }
+
+    def near(item: int) -> Iterator[tuple[int, float]]:
+        others = members[int(groups[item])]
+        bits = np.bitwise_count(hashes[item] ^ hashes[others])
+        yield from zip(others[bits <= distance].tolist(), bits[bits <= distance].tolist(), strict=True)
+
+    return near
 
 
-def _same_captions(items: Sequence[_Item], likeness: float) -> Iterator[tuple[int, int, float]]:
-    written = [number for number, item in enumerate(items) if item.captions]
-    left, right, values = alike_captions([items[number].captions for number in written], likeness)
-    for one, other, value in zip(left.tolist(), right.tolist(), values.tolist(), strict=True):
-        yield written[one], written[other], value
+def _same_captions(items: Sequence[_Item], likeness: float) -> Near:
+    """The items whose captions are as alike, with the cosine. Equal ones are compared with others once, together."""
+    equal: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for number, item in enumerate(items):
+        if len(item.captions) >= LEAST:
+            equal[tuple(sorted(item.captions))].append(number)
+    members = list(equal.values())
+    group_of = {number: group for group, own in enumerate(members) for number in own}
+    alike: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
+    for one, other, value in zip(*(found.tolist() for found in alike_captions(list(equal), likeness)), strict=True):
+        alike[one].append((other, value))
+        alike[other].append((one, value))
+
+    def near(item: int) -> Iterator[tuple[int, float]]:
+        if item in group_of:
+            for group, value in ((group_of[item], 1.0), *alike[group_of[item]]):
+                yield from ((copy, value) for copy in members[group])
+
+    return near
 
 
 def drop_copies(workspace: Workspace, copies: Sequence[Copy]) -> int:

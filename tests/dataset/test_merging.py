@@ -12,7 +12,7 @@ from gatherset.cli import main
 from gatherset.dataset.caption_likeness import alike_captions
 from gatherset.dataset.catalog.tables import images, records, tasks
 from gatherset.dataset.ingest import Provenance, ingest
-from gatherset.dataset.merging import NEAR, SAME_CAPTIONS, drop_copies, find_copies, join
+from gatherset.dataset.merging import NEAR, SAME_CAPTIONS, _Item, _same_captions, drop_copies, find_copies, join
 from gatherset.dataset.records import current_records
 from gatherset.dataset.workspace import Workspace
 from tests.dataset.conftest import Photos, make_all, picture
@@ -77,6 +77,19 @@ def test_a_copy_is_rejected_with_its_reason_and_asked_no_more(twice: Workspace) 
     assert rejected == {copy.image for copy in copies}
     assert find_copies(twice, likeness=0.9).copies == []
     assert drop_copies(twice, copies) == 0
+
+
+def item(number: int, *captions: str) -> _Item:
+    return _Item(f"gs-{number:016x}", "web", 0, captions, (number,))
+
+
+def test_four_thousand_equal_texts_are_compared_once_and_one_sentence_is_no_sign_of_a_copy() -> None:
+    """The second would leave one of all photographs that share the sentence of a template."""
+    items = [item(number, "A march.", "A crowd with banners.") for number in range(4000)]
+    found = _same_captions([*items, item(4000, "A dog.", "A beach."), item(4001, "A march.")], 0.9)
+    assert [copy for copy, _ in found(0)] == list(range(4000))
+    assert [copy for copy, _ in found(4000)] == [4000]
+    assert list(found(4001)) == []
 
 
 def test_a_record_is_kept_before_an_image_and_withdrawn_where_it_is_a_copy(twice: Workspace) -> None:
