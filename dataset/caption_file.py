@@ -10,6 +10,7 @@ from typing import Any
 
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
+from gatherset.dataset.licenses import is_license
 
 PARTS = ("filtered", "web", "collected", "synthetic")
 
@@ -101,6 +102,11 @@ def as_entry(line: int, value: Any) -> Entry:
         texts[key] = value.get(key)
         if not isinstance(texts[key], str | None):
             raise ValueError(f"'{key}' of '{image}' is not a text")
-    if texts["attribution"] is None and isinstance(value.get("licence"), str):
-        texts["attribution"] = value["licence"]  # a licence in words, as some collections have it: kept, not judged
+    if isinstance(licence := value.get("licence"), str):
+        if is_license(licence):
+            texts["license"] = texts["license"] or licence
+        elif texts["attribution"] is None:
+            texts["attribution"] = licence  # in words, as some collections have it: kept, not judged
+    # Half a character (\ud800) could not be written again: UnicodeEncodeError, which is a ValueError.
+    "".join(filter(None, (image, *captions, *texts.values()))).encode()
     return Entry(line, image, tuple(text.strip() for text in captions), **texts)

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from gatherset.dataset.bulk import Job, Measuring, Row
 from gatherset.dataset.candidates import Candidate
-from gatherset.dataset.caption_file import Entry, as_entry, parse
+from gatherset.dataset.caption_file import as_entry, parse
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.images import SUFFIX
 from gatherset.dataset.places import Place
@@ -145,7 +145,9 @@ def _require_true(row: Row) -> None:
     if not _SHA256.fullmatch(row.source_sha256) or not _SHA256.fullmatch(row.sha256):
         raise ValueError("a sha256 has 64 hex digits")
     if not _PHASH.fullmatch(row.phash) or row.format not in SUFFIX or min(row.width, row.height) < 1:
-        raise ValueError(f"no image is {row.width} x {row.height}, '{row.format}', with the perceptual hash {row.phash}")
+        raise ValueError(
+            f"no image is {row.width} x {row.height}, '{row.format}', with the perceptual hash {row.phash}"
+        )
     if row.data is None:
         raise ValueError("its stored copy is not in it")
     if len(row.data) != row.bytes or hashlib.sha256(row.data).hexdigest() != row.sha256:

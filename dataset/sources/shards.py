@@ -15,7 +15,12 @@ from gatherset.dataset.places import Place
 
 Complain = Callable[[str, str, str], None]  # where, what, next step
 MOST = 1 << 24  # bytes of a .json or .txt; a larger one is none
-NAMES = {"attribution": ("attribution", "author", "creator", "photographer"), "url": ("url",), "license": ("license",)}
+NAMES = {
+    "attribution": ("attribution", "author", "creator", "photographer"),
+    "url": ("url",),
+    "license": ("license",),
+    "licence": ("licence",),
+}
 
 
 @dataclass

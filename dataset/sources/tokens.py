@@ -8,7 +8,7 @@ from pathlib import Path
 from gatherset.dataset.caption_file import Entries, Entry, as_entry, lines_of
 from gatherset.dataset.findings import Finding
 
-LINE = re.compile(r"(?P<image>[^\t]+\.\w+)#(?P<number>\d+)\t(?P<text>.*)")
+LINE = re.compile(r"(?P<image>[^\t]+\.\w+)#(?P<number>\d{1,9})\t(?P<text>.*)")
 
 
 def read(path: Path) -> tuple[dict[str, Entry], list[Finding]]:
