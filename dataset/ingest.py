@@ -257,7 +257,7 @@ class _Door:
         given = len(candidate.entry.captions) if candidate.entry else 0
         if given in (0, wanted):
             return []
-        message = f"{given} captions instead of {wanted}; an annotator is asked for {wanted}"
+        message = f"{given} caption{'s' * (given != 1)} instead of {wanted}; an annotator is asked for {wanted}"
         return [Finding("GS102", "warning", candidate.where, message, "Nothing to do")]
 
     def _late_captions(self, candidate: Candidate, there: Any) -> list[Finding]:

@@ -25,7 +25,7 @@ def read_captions(path: Path, form: str | None = None, columns: Columns | None =
     Label Studio export, where they are not the usual ones. Raises InputError for a file that cannot be read or has
     another form.
     """
-    form = form or form_of(path)
+    form = form or form_of(path, columns)
     if columns and form not in TABULAR:
         raise InputError(f"a file of the form {form} has no columns to name", f"They are for {', '.join(TABULAR)}")
     try:
@@ -34,8 +34,8 @@ def read_captions(path: Path, form: str | None = None, columns: Columns | None =
         raise InputError(f"{path} is nested too deeply", "Is it a caption file?") from error
 
 
-def form_of(path: Path) -> str:
-    """The form that `path` looks like. Raises InputError where it looks like none."""
+def form_of(path: Path, columns: Columns | None = None) -> str:
+    """The form that `path` looks like, a table perhaps by the columns that are named. Raises InputError for none."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
@@ -49,7 +49,7 @@ def form_of(path: Path) -> str:
         return "flickr"
     if text[:1] in ("[", "{"):
         return "jsonl" if path.suffix == ".jsonl" or _is_whole_object(first) else _json_form(path)
-    if tables.is_header(first):
+    if tables.is_header(first, columns or {}):
         return "csv"
     raise InputError(f"{path} has none of the known forms", f"Say which it has, with --format: {', '.join(FORMS)}")
 

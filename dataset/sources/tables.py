@@ -38,13 +38,16 @@ ROWS = 4096  # of a Parquet file in memory at once
 csv.field_size_limit(min(sys.maxsize, 1 << 24))
 
 
-def is_header(line: str) -> bool:
-    """Whether one of the columns that a line names looks like the image's, and another like captions."""
+def is_header(line: str, names: Mapping[str, str]) -> bool:
+    """Whether one of a line's columns is the image's, and another holds captions, by its looks or by `names`.
+
+    Raises InputError where it lacks one of `names`.
+    """
     try:
         columns = next(csv.reader([line], delimiter=delimiter(line)), [])
     except csv.Error:
         return False
-    found = _columns([column.strip() for column in columns], {})
+    found = _columns([column.strip() for column in columns], names)
     return "image" in found and "captions" in found
 
 

@@ -152,7 +152,7 @@ def test_the_names_that_match_are_listed_without_a_workspace(photos: Path, tmp_p
 
 def test_the_columns_of_a_caption_file_that_is_filtered_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text(f"picture,sentence_en\na.jpg,{CROWD}\nb.jpg,{DOG}\n")
-    columns = ("--column", "image=picture", "--column", "captions=sentence_en", "--format", "csv")
+    columns = ("--column", "image=picture", "--column", "captions=sentence_en")
     done = run("filter", tmp_path / "f.csv", "--list", tmp_path / "names.txt", *columns)
     assert (done.exit_code, (tmp_path / "names.txt").read_text()) == (0, "a.jpg\n")
 
