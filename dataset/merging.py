@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,6 @@ MERGE = "gatherset merge"  # who decided
 NEAR, SAME_CAPTIONS = "near-duplicate", "same captions"
 LEAST = 2  # captions of an image that can tell that it is there twice
 BATCH = 500  # images a transaction
-Near = Callable[[int], Iterator[tuple[int, float]]]  # the others that are alike to an item, and how much
 
 
 @dataclass(frozen=True)
@@ -72,17 +71,14 @@ def find_copies(workspace: Workspace, *, likeness: float) -> Merge:
     """
     items = sorted(_items(workspace), key=lambda item: item.rank)
     merge = Merge(Counter(item.part for item in items))
-    dropped: set[int] = set()
-    for kind, near in (
-        (NEAR, _near(items, workspace.settings.rules.near_duplicate_distance)),
-        (SAME_CAPTIONS, _same_captions(items, likeness)),
-    ):
-        for kept in range(len(items)):
-            for copy, value in () if kept in dropped else near(kept):
-                if copy > kept and copy not in dropped:
-                    dropped.add(copy)
-                    merge.copies.append(Copy(items[copy].id, items[kept].id, kind, value))
-                    merge.overlap[items[kept].part, items[copy].part] += 1
+    for kind, copies in ((NEAR, _near), (SAME_CAPTIONS, _same_captions)):
+        limit = workspace.settings.rules.near_duplicate_distance if kind == NEAR else likeness
+        found = sorted(copies(items, limit))
+        for kept, copy, value in found:
+            merge.copies.append(Copy(items[copy].id, items[kept].id, kind, value))
+            merge.overlap[items[kept].part, items[copy].part] += 1
+        gone = {copy for _, copy, _ in found}
+        items = [item for number, item in enumerate(items) if number not in gone]
     return merge
 
 
@@ -112,42 +108,40 @@ def _items(workspace: Workspace) -> Iterator[_Item]:
             yield _Item(row["id"], part, int(row["phash"], 16), captions, tuple(map(int, rank)))
 
 
-def _near(items: Sequence[_Item], distance: int) -> Near:
-    """The items whose perceptual hash differs in at most `distance` bits, with the number of these."""
+def _near(items: Sequence[_Item], distance: float) -> Iterator[tuple[int, int, float]]:
+    """(kept, copy, bits) of the items whose perceptual hash is so few bits from that of one that is kept."""
     hashes = np.array([item.phash for item in items], np.uint64)
-    groups = duplicate_groups(hashes, distance)
+    groups = duplicate_groups(hashes, int(distance))
     order = np.argsort(groups, kind="stable")
-    members = {
-        int(groups[some[0]]): some for some in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1) if len(some)
-    }
-
-    def near(item: int) -> Iterator[tuple[int, float]]:
-        others = members[int(groups[item])]
-        bits = np.bitwise_count(hashes[item] ^ hashes[others])
-        yield from zip(others[bits <= distance].tolist(), bits[bits <= distance].tolist(), strict=True)
-
-    return near
+    for members in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        while len(members) > 1:
+            kept, others = int(members[0]), members[1:]
+            bits = np.bitwise_count(hashes[kept] ^ hashes[others])
+            for copy, differing in zip(others[bits <= distance].tolist(), bits[bits <= distance].tolist(), strict=True):
+                yield kept, copy, differing
+            members = others[bits > distance]
 
 
-def _same_captions(items: Sequence[_Item], likeness: float) -> Near:
-    """The items whose captions are as alike, with the cosine. Equal ones are compared with others once, together."""
+def _same_captions(items: Sequence[_Item], likeness: float) -> Iterator[tuple[int, int, float]]:
+    """(kept, copy, cosine) of the items whose captions are as alike to those of one that is kept.
+
+    Equal captions are compared with others once, together.
+    """
     equal: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, item in enumerate(items):
         if len(item.captions) >= LEAST:
             equal[tuple(sorted(item.captions))].append(number)
     members = list(equal.values())
-    group_of = {number: group for group, own in enumerate(members) for number in own}
-    alike: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
-    for one, other, value in zip(*(found.tolist() for found in alike_captions(list(equal), likeness)), strict=True):
-        alike[one].append((other, value))
-        alike[other].append((one, value))
-
-    def near(item: int) -> Iterator[tuple[int, float]]:
-        if item in group_of:
-            for group, value in ((group_of[item], 1.0), *alike[group_of[item]]):
-                yield from ((copy, value) for copy in members[group])
-
-    return near
+    gone = np.zeros(len(members), np.bool_)
+    for left, right, values in alike_captions(list(equal), likeness, gone):
+        for one in np.unique(left):
+            if not gone[one]:
+                new = (left == one) & ~gone[right]
+                gone[right[new]] = True
+                for other, value in zip(right[new].tolist(), values[new].tolist(), strict=True):
+                    yield from ((members[one][0], copy, value) for copy in members[other])
+    for group in np.flatnonzero(~gone).tolist():
+        yield from ((members[group][0], copy, 1.0) for copy in members[group][1:])
 
 
 def drop_copies(workspace: Workspace, copies: Sequence[Copy]) -> int:
