@@ -22,6 +22,7 @@ from gatherset.dataset.ingest import tasks_for
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import add_revision, current_record
 from gatherset.dataset.timestamps import now
+from gatherset.dataset.tokens import tokens
 from gatherset.dataset.workspace import Workspace
 
 MERGE = "gatherset merge"  # who decided
@@ -129,7 +130,7 @@ def _same_captions(items: Sequence[_Item], likeness: float) -> Iterator[tuple[in
     """
     equal: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, item in enumerate(items):
-        if len(item.captions) >= LEAST:
+        if len(item.captions) >= LEAST and any(map(tokens, item.captions)):
             equal[tuple(sorted(item.captions))].append(number)
     members = list(equal.values())
     gone = np.zeros(len(members), np.bool_)

@@ -90,6 +90,7 @@ def test_thousands_of_equal_texts_are_compared_once_and_one_sentence_is_no_sign_
     """The second would leave one of all photographs that share the sentence of a template."""
     items = [item(number, "A march.", "A crowd with banners.") for number in range(4000)]
     others = [item(4000, "A dog.", "A beach."), item(4001, "A march."), item(4002, "A march.")]
+    others += [item(4003, "", "…"), item(4004, "", "…")]
     assert list(_same_captions([*items, *others], 0.9)) == [(0, copy, 1.0) for copy in range(1, 4000)]
 
 
