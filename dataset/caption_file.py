@@ -38,12 +38,18 @@ class Entries:
     by_image: dict[str, Entry] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unit: str = "line"  # what the numbers count: line, row, image, task
+    incomplete: set[str] = field(default_factory=set)  # images of which something could not be read
 
     def where(self, number: int) -> str:
         return f"{self.path}:{number}"
 
     def add(self, entry: Entry) -> None:
-        """Keep the entry; where its image has one already, a finding instead."""
+        """Keep the entry; where its image has one already, a finding instead.
+
+        Where something of it could not be read it is left out, and so is its image: it would never get the rest.
+        """
+        if entry.image in self.incomplete:
+            return
         if there := self.by_image.get(entry.image):
             message = f"'{entry.image}' stands in {self.unit} {there.line} already; this {self.unit} is left out"
             step = f"Keep one of the two {self.unit}s"
@@ -51,7 +57,10 @@ class Entries:
         else:
             self.by_image[entry.image] = entry
 
-    def refuse(self, number: int, why: object) -> None:
+    def refuse(self, number: int, why: object, image: str | None = None) -> None:
+        """A finding; `image` is the one that it is about, where that is known."""
+        if image is not None:
+            self.incomplete.add(image)
         message = f"the {self.unit} cannot be used: {why}"
         self.findings.append(Finding("GS100", "error", self.where(number), message, f"Mend the {self.unit}"))
 

@@ -33,11 +33,14 @@ def read(path: Path, document: Any) -> tuple[dict[str, Entry], list[Finding]]:
     listed = [entry for entry in there if _has_id(entry)] if isinstance(there, list) else []
     licenses = {entry["id"]: spdx(entry) for entry in listed}
     texts: defaultdict[Any, list[Any]] = defaultdict(list)
-    numbers = {image.get("id") for image in document["images"] if _has_id(image)}
+    names = {image["id"]: image.get("file_name") for image in document["images"] if _has_id(image)}
     for number, annotation in enumerate(document["annotations"], 1):
+        known = _has_id(annotation, "image_id") and annotation["image_id"] in names
         if not isinstance(annotation, dict) or not isinstance(annotation.get("caption"), str):
             entries.findings.append(_of_annotation(path, number, "it has no caption: is it a file of boxes?"))
-        elif not _has_id(annotation, "image_id") or annotation["image_id"] not in numbers:
+            if known:
+                entries.incomplete.add(str(names[annotation["image_id"]]))
+        elif not known:
             message = f"there is no image {annotation.get('image_id')!r} in the file"
             entries.findings.append(_of_annotation(path, number, message))
         else:

@@ -65,13 +65,15 @@ def read_csv(path: Path, names: Mapping[str, str]) -> tuple[dict[str, Entry], li
             reader = csv.reader(file, delimiter=delimiter(first), skipinitialspace=True)
             header = [column.strip() for column in next(reader, [])]
             columns = _required(path, header, names)
+            place = header.index(columns["image"][0])
 
             def rows() -> Iterator[tuple[int, Mapping[str, Any]]]:
                 for values in reader:
                     if len(values) == len(header):
                         yield reader.line_num, dict(zip(header, values, strict=True))
                     elif values:
-                        entries.refuse(reader.line_num, f"it has {len(values)} fields, the header has {len(header)}")
+                        why = f"it has {len(values)} fields, the header has {len(header)}"
+                        entries.refuse(reader.line_num, why, "".join(values[place : place + 1]).strip())
 
             _read_rows(entries, rows(), columns)
     except OSError as error:
@@ -151,7 +153,7 @@ def _read_rows(
         try:
             image, own, whole = _row(row, columns)
         except ValueError as error:
-            entries.refuse(number, error)
+            entries.refuse(number, error, str(row[columns["image"][0]]).strip())
             continue
         if image not in said:
             fields = {

@@ -58,7 +58,7 @@ def screen(workspace: Workspace, said: dict[str, bool]) -> None:
 
 
 def test_precision_and_recall_come_from_what_was_screened_and_drawn(workspace: Workspace, photos: Path) -> None:
-    run("filter", photos, "-w", workspace.root, "--draw", 2)
+    choose(workspace, photos, 2)
     assert "Nothing has been screened yet; 4 images wait" in run("filter", "-w", workspace.root).output
     with workspace.catalog.read() as connection:
         drawn = [ref for ref in connection.execute(sa.select(images.c.ref)).scalars() if ref not in ("0.jpg", "1.jpg")]

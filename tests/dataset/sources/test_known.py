@@ -155,6 +155,7 @@ def one_line(tmp_path: Path, write: Callable[[Path], None], old: str, new: str) 
         (hub_30k, "2.jpg", "1.jpg", {"1.jpg": ONE}, "'1.jpg' stands in row 2 already"),
         (karpathy, '"2.jpg"', "7", {"1.jpg": ONE}, "names no 'image'"),
         (karpathy, '"2.jpg"', '"1.jpg"', {"1.jpg": ONE}, "'1.jpg' stands in image 1 already"),
+        (coco, '"A march."', "null", {"1.jpg": ONE}, "it has no caption"),
         (coco, '"image_id": 1', '"image_id": 9', {"1.jpg": ONE, "2.jpg": []}, "there is no image 9 in the file"),
         (labelstudio, "photos/2.jpg", "", {"1.jpg": ONE}, "it has no image under 'image'"),
     ],
@@ -262,6 +263,13 @@ def test_what_is_odd_in_a_file_is_a_finding_and_no_traceback(tmp_path: Path, nam
     content = ODD[name]
     (tmp_path / name).write_text(content if isinstance(content, str) else json.dumps(content))
     assert len(read_captions(tmp_path / name)[1]) == 1
+
+
+def test_an_image_of_which_a_row_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    """It would come in without that caption, and keep so."""
+    (tmp_path / "f.csv").write_text("image,caption\n1.jpg,A crowd.\n1.jpg,A bus, too.\n2.jpg,A march.\n")
+    entries, [finding] = read_captions(tmp_path / "f.csv")
+    assert (list(entries), finding.where) == (["2.jpg"], f"{tmp_path / 'f.csv'}:3")
 
 
 @pytest.mark.parametrize("licenses", [None, 3, [{"id": [1]}]])
