@@ -151,6 +151,7 @@ def one_line(tmp_path: Path, write: Callable[[Path], None], old: str, new: str) 
     [
         (flickr, "1.jpg#1", "1.jpg#0", {"1.jpg": ONE[:1], "2.jpg": TWO}, "GS103 error: caption 0 of '1.jpg' was"),
         (flickr, "1.jpg#1\t", "1.jpg 1 ", {"1.jpg": ONE[:1], "2.jpg": TWO}, "f:2: GS100"),
+        (flickr, "1.jpg#1\t", "1.jpg#1 ", {"2.jpg": TWO}, "f:2: GS100"),
         (kaggle_8k, "A march.", "A march,and more", {"1.jpg": ONE}, "it has 3 fields, the header has 2"),
         (hub_30k, "2.jpg", "1.jpg", {"1.jpg": ONE}, "'1.jpg' stands in row 2 already"),
         (karpathy, '"2.jpg"', "7", {"1.jpg": ONE}, "names no 'image'"),
