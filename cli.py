@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -100,19 +101,19 @@ class LazyGroup(click.Group):
         except ModuleNotFoundError as error:
             extra = EXTRAS.get((error.name or "").partition(".")[0])
             if extra is None:
-                raise
+                _fail(_fault(error))
             _fail(f"this needs {error.name}, which is not installed. Install it: pip install 'gatherset[{extra}]'")
         except KeyboardInterrupt:
             click.echo("Stopped. What was finished is kept; run the same command again to go on.", err=True)
             sys.exit(INTERRUPTED)
         except Exception as error:
-            if not (text := _trouble(error)):
-                raise
-            _fail(text)
+            _fail(_trouble(error) or _fault(error))
 
 
 def _trouble(error: Exception) -> str:
     """In words, what goes wrong on machines rather than in programs; "" for anything else."""
+    if isinstance(error, MemoryError):
+        return "there is too little memory. Free some, then run it again."
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'a file'}: {error.strerror}. Make room or mend the permissions, then run it again."
     from sqlalchemy.exc import DBAPIError
@@ -122,7 +123,13 @@ def _trouble(error: Exception) -> str:
     return ""
 
 
-def _fail(text: str) -> None:
+def _fault(error: Exception) -> str:
+    """Shows where the program went wrong. The exit code is 2 all the same: a script would take 1 for findings."""
+    traceback.print_exception(error)
+    return "this is a fault of Gatherset itself. Report the lines above, with the command and gatherset --version."
+
+
+def _fail(text: str) -> NoReturn:
     click.echo(f"gatherset: {text}", err=True)
     sys.exit(COULD_NOT_RUN)
 

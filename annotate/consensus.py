@@ -97,8 +97,8 @@ def decide(connection: Connection, workspace: Workspace, image_id: str) -> None:
     settled = {"screen": gathering is True, "event": typed, "caption": typed and enough}
     for kind, task in own_tasks.items():
         if kind in settled:
-            # The type of a screened image is asked once it is known to be a gathering.
-            unsettled = "waiting" if kind == "event" and screened and gathering is None else "open"
+            # The type of a screened image, or its captions, are asked once it is known to be a gathering.
+            unsettled = "waiting" if kind != "screen" and screened and gathering is None else "open"
             _advance(connection, workspace, task, "done" if settled[kind] else unsettled)
     if gathering is True and event_type is not None and enough:
         record = make_record(image, event_type, event_votes, captions)

@@ -40,14 +40,14 @@ def event_labels(
     Example: gatherset features --all --side 224 && gatherset event-labels --features mg/features/*.feat
     """
     from gatherset.baselines.event_labels import KEYWORDS, as_document, cross_validated, figures, learnable, methods
-    from gatherset.baselines.event_suggestions import labelled_images, put_suggestions, waiting_images
+    from gatherset.baselines.event_suggestions import labelled_images, put_suggestions, untyped_images
     from gatherset.dataset.errors import InputError, ModelError
     from gatherset.dataset.features import FeatureFile
     from gatherset.dataset.workspace import Workspace
 
     space = Workspace.open(workspace)
     seen = FeatureFile.open(features) if features else None
-    known, waiting = labelled_images(space, seen), waiting_images(space, seen)
+    known, waiting = labelled_images(space, seen), untyped_images(space, seen)
     measured: dict[str, Figures] = {}
     try:
         learnable(known)

@@ -29,7 +29,7 @@ def labelled_images(workspace: Workspace, features: FeatureFile | None = None) -
     return _labelled(found, features)
 
 
-def waiting_images(workspace: Workspace, features: FeatureFile | None = None) -> Labelled:
+def untyped_images(workspace: Workspace, features: FeatureFile | None = None) -> Labelled:
     """The images that are asked for their type, or will be, and have none."""
     asked = sa.exists().where(
         tasks.c.image_id == images.c.id, tasks.c.kind.in_(("event", "caption")), tasks.c.state.in_(("open", "waiting"))

@@ -35,6 +35,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 PIECE = 16  # images handed to a process at once: fewer cost more in handing over, more are more to try again
 AHEAD = 3  # pieces under way for each process
+HEAVY = 1 << 24  # bytes of a piece from which it is full with fewer images: their stored copies come back in memory
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def in_threads(measuring: Measuring, jobs: Iterable[Job]) -> Generator[Row, None
 
 def in_processes(measuring: Measuring, jobs: Iterable[Job]) -> Generator[Row, None, None]:
     """The same by processes of their own. An image that kills its process is a row with an error."""
-    for job, row in sturdy(measuring, look_at_all, jobs):
+    for job, row in sturdy(measuring, look_at_all, jobs, weight=lambda job: job.place.size() if measuring.carry else 0):
         yield row or Row(
             error=f"decoding it ended the process: {job.place.path.name} is damaged, or far too large",
             next_step="Leave it out, or convert it with another program",
@@ -139,16 +140,20 @@ def in_processes(measuring: Measuring, jobs: Iterable[Job]) -> Generator[Row, No
 
 
 def sturdy(
-    shared: Shared, work: Callable[[Shared, Sequence[Item]], Sequence[Result]], items: Iterable[Item]
+    shared: Shared,
+    work: Callable[[Shared, Sequence[Item]], Sequence[Result]],
+    items: Iterable[Item],
+    *,
+    weight: Callable[[Item], int] = lambda item: 0,
 ) -> Generator[tuple[Item, Result | None], None, None]:
     """(item, its result) of each, in order, by processes; None for an item that killed the process it was in.
 
-    `work` is a function of a module, from what all need and a few items to as many results.
+    `work` is a function of a module, from what all need and a few items to as many results; `weight` says about how
+    many bytes the result of an item has.
     """
     pool = _Pool(shared, work)
-    source = iter(items)
     try:
-        while piece := list(islice(source, PIECE)):
+        for piece in pieces(items, PIECE, HEAVY, weight):
             pool.submit(piece)
             if pool.is_full:
                 yield from pool.next()
@@ -156,6 +161,20 @@ def sturdy(
             yield from pool.next()
     finally:
         pool.close()
+
+
+def pieces(items: Iterable[Item], most: int, heavy: int, weight: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """The items, in order, at most so many at a time, and no more once they weigh `heavy`."""
+    piece: list[Item] = []
+    total = 0
+    for item in items:
+        piece.append(item)
+        total += weight(item)
+        if len(piece) == most or total >= heavy:
+            yield piece
+            piece, total = [], 0
+    if piece:
+        yield piece
 
 
 class _Pool(Generic[Shared, Item, Result]):

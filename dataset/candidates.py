@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -46,20 +47,25 @@ class Offer:
 def offered(folder: Path, captions: CaptionFile | None = None) -> Offer:
     """The images below `folder`, or its sub-folder `images`, or in its shards, with the captions that belong to them.
 
-    Raises InputError for what is no such folder, and for a caption file that cannot be read.
+    Raises InputError for what is no such folder, for a caption file that cannot be read, and where something would
+    have to be passed over: images beside shards, or a caption file beside captions that are in the shards.
     """
     if folder.suffix == ".tar" and folder.is_file():
+        require_own_captions(folder, captions)
         return _in_shards([folder])
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder", "Name the folder that holds the images and captions.jsonl")
     offer = Offer()
-    own = folder / "captions.jsonl"
+    own, shards = folder / "captions.jsonl", sorted(folder.glob("*.tar"))
     entries: dict[str, Entry] = {}
     if captions:
         entries, offer.findings = read_captions(captions.path, captions.form, captions.columns)
     elif own.exists():
         entries, offer.findings = read_caption_file(own)
-    elif shards := sorted(folder.glob("*.tar")):
+    elif shards:
+        if images := _image_files(folder, Offer()):
+            message = f"{folder} holds shards and image files: {shards[0].name} and {images[0].relative_to(folder)}"
+            raise InputError(message, "Keep them in folders of their own, and name one at a time")
         return _in_shards(shards)
     root = folder / "images" if (folder / "images").is_dir() else folder
     paths = {path.relative_to(root).as_posix(): path for path in _image_files(root, offer)}
@@ -70,6 +76,9 @@ def offered(folder: Path, captions: CaptionFile | None = None) -> Offer:
     if beside := [path for path in folder.iterdir() if root != folder and path.suffix.lower() in SUFFIXES]:
         message = f"{len(beside)} image files beside the folder 'images' are left out: '{beside[0].name}'…"
         offer.findings.append(Finding("GS201", "warning", str(folder), message, "Move them into 'images'"))
+    if shards:
+        message = f"{len(shards)} shards beside the images are left out: '{shards[0].name}'…"
+        offer.findings.append(Finding("GS201", "warning", str(folder), message, "Move them into a folder of their own"))
     offer.found = len(paths)
     if any(finding.rule == "GS100" for finding in offer.findings):
         # One of them may belong to a line that could not be read; ingested now, it would never get its captions.
@@ -88,6 +97,13 @@ def offered(folder: Path, captions: CaptionFile | None = None) -> Offer:
     return offer
 
 
+def require_own_captions(source: Path, captions: CaptionFile | None) -> None:
+    """Raise InputError where a caption file is named beside what brings its captions along."""
+    if captions is not None:
+        message = f"{source} brings its captions along; those in {captions.path} would not be read"
+        raise InputError(message, "Leave --captions out, or name a folder of images")
+
+
 def _in_shards(shards: list[Path]) -> Offer:
     offer = Offer()
     for shard in shards:
@@ -104,23 +120,24 @@ def _fitted(
 ) -> dict[str, Entry]:
     """The entries by the names that their images have below `root`; a finding for each whose image is not there.
 
-    A file may know an image by another folder (COCO's val2014/…): then its file name counts, where one image has it.
+    A file may know an image by another folder (COCO's val2014/…): then its file name counts, where one image and one
+    entry have it; train/1.jpg and val/1.jpg are not both 1.jpg.
     """
     by_name: dict[str, list[str]] = {}
     for ref in paths:
         by_name.setdefault(PurePosixPath(ref).name, []).append(ref)
+    named = Counter(PurePosixPath(image).name for image in entries)
     fitted: dict[str, Entry] = {}
     for image, entry in entries.items():
+        name = PurePosixPath(image).name
         if image in paths:
             fitted[image] = entry
-    for image, entry in entries.items():
-        if image in paths:
-            continue
-        others = [ref for ref in by_name.get(PurePosixPath(image).name, ()) if ref not in fitted]
-        if len(others) == 1:
+        elif len(others := by_name.get(name, [])) == 1 and named[name] == 1:
             fitted[others[0]] = entry
         else:
             where, message = f"{caption_file}:{entry.line}", f"'{image}' is not in {root}"
+            if others:
+                message += f", and '{name}' is the file name of {len(others)} there and of {named[name]} in the file"
             offer.findings.append(Finding("GS201", "error", where, message, "Add the image or remove the line"))
     return fitted
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
+from gatherset.dataset.licenses import is_license
 
 PARTS = ("filtered", "web", "collected", "synthetic")
 
@@ -37,12 +38,18 @@ class Entries:
     by_image: dict[str, Entry] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unit: str = "line"  # what the numbers count: line, row, image, task
+    incomplete: set[str] = field(default_factory=set)  # images of which something could not be read
 
     def where(self, number: int) -> str:
         return f"{self.path}:{number}"
 
     def add(self, entry: Entry) -> None:
-        """Keep the entry; where its image has one already, a finding instead."""
+        """Keep the entry; where its image has one already, a finding instead.
+
+        Where something of it could not be read it is left out, and so is its image: it would never get the rest.
+        """
+        if entry.image in self.incomplete:
+            return
         if there := self.by_image.get(entry.image):
             message = f"'{entry.image}' stands in {self.unit} {there.line} already; this {self.unit} is left out"
             step = f"Keep one of the two {self.unit}s"
@@ -50,7 +57,10 @@ class Entries:
         else:
             self.by_image[entry.image] = entry
 
-    def refuse(self, number: int, why: object) -> None:
+    def refuse(self, number: int, why: object, image: str | None = None) -> None:
+        """A finding; `image` is the one that it is about, where that is known."""
+        if image is not None:
+            self.incomplete.add(image)
         message = f"the {self.unit} cannot be used: {why}"
         self.findings.append(Finding("GS100", "error", self.where(number), message, f"Mend the {self.unit}"))
 
@@ -101,6 +111,11 @@ def as_entry(line: int, value: Any) -> Entry:
         texts[key] = value.get(key)
         if not isinstance(texts[key], str | None):
             raise ValueError(f"'{key}' of '{image}' is not a text")
-    if texts["attribution"] is None and isinstance(value.get("licence"), str):
-        texts["attribution"] = value["licence"]  # a licence in words, as some collections have it: kept, not judged
+    if isinstance(licence := value.get("licence"), str):
+        if is_license(licence):
+            texts["license"] = texts["license"] or licence
+        elif texts["attribution"] is None:
+            texts["attribution"] = licence  # in words, as some collections have it: kept, not judged
+    # Half a character (\ud800) could not be written again: UnicodeEncodeError, which is a ValueError.
+    "".join(filter(None, (image, *captions, *texts.values()))).encode()
     return Entry(line, image, tuple(text.strip() for text in captions), **texts)

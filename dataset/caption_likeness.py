@@ -15,30 +15,34 @@ from scipy.sparse import csr_array
 
 from gatherset.dataset.tokens import tokens
 
-ROWS = 2048  # caption sets compared with all others at once
+ROWS = 128  # caption sets compared with all later ones at once
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 
 
-def alike_captions(sets: Sequence[Sequence[str]], cosine: float) -> Pairs:
+def alike_captions(sets: Sequence[Sequence[str]], cosine: float, left_out: NDArray[np.bool_]) -> Iterator[Pairs]:
     """(left, right, cosine) of the pairs of caption sets that have at least this cosine, above 0; left < right.
 
     A set is the bag of words of all its captions, weighted by 1 + log of its count and the inverse document frequency.
+    The pairs come in the order of their left sets, those of some sets at a time. Sets that are marked in `left_out`
+    [n] meanwhile are passed over: where thousands are alike, all pairs of them are more than memory holds.
     """
     vectors, first = _vectors(sets, cosine)
-    left, right, values = [], [], []
-    for start in range(0, vectors.shape[0], ROWS):
-        shared = (first[start : start + ROWS] @ first.T).tocoo()
-        rows, columns = shared.row.astype(np.intp) + start, shared.col.astype(np.intp)
-        later = rows < columns
-        rows, columns = rows[later], columns[later]
-        for some in _blocks(len(rows)):
-            alike = np.asarray(vectors[rows[some]].multiply(vectors[columns[some]]).sum(axis=1)).ravel()
-            near = alike >= cosine - 1e-9
-            left.append(rows[some][near])
-            right.append(columns[some][near])
-            values.append(alike[near])
-    nothing = np.empty(0, np.intp)
-    return np.concatenate([nothing, *left]), np.concatenate([nothing, *right]), np.concatenate([np.empty(0), *values])
+    words = first.T.tocsr()
+    for start in range(0, len(sets), ROWS):
+        own = np.flatnonzero(~left_out[start : start + ROWS]) + start
+        shared = (first[own] @ words).tocoo()
+        left, right = own[shared.row], shared.col.astype(np.intp)
+        later = (left < right) & ~left_out[right]
+        order = np.lexsort((right[later], left[later]))
+        left, right = left[later][order], right[later][order]
+        found = [_cosines(vectors, left[some], right[some]) for some in _blocks(len(left))]
+        alike = np.concatenate([np.empty(0), *found])
+        near = alike >= cosine - 1e-9
+        yield left[near], right[near], alike[near]
+
+
+def _cosines(vectors: csr_array, left: NDArray[np.intp], right: NDArray[np.intp]) -> NDArray[np.float64]:
+    return np.asarray(vectors[left].multiply(vectors[right]).sum(axis=1)).ravel()
 
 
 def _blocks(count: int, size: int = 1 << 17) -> Iterator[slice]:

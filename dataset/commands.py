@@ -36,12 +36,18 @@ CAPTION_FORMS = ("jsonl", "flickr", "csv", "parquet", "karpathy", "coco", "label
 
 
 def captions_options(command: F) -> F:
-    """Gives the command a `captions: CaptionFile | None` argument: a caption file in somebody else's form."""
+    """Gives the command a `captions: CaptionFile | None` argument: a caption file in somebody else's form.
+
+    Where the command has an argument `source` that is itself a file of captions, it is that one.
+    """
 
     @wraps(command)
     def with_captions(
         captions: Path | None, caption_form: str | None, columns: tuple[str, ...], **arguments: Any
     ) -> Any:
+        source: Path | None = arguments.get("source")
+        if captions is None and source is not None and source.is_file() and source.suffix != ".tar":
+            captions = source
         return command(captions=_caption_file(captions, caption_form, columns), **arguments)
 
     options = (

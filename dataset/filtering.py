@@ -1,13 +1,15 @@
 """Filtering an existing collection (EDAN section 4.1): what the dictionary matches goes to people, who screen it.
 
 Whatever does not match is lost unless somebody looks: so a few of these can be drawn and screened as well. Only then is
-recall known.
+recall known. Each image says of how many it was chosen; how many others it stands for is counted when recall is
+measured: more may have been drawn meanwhile, and another dictionary may match more.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,9 +27,14 @@ from gatherset.dataset.progress import progress
 from gatherset.dataset.workspace import Workspace
 
 TERMS = 5  # that are named where an image was chosen
+DIGITS = 12  # of the dictionary's digest, there
 BOOTSTRAPS = 2000  # samples of the screened images, for an interval
 TEXT_DOES_NOT_FIT = "text_does_not_fit"  # the flag of a screening: a gathering by its captions, and not by its picture
-_DRAWN = re.compile(r"; drawn (\d+) of (\d+)$")
+_CHOSEN = re.compile(  # as earlier versions wrote it, too: "; drawn 200 of 6000", of those that did not match
+    r"gathering dictionary (?P<digest>\w+): .*?; (?P<drawn>drawn )?(?:from|\d+ of) (?P<size>\d+)"
+    r"(?: captioned images of (?P<collection>.*))?",
+    re.DOTALL,
+)
 
 
 def workspace_dictionary(root: Path | None) -> GatheringDictionary:
@@ -50,9 +57,13 @@ class Sifted:
         return [*self.matched, *self.drawn]
 
 
-def sift(candidates: Sequence[Candidate], dictionary: GatheringDictionary, draw: int = 0, seed: int = 0) -> Sifted:
-    """The candidates that match, and `draw` of the others, each with how it was chosen."""
-    name = f"gathering dictionary {dictionary.digest[:12]}"
+def sift(
+    candidates: Sequence[Candidate], dictionary: GatheringDictionary, collection: str, draw: int = 0, seed: int = 0
+) -> Sifted:
+    """The candidates that match, and `draw` of the others, each with how it was chosen out of the named collection."""
+    name = f"gathering dictionary {dictionary.digest[:DIGITS]}"
+    captioned = sum(bool(candidate.entry and candidate.entry.captions) for candidate in candidates)
+    whole = f"from {captioned} captioned images of {collection}"
     matched, others, uncaptioned = [], [], 0
     for candidate in progress(candidates, total=len(candidates), label="filter"):
         if candidate.entry is None or not candidate.entry.captions:
@@ -61,12 +72,12 @@ def sift(candidates: Sequence[Candidate], dictionary: GatheringDictionary, draw:
         judgement = dictionary.judge(candidate.entry.captions)
         if judgement.matches:
             terms = ", ".join(judgement.terms[:TERMS])
-            matched.append(_chosen(candidate, f"{name}: {judgement.captions} captions with {terms}"))
+            matched.append(_chosen(candidate, f"{name}: {judgement.captions} captions with {terms}; {whole}"))
         else:
             others.append(candidate)
     draw = min(draw, len(others))
     chosen = sorted(np.random.default_rng(seed).permutation(len(others))[:draw].tolist())
-    how = f"{name}: no match; drawn {draw} of {len(others)}"
+    how = f"{name}: no match; drawn {whole}"
     return Sifted(matched, [_chosen(others[number], how) for number in chosen], len(others), uncaptioned)
 
 
@@ -143,30 +154,71 @@ class ScreenedSet:
     not_fitting: int = 0  # images that somebody said no to after the text had passed
 
 
-def screened_in(workspace: Workspace) -> ScreenedSet:
-    """What people have screened in a workspace: rejected, or found to be a gathering and asked for its type."""
-    event = tasks.alias()
+@dataclass
+class _Collection:
+    """What of one collection is in the workspace, and so how many images each drawn one stands for."""
+
+    size: int = 0  # images with captions
+    dictionaries: set[str] = field(default_factory=set)  # that it was filtered with
+    sure: int = 0  # images that are here because they match, whoever drew them before
+    screened: list[int] = field(default_factory=list)  # of the drawn others: their places in ScreenedSet.images
+
+
+def screened_in(workspace: Workspace, dictionary: GatheringDictionary) -> ScreenedSet:
+    """What people have screened in a workspace: rejected, or found to be a gathering and asked what comes next.
+
+    A drawn image stands for so many as there are in its collection that matched no dictionary, divided by the number
+    of these that were screened: those that were drawn once and match now are here anyway, and stand for themselves.
+    """
+    rows, unfit = _filtered(workspace)
+    collections: defaultdict[tuple[str, str], _Collection] = defaultdict(_Collection)
+    known = ScreenedSet(not_fitting=len(unfit))
+    chosen = [_CHOSEN.fullmatch(row.source.get("selected") or "") for row in rows]
+    for row, how in zip(rows, chosen, strict=True):
+        if how:
+            own = collections[row.source["dataset"], how["collection"] or ""]
+            own.size = max(own.size, int(how["size"]))  # it may have grown
+            own.dictionaries.add(how["digest"])
+    for row, how in zip(rows, chosen, strict=True):
+        captions = tuple(entry["text"] for entry in row.captions)
+        by_chance = False
+        if how:
+            own = collections[row.source["dataset"], how["collection"] or ""]
+            used = dictionary.digest[:DIGITS] in own.dictionaries
+            by_chance = bool(how["drawn"]) and not (used and dictionary.judge(captions).matches)
+            own.sure += not by_chance
+        gathering = row.rejected is None
+        if row.state is None or row.merged:
+            continue  # nobody is asked, or a copy was dropped, which says nothing of what it shows
+        if gathering and (row.state != "done" or row.waits):
+            known.waiting += 1
+            continue
+        if by_chance:
+            own.screened.append(len(known.images))
+        known.images.append(Screened(captions, gathering))
+    for own in collections.values():
+        for place in own.screened:
+            weight = max(1.0, (own.size - own.sure) / len(own.screened))
+            known.images[place] = replace(known.images[place], weight=weight)
+    return known
+
+
+def _filtered(workspace: Workspace) -> tuple[Sequence[Any], set[str]]:
+    """The images of the filtered part with the state of their tasks, and those whose text does not fit."""
+    later = tasks.alias()
+    waits = sa.exists().where(later.c.image_id == images.c.id, later.c.state == "waiting")
+    merged = sa.exists().where(decisions.c.image_id == images.c.id, decisions.c.decided_by == MERGE)
     query = (
-        sa.select(images.c.captions, images.c.source, images.c.rejected, tasks.c.state, event.c.state.label("event"))
-        .join(tasks, (tasks.c.image_id == images.c.id) & (tasks.c.kind == "screen"))
-        .outerjoin(event, (event.c.image_id == images.c.id) & (event.c.kind == "event"))
-        .where(~sa.exists().where(decisions.c.image_id == images.c.id, decisions.c.decided_by == MERGE))
+        sa.select(images.c.captions, images.c.source, images.c.rejected, tasks.c.state)
+        .add_columns(waits.label("waits"), merged.label("merged"))
+        .outerjoin(tasks, (tasks.c.image_id == images.c.id) & (tasks.c.kind == "screen"))
+        .where(images.c.source["part"].as_string() == "filtered")
         .order_by(images.c.id)
     )
     answers = sa.select(tasks.c.image_id, submissions.c.answer).join(tasks).where(tasks.c.kind == "screen")
-    known = ScreenedSet()
     with workspace.catalog.read() as connection:
-        for row in connection.execute(query):
-            drawn = _DRAWN.search(row.source.get("selected") or "")
-            weight = int(drawn[2]) / int(drawn[1]) if drawn else 1.0
-            gathering = row.rejected is None
-            if gathering and (row.state != "done" or row.event == "waiting"):
-                known.waiting += 1
-                continue
-            known.images.append(Screened(tuple(entry["text"] for entry in row.captions), gathering, weight))
         unfit = {row.image_id for row in connection.execute(answers) if TEXT_DOES_NOT_FIT in row.answer["flags"]}
-        known.not_fitting = len(unfit)
-    return known
+        return connection.execute(query).all(), unfit
 
 
 def screened_by_files(candidates: Iterable[tuple[str, Sequence[str]]], paths: Sequence[Path]) -> list[Screened]:

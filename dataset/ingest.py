@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.dataset.bulk import Job, Measuring, Row, in_processes, in_threads, look
-from gatherset.dataset.candidates import Candidate, CaptionFile, Offer, offered
+from gatherset.dataset.candidates import Candidate, CaptionFile, Offer, offered, require_own_captions
 from gatherset.dataset.catalog.tables import images, tasks
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
@@ -67,6 +67,7 @@ def ingest(
     """
     require_license(provenance)
     if is_parts(folder):
+        require_own_captions(folder, captions)
         return _bring_in_parts(workspace, folder, provenance)
     return bring_in(workspace, offered(folder, captions), provenance, collection_name(folder), isolated=isolated)
 
@@ -256,7 +257,7 @@ class _Door:
         given = len(candidate.entry.captions) if candidate.entry else 0
         if given in (0, wanted):
             return []
-        message = f"{given} captions instead of {wanted}; an annotator is asked for {wanted}"
+        message = f"{given} caption{'s' * (given != 1)} instead of {wanted}; an annotator is asked for {wanted}"
         return [Finding("GS102", "warning", candidate.where, message, "Nothing to do")]
 
     def _late_captions(self, candidate: Candidate, there: Any) -> list[Finding]:
@@ -274,14 +275,12 @@ def _left_out(candidate: Candidate, why: str) -> Finding:
 def tasks_for(workspace: Workspace, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The tasks of a new image: captions to write, or an event type to choose for the captions it came with.
 
-    Images of the filtered part are screened first (EDAN section 4.1): the words matched, the picture may not.
+    Images of the filtered part are screened first (EDAN section 4.1): the words matched, the picture may not. However
+    many captions they have: what is asked after that depends on it.
     """
-    if len(row["captions"]) != workspace.settings.captions_per_image:
-        kinds = [("caption", "open")]
-    elif row["source"]["part"] == "filtered":
-        kinds = [("screen", "open"), ("event", "waiting")]
-    else:
-        kinds = [("event", "open")]
+    kind = "event" if len(row["captions"]) == workspace.settings.captions_per_image else "caption"
+    screened = row["source"]["part"] == "filtered" and row["captions"]
+    kinds = [("screen", "open"), (kind, "waiting")] if screened else [(kind, "open")]
     for kind, state in kinds:
         overlap, _ = workspace.settings.asked(kind)
         yield {"image_id": row["id"], "kind": kind, "state": state, "overlap": overlap, "answers": 0, "note": ""}

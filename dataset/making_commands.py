@@ -32,11 +32,8 @@ if TYPE_CHECKING:
     help="daft: needs gatherset[scale].",
 )
 @click.option("--ray", metavar="ADDRESS", help="With daft: the Ray cluster, as ray://host:10001; auto: this machine's.")
-@click.option("--no-pixels", is_flag=True, help="Leave the images out of the parts: rows alone.")
 @captions_options
-def measure(
-    folder: Path, parts: Path, engine: str, ray: str | None, no_pixels: bool, captions: CaptionFile | None
-) -> None:
+def measure(folder: Path, parts: Path, engine: str, ray: str | None, captions: CaptionFile | None) -> None:
     """Decode, hash and measure the images in FOLDER into PARTS, Parquet files for gatherset ingest.
 
     For what many machines are to share, or for what is to be ingested later: it needs no workspace. A run that was
@@ -54,7 +51,7 @@ def measure(
         raise InputError("a Ray cluster is used by Daft", "Say so: --engine daft")
     offer = offered(folder, captions)
     limits = ImageSettings()
-    measuring = Measuring(limits.max_pixels, carry=not no_pixels)
+    measuring = Measuring(limits.max_pixels, carry=True)
     run = partial(in_daft, ray=ray) if engine == "daft" else in_processes
     measured = write_parts(offer.candidates, measuring, parts, run)
     say_findings(offer.findings)
@@ -116,20 +113,22 @@ def filter_(
 
     if source is None:
         space = Workspace.open(workspace)
-        known = screened_in(space)
-        result = figures(load_dictionary(own) if own else workspace_dictionary(space.root), known.images)
+        dictionary = load_dictionary(own) if own else workspace_dictionary(space.root)
+        known = screened_in(space, dictionary)
+        result = figures(dictionary, known.images)
         _say_figures(result, as_json, waiting=known.waiting, not_fitting=known.not_fitting)
         return
     space_or_none = None if (listed or screened) and workspace is None else Workspace.open(workspace)
     dictionary = load_dictionary(own) if own else workspace_dictionary(space_or_none.root if space_or_none else None)
-    offer = _texts(source, captions) if (listed or screened) and source.is_file() else offered(source, captions)
+    texts_alone = (listed or screened) and source.is_file() and source.suffix != ".tar"
+    offer = _texts(source, captions) if captions and texts_alone else offered(source, captions)
     if screened:
         texts = [(c.ref, c.entry.captions) for c in offer.candidates if c.entry]
         _say_figures(figures(dictionary, screened_by_files(texts, screened)), as_json)
         return
     provenance = Provenance("filtered", license, dataset)
     require_license(provenance)
-    sifted = sift(offer.candidates, dictionary, 0 if listed else draw, seed)
+    sifted = sift(offer.candidates, dictionary, collection_name(source), 0 if listed else draw, seed)
     counts = {"matched": len(sifted.matched), "unmatched": sifted.unmatched, "uncaptioned": sifted.uncaptioned}
     if not as_json:
         share = len(sifted.matched) / max(1, len(offer.candidates))
@@ -150,15 +149,15 @@ def filter_(
     say_ingested(report, as_json, **counts, drawn=len(sifted.drawn))
 
 
-def _texts(path: Path, captions: CaptionFile | None) -> Offer:
+def _texts(path: Path, captions: CaptionFile) -> Offer:
     """What a caption file says of images that nobody looks at."""
     from gatherset.dataset.candidates import Candidate, Offer
     from gatherset.dataset.places import Place
     from gatherset.dataset.sources.known import read_captions
 
-    if captions is not None:
+    if captions.path != path:
         raise InputError("there are two caption files", f"Name one: --captions {captions.path}, or {path}")
-    entries, findings = read_captions(path)
+    entries, findings = read_captions(path, captions.form, captions.columns)
     found = [Candidate(Place(path), f"{path}:{entry.line}", name, entry) for name, entry in entries.items()]
     return Offer(found, findings, len(found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +22,12 @@ from gatherset.dataset.ingest import tasks_for
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import add_revision, current_record
 from gatherset.dataset.timestamps import now
+from gatherset.dataset.tokens import tokens
 from gatherset.dataset.workspace import Workspace
 
 MERGE = "gatherset merge"  # who decided
 NEAR, SAME_CAPTIONS = "near-duplicate", "same captions"
+LEAST = 2  # captions of an image that can tell that it is there twice
 BATCH = 500  # images a transaction
 
 
@@ -63,25 +66,20 @@ class Merge:
 def find_copies(workspace: Workspace, *, likeness: float) -> Merge:
     """What is there twice: near-duplicate images, and caption sets whose TF-IDF cosine is at least `likeness`.
 
-    Kept is the one with a split, else a record, else the most answers, else the most pixels. Every copy is near the
-    one that is kept, and not merely near another copy of it.
+    A set has at least LEAST captions: one sentence may be that of a template, or of a whole album. Kept is the one with
+    a split, else a record, else the most answers, else the most pixels. Every copy is near the one that is kept, and
+    not merely near another copy of it.
     """
     items = sorted(_items(workspace), key=lambda item: item.rank)
     merge = Merge(Counter(item.part for item in items))
-    dropped: set[int] = set()
-    for kind, pairs in (
-        (NEAR, _near(items, workspace.settings.rules.near_duplicate_distance)),
-        (SAME_CAPTIONS, _same_captions(items, likeness)),
-    ):
-        others: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
-        for left, right, value in pairs:
-            others[min(left, right)].append((max(left, right), value))
-        for kept in sorted(others):
-            for copy, value in () if kept in dropped else others[kept]:
-                if copy not in dropped:
-                    dropped.add(copy)
-                    merge.copies.append(Copy(items[copy].id, items[kept].id, kind, value))
-                    merge.overlap[items[kept].part, items[copy].part] += 1
+    for kind, copies in ((NEAR, _near), (SAME_CAPTIONS, _same_captions)):
+        limit = workspace.settings.rules.near_duplicate_distance if kind == NEAR else likeness
+        found = sorted(copies(items, limit))
+        for kept, copy, value in found:
+            merge.copies.append(Copy(items[copy].id, items[kept].id, kind, value))
+            merge.overlap[items[kept].part, items[copy].part] += 1
+        gone = {copy for _, copy, _ in found}
+        items = [item for number, item in enumerate(items) if number not in gone]
     return merge
 
 
@@ -111,23 +109,40 @@ def _items(workspace: Workspace) -> Iterator[_Item]:
             yield _Item(row["id"], part, int(row["phash"], 16), captions, tuple(map(int, rank)))
 
 
-def _near(items: Sequence[_Item], distance: int) -> Iterator[tuple[int, int, float]]:
+def _near(items: Sequence[_Item], distance: float) -> Iterator[tuple[int, int, float]]:
+    """(kept, copy, bits) of the items whose perceptual hash is so few bits from that of one that is kept."""
     hashes = np.array([item.phash for item in items], np.uint64)
-    groups = duplicate_groups(hashes, distance)
+    groups = duplicate_groups(hashes, int(distance))
     order = np.argsort(groups, kind="stable")
     for members in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
-        for place, left in enumerate(members.tolist()):
-            bits = np.bitwise_count(hashes[left] ^ hashes[members[place + 1 :]])
-            for right, differing in zip(members[place + 1 :].tolist(), bits.tolist(), strict=True):
-                if differing <= distance:
-                    yield left, right, differing
+        while len(members) > 1:
+            kept, others = int(members[0]), members[1:]
+            bits = np.bitwise_count(hashes[kept] ^ hashes[others])
+            for copy, differing in zip(others[bits <= distance].tolist(), bits[bits <= distance].tolist(), strict=True):
+                yield kept, copy, differing
+            members = others[bits > distance]
 
 
 def _same_captions(items: Sequence[_Item], likeness: float) -> Iterator[tuple[int, int, float]]:
-    written = [number for number, item in enumerate(items) if item.captions]
-    left, right, values = alike_captions([items[number].captions for number in written], likeness)
-    for one, other, value in zip(left.tolist(), right.tolist(), values.tolist(), strict=True):
-        yield written[one], written[other], value
+    """(kept, copy, cosine) of the items whose captions are as alike to those of one that is kept.
+
+    Equal captions are compared with others once, together.
+    """
+    equal: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for number, item in enumerate(items):
+        if len(item.captions) >= LEAST and any(map(tokens, item.captions)):
+            equal[tuple(sorted(item.captions))].append(number)
+    members = list(equal.values())
+    gone = np.zeros(len(members), np.bool_)
+    for left, right, values in alike_captions(list(equal), likeness, gone):
+        for one in np.unique(left):
+            if not gone[one]:
+                new = (left == one) & ~gone[right]
+                gone[right[new]] = True
+                for other, value in zip(right[new].tolist(), values[new].tolist(), strict=True):
+                    yield from ((members[one][0], copy, value) for copy in members[other])
+    for group in np.flatnonzero(~gone).tolist():
+        yield from ((members[group][0], copy, 1.0) for copy in members[group][1:])
 
 
 def drop_copies(workspace: Workspace, copies: Sequence[Copy]) -> int:
@@ -196,10 +211,15 @@ def _join_some(
             if record is None and theirs.execute(made).first() is not None:
                 continue  # withdrawn there
             try:
-                workspace.store.add(row["sha256"], row["format"], other.store.read(row["sha256"], row["format"]))
+                data = other.store.read(row["sha256"], row["format"])
             except ImageError as error:
                 joined.findings.append(Finding("GS202", "error", row["id"], error.what, error.next_step))
                 continue
+            if hashlib.sha256(data).hexdigest() != row["sha256"]:  # it names the file in the store
+                message = "its stored copy there is damaged: it has another sha256"
+                joined.findings.append(Finding("GS202", "error", row["id"], message, "Ingest its folder there again"))
+                continue
+            workspace.store.add(row["sha256"], row["format"], data)
             connection.execute(sa.insert(images).values({**row, "added_at": now()}))
             joined.images += 1
             if record is not None:

@@ -1,7 +1,8 @@
 """Measured parts: Parquet files with a row an image, as bulk work leaves them: it can be stopped, and goes on.
 
-A part holds what was measured, what is said of each image, and the stored copies unless they were left out; so what
-many machines have measured needs nothing but the parts to become a workspace: gatherset ingest PARTS.
+A part holds what was measured, what is said of each image, and the stored copies; so what many machines have measured
+needs nothing but the parts to become a workspace: gatherset ingest PARTS. They may have come from anywhere, so a row
+is believed only where it is whole and its stored copy has the hash that it names.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields
@@ -21,8 +23,9 @@ import pyarrow.parquet as pq
 
 from gatherset.dataset.bulk import Job, Measuring, Row
 from gatherset.dataset.candidates import Candidate
-from gatherset.dataset.caption_file import Entry
+from gatherset.dataset.caption_file import as_entry, parse
 from gatherset.dataset.errors import InputError
+from gatherset.dataset.images import SUFFIX
 from gatherset.dataset.places import Place
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import canonical_bytes
@@ -38,9 +41,12 @@ SCHEMA = pa.schema(
         *((name, pa.string()) for name in _TEXTS),
         *((name, pa.int64()) for name in _NUMBERS),
         ("error", pa.string()),
-        ("data", pa.large_binary()),  # the stored copy, or null
+        ("data", pa.large_binary()),  # the stored copy; null where there is an error
     ]
 )
+KEY = "gatherset"  # in a part's schema: of what it was made
+_PART = re.compile(r"part-\d{6}\.parquet")
+_SHA256, _PHASH = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{16}")
 Engine = Callable[[Measuring, Iterable[Job]], Generator[Row, None, None]]
 
 
@@ -56,27 +62,39 @@ def is_parts(folder: Path) -> bool:
 def write_parts(candidates: Sequence[Candidate], measuring: Measuring, folder: Path, engine: Engine) -> int:
     """Measure the candidates into `folder`, a part at a time; those that are there already stay. The number measured.
 
-    A part that was made of other images, or with other limits, is made again.
+    A part that was made of other images, of images that have changed, or with other limits, is made again. Raises
+    InputError where the folder holds Parquet files of another making.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    before = _own_parts(folder)
     pieces = [candidates[start : start + PART] for start in range(0, len(candidates), PART)]
-    left = [(number, piece) for number, piece in enumerate(pieces) if _digest(folder, number) != _key(piece, measuring)]
+    keys = [_key(piece, measuring) for piece in pieces]
+    left = [(number, piece) for number, piece in enumerate(pieces) if _digest(folder, number) != keys[number]]
     todo = [candidate for _, piece in left for candidate in piece]
     with closing(engine(measuring, (Job(candidate.place) for candidate in todo))) as rows:
         shown = progress(zip(todo, rows, strict=True), total=len(todo), label="measure")
         for number, piece in left:
-            write_part(folder, number, islice(shown, len(piece)), _key(piece, measuring))
-    for path in folder.glob("part-*.parquet"):
+            write_part(folder, number, islice(shown, len(piece)), keys[number])
+    for path in before:
         if path.name not in {part_name(number) for number in range(len(pieces))}:
             path.unlink()  # of an earlier run over more images
     return len(todo)
+
+
+def _own_parts(folder: Path) -> list[Path]:
+    """The parts that are there, which a run may replace and remove. Raises InputError for anybody else's."""
+    paths = sorted(folder.glob("part-*.parquet"))  # Spark and others call theirs so, too
+    for path in paths:
+        if not _PART.fullmatch(path.name) or KEY.encode() not in (_metadata(path).metadata or {}):
+            raise InputError(f"{path} was not made by gatherset measure", "Name an empty folder for the parts")
+    return paths
 
 
 def write_part(folder: Path, number: int, measured: Iterable[tuple[Candidate, Row]], key: str) -> None:
     """Write one part, whole or not at all; `key` says of what it was made."""
     path = folder / part_name(number)
     partial = path.with_name(f".{path.name}.partial")
-    schema = SCHEMA.with_metadata({"gatherset": key})
+    schema = SCHEMA.with_metadata({KEY: key})
     source = iter(measured)
     with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
         while some := list(islice(source, ROWS)):
@@ -95,24 +113,45 @@ def count_parts(folder: Path) -> int:
 
 
 def read_parts(folder: Path) -> Iterator[tuple[Candidate, Row]]:
-    """The images in the parts, with what was measured. Raises InputError."""
-    names = [field.name for field in fields(Row)]
+    """The images in the parts, with what was measured; a row that cannot be true has an error. Raises InputError."""
     for path in _paths(folder):
         try:
             with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(ROWS):
-                    for values in batch.to_pylist():
-                        yield _candidate(path, values), Row(**{name: values[name] for name in names})
-        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+                for batch in file.iter_batches(ROWS, columns=SCHEMA.names):
+                    yield from (_measured(path, values) for values in batch.to_pylist())
+        except (pa.ArrowException, OSError, KeyError) as error:
             raise _damaged(path, error) from error
 
 
-def _candidate(path: Path, values: dict[str, Any]) -> Candidate:
+def _measured(path: Path, values: dict[str, Any]) -> tuple[Candidate, Row]:
+    where, ref = str(values["where"] or path), str(values["ref"] or "")
     entry = None
-    if values["entry"]:
-        said = json.loads(values["entry"])
-        entry = Entry(**{**said, "captions": tuple(said["captions"])})
-    return Candidate(Place(path), values["where"], values["ref"], entry)
+    row = Row(**{field.name: values[field.name] for field in fields(Row)})
+    try:
+        if values["entry"]:
+            said = parse(values["entry"].encode())
+            entry = as_entry(said.get("line", 0), said)
+        if not ref:
+            raise ValueError("it has no name")
+        if row.error is None:
+            _require_true(row)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        row = Row(error=f"its row in {path.name} cannot be used: {error}", next_step="Measure the image again")
+    return Candidate(Place(path), where, ref, entry), row
+
+
+def _require_true(row: Row) -> None:
+    """Raise ValueError for what cannot have been measured: the names of the files in the store are made of it."""
+    if not _SHA256.fullmatch(row.source_sha256) or not _SHA256.fullmatch(row.sha256):
+        raise ValueError("a sha256 has 64 hex digits")
+    if not _PHASH.fullmatch(row.phash) or row.format not in SUFFIX or min(row.width, row.height) < 1:
+        raise ValueError(
+            f"no image is {row.width} x {row.height}, '{row.format}', with the perceptual hash {row.phash}"
+        )
+    if row.data is None:
+        raise ValueError("its stored copy is not in it")
+    if len(row.data) != row.bytes or hashlib.sha256(row.data).hexdigest() != row.sha256:
+        raise ValueError("its stored copy is not the one that was measured")
 
 
 def _paths(folder: Path) -> list[Path]:
@@ -140,13 +179,23 @@ def _digest(folder: Path, number: int) -> str | None:
         metadata = pq.read_schema(folder / part_name(number)).metadata or {}
     except (pa.ArrowException, OSError):
         return None
-    return metadata.get(b"gatherset", b"").decode() or None
+    return metadata.get(KEY.encode(), b"").decode() or None
 
 
 def _key(piece: Sequence[Candidate], measuring: Measuring) -> str:
-    limits = [measuring.max_pixels, measuring.min_side, measuring.carry]
     content = [
-        limits,
-        [[str(c.place.path), c.place.offset, c.place.length, c.entry and asdict(c.entry)] for c in piece],
+        [measuring.max_pixels, measuring.min_side],
+        [[*_place(c), c.entry and asdict(c.entry)] for c in piece],
     ]
     return hashlib.sha256(canonical_bytes(content)).hexdigest()
+
+
+def _place(candidate: Candidate) -> list[Any]:
+    """Where the image lies, and what a file shows that was written anew."""
+    place = candidate.place
+    try:
+        state = place.path.stat()
+        written = [state.st_size, state.st_mtime_ns]
+    except OSError:  # measuring it says why
+        written = []
+    return [str(place.path), place.offset, place.length, *written]

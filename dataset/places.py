@@ -12,6 +12,15 @@ class Place:
     offset: int = 0  # bytes before it
     length: int | None = None  # bytes; None: to the end of the file
 
+    def size(self) -> int:
+        """The bytes, as many as a file says that it has; 0 where it is not there."""
+        if self.length is not None:
+            return self.length
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
     def read(self) -> bytes:
         """The bytes. Raises OSError."""
         if self.length is None:

@@ -321,7 +321,7 @@ def measure(
 
     found = find_release(reference, workspace) if reference else Workspace.open(workspace).release()
     documents = [measurements.link_measurement(found, limits=Limits(), reach=Reach())] if links else []
-    documents += [measurements.semantic_density(found, features)] if features else []
+    documents += [measurements.density_measurement(found, features)] if features else []
     documents += [measurements.benchmark_result(found, result)] if result else []
     if not documents:
         raise click.UsageError("name what to measure: --links, --density FILE or --benchmark FILE")

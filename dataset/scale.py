@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Generator, Iterable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gatherset.dataset.bulk import Job, Measuring, Row, look
+from gatherset.dataset.bulk import Job, Measuring, Row, look, pieces
 from gatherset.dataset.errors import GathersetError
 from gatherset.dataset.places import Place
 
-BLOCK = 4096  # images of which Daft knows at once
+BLOCK = 4096  # images of which Daft knows at once, and of which it gives the rows at once
+HEAVY = 1 << 28  # bytes of images from which a block is full with fewer: their stored copies come back in memory
 PARTITIONS = 16  # of a block, which the machines of a cluster share among them
 
 
@@ -32,8 +32,7 @@ def in_daft(measuring: Measuring, jobs: Iterable[Job], *, ray: str | None = None
     if ray:
         daft.set_runner_ray(None if ray == "auto" else ray, noop_if_initialized=True)
     rows = daft.func(_function(measuring), return_dtype=daft.DataType.binary())
-    source = iter(jobs)
-    while block := list(islice(source, BLOCK)):
+    for block in pieces(jobs, BLOCK, HEAVY, lambda job: job.place.size()):
         frame = daft.from_pydict(_columns(block)).into_partitions(PARTITIONS)
         looked = frame.select(
             "number", rows(*(frame[name] for name in ("path", "offset", "length", "keep"))).alias("row")

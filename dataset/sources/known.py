@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,17 @@ def read_captions(path: Path, form: str | None = None, columns: Columns | None =
     Label Studio export, where they are not the usual ones. Raises InputError for a file that cannot be read or has
     another form.
     """
-    form = form or form_of(path)
+    form = form or form_of(path, columns)
     if columns and form not in TABULAR:
         raise InputError(f"a file of the form {form} has no columns to name", f"They are for {', '.join(TABULAR)}")
-    return FORMS[form](path, columns or {})
+    try:
+        return FORMS[form](path, columns or {})
+    except RecursionError as error:
+        raise InputError(f"{path} is nested too deeply", "Is it a caption file?") from error
 
 
-def form_of(path: Path) -> str:
-    """The form that `path` looks like. Raises InputError where it looks like none."""
+def form_of(path: Path, columns: Columns | None = None) -> str:
+    """The form that `path` looks like, a table perhaps by the columns that are named. Raises InputError for none."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
@@ -41,12 +44,12 @@ def form_of(path: Path) -> str:
     if head[:4] == b"PAR1":
         return "parquet"
     text = head.decode("utf-8-sig", "replace").lstrip()
-    first = text.partition("\n")[0]
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
     if tokens.LINE.match(first):
         return "flickr"
     if text[:1] in ("[", "{"):
         return "jsonl" if path.suffix == ".jsonl" or _is_whole_object(first) else _json_form(path)
-    if tables.image_column(next(csv.reader([first], delimiter=tables.delimiter(first)), [])):
+    if tables.is_header(first, columns or {}):
         return "csv"
     raise InputError(f"{path} has none of the known forms", f"Say which it has, with --format: {', '.join(FORMS)}")
 

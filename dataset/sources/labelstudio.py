@@ -41,7 +41,10 @@ def read(path: Path, document: Any, names: Mapping[str, str]) -> tuple[dict[str,
             message = f"'{image}' stands in task {found[image][0]} already; this task is left out"
             entries.findings.append(Finding("GS103", "error", entries.where(number), message, "Keep one of the two"))
     for image, (number, texts) in found.items():
-        entries.add(as_entry(number, {"image": image, "captions": texts}))
+        try:
+            entries.add(as_entry(number, {"image": image, "captions": texts}))
+        except ValueError as error:
+            entries.refuse(number, error)
     return entries.by_image, entries.findings
 
 
@@ -53,7 +56,8 @@ def _annotations(task: Mapping[str, Any], image_field: str) -> list[dict[str, An
     for annotation in task["annotations"]:
         if isinstance(annotation, dict) and not annotation.get("was_cancelled"):
             fields: dict[str, Any] = {}
-            for result in annotation.get("result") or ():
+            results = annotation.get("result")
+            for result in results if isinstance(results, list) else ():
                 if isinstance(result, dict) and isinstance(value := result.get("value"), dict) and "text" in value:
                     fields.setdefault(str(result.get("from_name")), []).append(value)
             found.append(fields)

@@ -5,6 +5,7 @@ Read as they are: Kaggle's captions.txt and results.csv, flickr_annotations_30k.
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 import re
@@ -26,7 +27,8 @@ NAMES = {  # what Gatherset knows: how tables call it, the surest first
     "part": ("part",),
     "dataset": ("dataset",),
     "license": ("license",),
-    "attribution": ("attribution", "author", "photographer", "creator", "licence"),
+    "licence": ("licence",),  # an id, or words
+    "attribution": ("attribution", "author", "photographer", "creator"),
     "url": ("url", "image_url", "original_url"),
     "retrieved": ("retrieved",),
 }
@@ -36,10 +38,17 @@ ROWS = 4096  # of a Parquet file in memory at once
 csv.field_size_limit(min(sys.maxsize, 1 << 24))
 
 
-def image_column(columns: Sequence[str]) -> str | None:
-    """The column that names the image, where one of these looks like it and another like captions."""
-    found = _columns([column.strip() for column in columns], {})
-    return found["image"][0] if found.get("image") and found.get("captions") else None
+def is_header(line: str, names: Mapping[str, str]) -> bool:
+    """Whether one of a line's columns is the image's, and another holds captions, by its looks or by `names`.
+
+    Raises InputError where it lacks one of `names`.
+    """
+    try:
+        columns = next(csv.reader([line], delimiter=delimiter(line)), [])
+    except csv.Error:
+        return False
+    found = _columns([column.strip() for column in columns], names)
+    return "image" in found and "captions" in found
 
 
 def delimiter(header: str) -> str:
@@ -56,13 +65,15 @@ def read_csv(path: Path, names: Mapping[str, str]) -> tuple[dict[str, Entry], li
             reader = csv.reader(file, delimiter=delimiter(first), skipinitialspace=True)
             header = [column.strip() for column in next(reader, [])]
             columns = _required(path, header, names)
+            place = header.index(columns["image"][0])
 
             def rows() -> Iterator[tuple[int, Mapping[str, Any]]]:
                 for values in reader:
                     if len(values) == len(header):
                         yield reader.line_num, dict(zip(header, values, strict=True))
                     elif values:
-                        entries.refuse(reader.line_num, f"it has {len(values)} fields, the header has {len(header)}")
+                        why = f"it has {len(values)} fields, the header has {len(header)}"
+                        entries.refuse(reader.line_num, why, "".join(values[place : place + 1]).strip())
 
             _read_rows(entries, rows(), columns)
     except OSError as error:
@@ -142,7 +153,7 @@ def _read_rows(
         try:
             image, own, whole = _row(row, columns)
         except ValueError as error:
-            entries.refuse(number, error)
+            entries.refuse(number, error, str(row[columns["image"][0]]).strip())
             continue
         if image not in said:
             fields = {
@@ -180,11 +191,24 @@ def _row(row: Mapping[str, Any], columns: Mapping[str, Sequence[str]]) -> tuple[
 
 
 def _list(text: str) -> Any:
-    """A JSON list, or the text itself: a caption may begin with a bracket."""
+    """A list as JSON or as Python writes it (so does pandas), or the text itself: a caption may begin with a bracket.
+
+    Raises ValueError for what looks like a list and is neither: NumPy's ['one' 'two'] would be read as one caption.
+    """
+    text = text.strip()
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return text
+        pass
+    try:
+        value = ast.literal_eval(text)
+        if repr(value) == text:
+            return value
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        pass
+    if text[1:2] in ("'", '"') and text.endswith("]"):
+        raise ValueError(f"its captions look like a list and are none: {text[:40]}…")
+    return text
 
 
 def _text(value: Any) -> str | None:

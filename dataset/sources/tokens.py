@@ -8,7 +8,7 @@ from pathlib import Path
 from gatherset.dataset.caption_file import Entries, Entry, as_entry, lines_of
 from gatherset.dataset.findings import Finding
 
-LINE = re.compile(r"(?P<image>[^\t]+\.\w+)#(?P<number>\d+)\t(?P<text>.*)")
+LINE = re.compile(r"(?P<image>[^\t]+\.\w+)#(?P<number>\d{1,9})\t(?P<text>.*)")
 
 
 def read(path: Path) -> tuple[dict[str, Entry], list[Finding]]:
@@ -20,13 +20,15 @@ def read(path: Path) -> tuple[dict[str, Entry], list[Finding]]:
     found: dict[str, dict[int, str]] = {}
     first: dict[str, int] = {}
     for number, raw in lines_of(path):
+        name, hash_, _ = raw.decode("utf-8-sig", "replace").partition("#")
+        image = name if hash_ else None
         try:
             match = LINE.fullmatch(raw.decode("utf-8-sig").strip("\r\n"))
         except UnicodeDecodeError as error:
-            entries.refuse(number, error)
+            entries.refuse(number, error, image)
             continue
         if match is None:
-            entries.refuse(number, "it is not 'NAME.jpg#NUMBER<tab>CAPTION'")
+            entries.refuse(number, "it is not 'NAME.jpg#NUMBER<tab>CAPTION'", image)
             continue
         # Flickr8k's own file names one image 2258277193_586949ec62.jpg.1: there is no such image.
         own, text = found.setdefault(match["image"], {}), match["text"].strip()

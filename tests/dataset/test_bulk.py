@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gatherset.dataset import bulk
-from gatherset.dataset.bulk import PIECE, Job, Measuring, Row, in_processes, in_threads, look, sturdy
+from gatherset.dataset.bulk import PIECE, Job, Measuring, Row, in_processes, in_threads, look, pieces, sturdy
 from gatherset.dataset.places import Place
 from gatherset.dataset.records import numeric_id
 from gatherset.dataset.store import ImageStore
@@ -96,3 +96,8 @@ def failing(_: int, items: Sequence[int]) -> list[int]:
 def test_an_error_that_is_no_images_fault_ends_the_run() -> None:
     with pytest.raises(OSError, match="No space left"):
         list(sturdy(0, failing, range(3)))
+
+
+def test_a_piece_is_full_by_number_or_by_weight() -> None:
+    assert list(pieces([1, 1, 9, 1, 1, 1, 1], 3, 8, lambda item: item)) == [[1, 1, 9], [1, 1, 1], [1]]
+    assert list(pieces([9, 1, 9], 3, 8, lambda item: item)) == [[9], [1, 9]]

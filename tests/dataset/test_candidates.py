@@ -6,8 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from gatherset.cli import main
+from gatherset.dataset.bulk import Measuring, in_threads
 from gatherset.dataset.candidates import CaptionFile, offered
 from gatherset.dataset.errors import InputError
+from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.parts import write_parts
 from gatherset.dataset.workspace import Workspace
 from tests.dataset.conftest import Photos
 
@@ -76,6 +79,35 @@ def test_shards_are_read_where_a_folder_holds_them(make_photos: Photos, tmp_path
             tar.add(folder / "images" / f"{number}.jpg", f"{number:09d}.jpg")
     for source in (tmp_path / "shards", tmp_path / "shards" / "00000.tar"):
         assert [candidate.ref for candidate in offered(source).candidates] == [f"00000/{n:09d}" for n in range(3)]
+
+
+def test_a_caption_file_beside_a_shard_or_measured_parts_is_refused(
+    workspace: Workspace, make_photos: Photos, tmp_path: Path
+) -> None:
+    captions = karpathy(tmp_path / "k.json", "0.jpg")
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        tar.add(make_photos(1) / "images" / "0.jpg", "0.jpg")
+    write_parts(offered(tmp_path / "0.tar").candidates, Measuring(10**7, carry=True), tmp_path / "parts", in_threads)
+    for source in (tmp_path / "0.tar", tmp_path / "parts"):
+        with pytest.raises(InputError, match="brings its captions along"):
+            ingest(workspace, source, Provenance(license="CC-BY-4.0"), captions)
+
+
+def test_photographs_beside_a_shard_are_not_passed_over(make_photos: Photos, tmp_path: Path) -> None:
+    folder = make_photos(1)
+    with tarfile.open(folder / "0.tar", "w") as tar:
+        tar.add(folder / "images" / "0.jpg", "0.jpg")
+    assert [finding.rule for finding in offered(folder).findings] == ["GS201"]  # the photographs have a captions.jsonl
+    (folder / "captions.jsonl").unlink()
+    with pytest.raises(InputError, match=r"holds shards and image files: 0\.tar and images/0\.jpg"):
+        offered(folder)
+
+
+def test_two_entries_of_one_file_name_are_not_guessed_at(make_photos: Photos, tmp_path: Path) -> None:
+    captions = karpathy(tmp_path / "k.json", "train/0.jpg", "test/0.jpg")
+    offer = offered(make_photos(1, captions=False), captions)
+    assert [candidate.entry for candidate in offer.candidates] == [None]
+    assert "'0.jpg' is the file name of 1 there and of 2 in the file" in offer.findings[0].message
 
 
 def test_column_names_need_a_file_that_has_columns(make_photos: Photos, tmp_path: Path) -> None:

@@ -9,10 +9,9 @@ from gatherset.dataset.features import ExtractorIdentity, FeatureWriter, Header
 from gatherset.dataset.integrity import integrity_findings
 from gatherset.dataset.loading import Release
 from gatherset.dataset.measurements import (
-    _mean_similarity,
     benchmark_result,
+    density_measurement,
     link_measurement,
-    semantic_density,
     write_measurements,
 )
 from gatherset.dataset.web.addresses import Reach
@@ -30,31 +29,23 @@ def write_features(release: Release, path: Path, rows: np.ndarray) -> Path:
     return path
 
 
-def test_the_mean_similarity_is_that_of_all_pairs() -> None:
-    vectors = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    pairs = [float(vectors[i] @ vectors[j]) for i in range(7) for j in range(7) if i != j]
-    assert _mean_similarity(vectors) == pytest.approx(np.mean(pairs), abs=1e-5)
-
-
 def test_images_that_are_alike_are_dense_and_others_are_not(released: Release, tmp_path: Path) -> None:
-    alike = semantic_density(released, write_features(released, tmp_path / "a", np.ones((24, 8), np.float32)))
-    apart = semantic_density(released, write_features(released, tmp_path / "b", np.eye(24, 24, dtype=np.float32)))
-    assert (alike["mean_cosine"], apart["mean_cosine"]) == (1.0, 0.0)
-    assert set(alike["within_type"]) == {"protest", "sports_event"}
+    alike = density_measurement(released, write_features(released, tmp_path / "a", np.ones((24, 8), np.float32)))
+    apart = density_measurement(released, write_features(released, tmp_path / "b", np.eye(24, 24, dtype=np.float32)))
+    assert (alike["knn_distance"], apart["knn_distance"]) == (0, 1)
 
 
 def test_the_same_seed_gives_the_same_density(released: Release, tmp_path: Path) -> None:
     path = write_features(released, tmp_path / "f", np.random.default_rng(0).random((24, 8), np.float32))
-    first, second = semantic_density(released, path), semantic_density(released, path)
-    assert first["mean_cosine"] == second["mean_cosine"]
+    first, second = density_measurement(released, path), density_measurement(released, path)
+    assert first["knn_distance"] == second["knn_distance"]
 
 
 def test_features_of_another_release_are_refused(released: Release, workspace: Workspace, tmp_path: Path) -> None:
     path = write_features(released, tmp_path / "f", np.ones((24, 8), np.float32))
     correct(workspace)
     with pytest.raises(FeaturesError):
-        semantic_density(next_release(workspace), path)
+        density_measurement(next_release(workspace), path)
 
 
 def test_what_was_measured_does_not_change_the_release(released: Release) -> None:

@@ -12,7 +12,7 @@ from gatherset.cli import main
 from gatherset.dataset.caption_likeness import alike_captions
 from gatherset.dataset.catalog.tables import images, records, tasks
 from gatherset.dataset.ingest import Provenance, ingest
-from gatherset.dataset.merging import NEAR, SAME_CAPTIONS, drop_copies, find_copies, join
+from gatherset.dataset.merging import NEAR, SAME_CAPTIONS, _Item, _same_captions, drop_copies, find_copies, join
 from gatherset.dataset.records import current_records
 from gatherset.dataset.workspace import Workspace
 from tests.dataset.conftest import Photos, make_all, picture
@@ -20,20 +20,23 @@ from tests.dataset.conftest import Photos, make_all, picture
 words = st.sampled_from(["crowd", "street", "dog", "march", "a", "the", "banner"])
 
 
+def all_pairs(sets: list[list[str]], cosine: float) -> list[tuple[int, int, float]]:
+    blocks = alike_captions(sets, cosine, np.zeros(len(sets), bool))
+    return [pair for block in blocks for pair in zip(*map(np.ndarray.tolist, block), strict=True)]
+
+
 @settings(max_examples=60)
 @given(st.lists(st.lists(words, min_size=1, max_size=8).map(" ".join), min_size=2, max_size=12))
 def test_alike_caption_sets_are_those_that_comparing_all_pairs_finds(texts: list[str]) -> None:
-    everything = alike_captions([[text] for text in texts], 1e-6)
-    near = {pair[:2] for pair in zip(*map(np.ndarray.tolist, everything), strict=True) if pair[2] >= 0.7}
-    left, right, values = alike_captions([[text] for text in texts], 0.7)
-    assert set(zip(left.tolist(), right.tolist(), strict=True)) == near
-    assert (values <= 1 + 1e-9).all()
+    sets = [[text] for text in texts]
+    near = all_pairs(sets, 0.7)
+    assert {pair[:2] for pair in near} == {pair[:2] for pair in all_pairs(sets, 1e-6) if pair[2] >= 0.7}
+    assert all(value <= 1 + 1e-9 for _, _, value in near)
 
 
 def test_the_same_words_in_another_order_are_the_same_captions() -> None:
-    left, right, values = alike_captions([["A crowd waits.", "A bus."], ["Waits a bus.", "A crowd"], ["A dog."]], 0.9)
-    assert (left.tolist(), right.tolist()) == ([0], [1])
-    assert values[0] == pytest.approx(1)
+    [pair] = all_pairs([["A crowd waits.", "A bus."], ["Waits a bus.", "A crowd"], ["A dog."]], 0.9)
+    assert pair == (0, 1, pytest.approx(1))
 
 
 @pytest.fixture
@@ -79,6 +82,24 @@ def test_a_copy_is_rejected_with_its_reason_and_asked_no_more(twice: Workspace) 
     assert drop_copies(twice, copies) == 0
 
 
+def item(number: int, *captions: str) -> _Item:
+    return _Item(f"gs-{number:016x}", "web", 0, captions, (number,))
+
+
+def test_thousands_of_equal_texts_are_compared_once_and_one_sentence_is_no_sign_of_a_copy() -> None:
+    """The second would leave one of all photographs that share the sentence of a template."""
+    items = [item(number, "A march.", "A crowd with banners.") for number in range(4000)]
+    others = [item(4000, "A dog.", "A beach."), item(4001, "A march."), item(4002, "A march.")]
+    others += [item(4003, "", "…"), item(4004, "", "…")]
+    assert list(_same_captions([*items, *others], 0.9)) == [(0, copy, 1.0) for copy in range(1, 4000)]
+
+
+def test_a_copy_is_near_the_image_that_is_kept_and_not_merely_near_another_copy() -> None:
+    texts = ["crowd street", "crowd street march", "street march", "crowd street"]
+    found = list(_same_captions([item(number, "A", text) for number, text in enumerate(texts)], 0.7))
+    assert sorted((kept, copy) for kept, copy, _ in found) == [(0, 1), (0, 3)]
+
+
 def test_a_record_is_kept_before_an_image_and_withdrawn_where_it_is_a_copy(twice: Workspace) -> None:
     make_all(twice)
     copies = find_copies(twice, likeness=0.9).copies
@@ -103,6 +124,18 @@ def test_another_workspace_joins_with_its_records_once(
         stored = connection.execute(sa.select(images.c.sha256, images.c.format)).all()
     assert all(workspace.store.path(*row).exists() for row in stored)
     assert join(workspace, other).images == 0
+
+
+def test_a_stored_copy_that_is_not_the_one_its_name_says_does_not_join(
+    workspace: Workspace, make_photos: Photos, tmp_path: Path
+) -> None:
+    other = Workspace.create(tmp_path / "other")
+    ingest(other, make_photos(2), Provenance())
+    damaged = sorted((other.root / "images").rglob("*.jpg"))[0]
+    damaged.write_bytes(b"something else")
+    joined = join(workspace, other)
+    assert (joined.images, [finding.rule for finding in joined.findings]) == (1, ["GS202"])
+    assert not list((workspace.root / "images").rglob(damaged.name))
 
 
 def test_the_command_lists_copies_and_drops_them_when_told(twice: Workspace) -> None:

@@ -1,6 +1,11 @@
+import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
@@ -81,3 +86,52 @@ def test_a_part_that_is_missing_or_damaged_is_named(make_photos: Photos, tmp_pat
     (tmp_path / "parts" / part_name(1)).unlink()
     with pytest.raises(InputError, match=r"part-000001\.parquet is missing"):
         ingest(workspace, tmp_path / "parts", Provenance())
+
+
+FORGED: list[dict[str, Any]] = [
+    {"sha256": "../../../../escaped/evil"},
+    {"sha256": "AB" * 32},
+    {"source_sha256": "no hex digits"},
+    {"data": b"#!another file"},
+    {"data": None},
+    {"sha256": hashlib.sha256(b"#!").hexdigest(), "data": b"#!"},  # `bytes` is not its length
+    {"format": "../x"},
+    {"phash": "zz"},
+    {"phash": None},
+    {"width": 0},
+    {"ref": None},
+    {"entry": "[]"},
+    {"entry": '{"image": "0.jpg", "captions": [3]}'},
+    {"entry": '{"image": "0.jpg", "captions": ["\\ud83d"]}'},
+]
+
+
+def test_a_row_that_cannot_have_been_measured_is_a_finding_and_leaves_no_file(
+    make_photos: Photos, tmp_path: Path, workspace: Workspace
+) -> None:
+    write_parts(offered(make_photos(2)).candidates, LIMITS, tmp_path / "parts", in_threads)
+    table = pq.read_table(tmp_path / "parts" / part_name(0))
+    good, other = table.to_pylist()
+    rows = [other, *({**good, **values} for values in FORGED)]
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), tmp_path / "parts" / part_name(0))
+    before = set(tmp_path.rglob("*"))
+    report = ingest(workspace, tmp_path / "parts", Provenance())
+    assert (report.added, [finding.rule for finding in report.findings]) == (1, ["GS203"] * len(FORGED))
+    assert len([path for path in set(tmp_path.rglob("*")) - before if path.suffix == ".jpg"]) == 1
+
+
+@pytest.mark.parametrize("name", ["part-00000-4f3a.snappy.parquet", "part-000007.parquet"])
+def test_the_parquet_files_of_others_are_refused_and_stay(make_photos: Photos, tmp_path: Path, name: str) -> None:
+    (tmp_path / "spark").mkdir()
+    pq.write_table(pa.table({"precious": [1]}), tmp_path / "spark" / name)
+    with pytest.raises(InputError, match="was not made by gatherset measure"):
+        write_parts(offered(make_photos(2)).candidates, LIMITS, tmp_path / "spark", in_threads)
+    assert [path.name for path in (tmp_path / "spark").iterdir()] == [name]
+
+
+def test_an_image_that_was_written_anew_is_measured_again(make_photos: Photos, tmp_path: Path) -> None:
+    folder = make_photos(4)
+    write_parts(offered(folder).candidates, LIMITS, tmp_path / "parts", in_threads)
+    changed = folder / "images" / "3.jpg"
+    os.utime(changed, ns=(1, 1))
+    assert write_parts(offered(folder).candidates, LIMITS, tmp_path / "parts", in_threads) == 2  # its part

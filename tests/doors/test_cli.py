@@ -103,6 +103,18 @@ def test_what_could_not_run_is_one_line_and_exit_code_2(
     assert result.stderr.startswith("gatherset: ")
 
 
+def test_a_fault_of_the_program_is_exit_code_2_and_says_what_to_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(COMMANDS, "broken", (f"{__name__}:broken", "Fail."))
+    monkeypatch.setattr(sys.modules[__name__], "broken", click.command()(broken), raising=False)
+    result = run("broken")
+    assert result.exit_code == 2
+    assert "ZeroDivisionError" in result.stderr
+    assert "gatherset: this is a fault of Gatherset itself. Report the lines above" in result.stderr
+
+
 def test_ctrl_c_keeps_what_was_finished_and_the_next_run_goes_on(tmp_path: Path) -> None:
     for number in range(600):
         draw(tmp_path / "photos" / f"{number}.jpg", number, size=(640, 480))

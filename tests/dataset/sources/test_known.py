@@ -151,10 +151,12 @@ def one_line(tmp_path: Path, write: Callable[[Path], None], old: str, new: str) 
     [
         (flickr, "1.jpg#1", "1.jpg#0", {"1.jpg": ONE[:1], "2.jpg": TWO}, "GS103 error: caption 0 of '1.jpg' was"),
         (flickr, "1.jpg#1\t", "1.jpg 1 ", {"1.jpg": ONE[:1], "2.jpg": TWO}, "f:2: GS100"),
+        (flickr, "1.jpg#1\t", "1.jpg#1 ", {"2.jpg": TWO}, "f:2: GS100"),
         (kaggle_8k, "A march.", "A march,and more", {"1.jpg": ONE}, "it has 3 fields, the header has 2"),
         (hub_30k, "2.jpg", "1.jpg", {"1.jpg": ONE}, "'1.jpg' stands in row 2 already"),
         (karpathy, '"2.jpg"', "7", {"1.jpg": ONE}, "names no 'image'"),
         (karpathy, '"2.jpg"', '"1.jpg"', {"1.jpg": ONE}, "'1.jpg' stands in image 1 already"),
+        (coco, '"A march."', "null", {"1.jpg": ONE}, "it has no caption"),
         (coco, '"image_id": 1', '"image_id": 9', {"1.jpg": ONE, "2.jpg": []}, "there is no image 9 in the file"),
         (labelstudio, "photos/2.jpg", "", {"1.jpg": ONE}, "it has no image under 'image'"),
     ],
@@ -186,7 +188,13 @@ def test_two_images_with_one_id_are_told_apart_from_their_captions(tmp_path: Pat
             "No known copyright restrictions",
             "LicenseRef-No-known-copyright-restrictions",
         ),
-        ("http://creativecommons.org/licenses/by/9.0/", "x", None),
+        ("http://creativecommons.org/licenses/by/9.0/", "x", "LicenseRef-CC-BY-9.0"),
+        ("http://creativecommons.org/publicdomain/zero/1.0/deed.de", "x", "CC0-1.0"),
+        ("http://creativecommons.org/publicdomain/mark/1.0/", "x", "CC-PDM-1.0"),
+        ("https://creativecommons.org/licenses/by-sa/2.0/de/", "x", "LicenseRef-CC-BY-SA-2.0-DE"),
+        ("https://creativecommons.org/licenses/by-sa/3.0/de/legalcode", "x", "CC-BY-SA-3.0-DE"),
+        ("http://creativecommons.org/licenses/by-nd-nc/1.0/", "x", "CC-BY-NC-ND-1.0"),
+        ("", "CC-BY-4.0", "CC-BY-4.0"),
         ("", "", None),
     ],
 )
@@ -206,3 +214,68 @@ def test_a_column_that_is_not_there_is_refused(tmp_path: Path, names: dict[str, 
     (tmp_path / "f.csv").write_text("a,caption\n1.jpg,A crowd.\n")
     with pytest.raises(InputError, match=r"nothing|picture"):
         read_captions(tmp_path / "f.csv", "csv", names)
+
+
+def test_a_column_licence_is_the_licence_where_it_holds_an_id_and_words_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("image,caption,licence\n1.jpg,A crowd.,CC-BY-NC-4.0\n2.jpg,A bus.,by the press\n")
+    entries, _ = read_captions(tmp_path / "f.csv")
+    assert [(e.license, e.attribution) for e in entries.values()] == [("CC-BY-NC-4.0", None), (None, "by the press")]
+
+
+@pytest.mark.parametrize(
+    ("written", "captions", "complaints"),
+    [
+        ("['A man walks', \"A dog's day\"]", ("A man walks", "A dog's day"), 0),
+        ("['A man walks' 'A dog']", None, 1),  # NumPy's, which Python would join to one
+        ("[sic] A crowd.", ("[sic] A crowd.",), 0),
+    ],
+)
+def test_a_list_that_pandas_wrote_is_a_list(
+    tmp_path: Path, written: str, captions: tuple[str, ...] | None, complaints: int
+) -> None:
+    with (tmp_path / "f.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("image", "captions"), ("1.jpg", written)])
+    entries, findings = read_captions(tmp_path / "f.csv")
+    assert (entries["1.jpg"].captions if entries else None, len(findings)) == (captions, complaints)
+
+
+def test_a_table_whose_lines_end_as_on_an_old_mac_is_read(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_bytes(b"image,caption\r1.jpg,A crowd.\r")
+    assert read_captions(tmp_path / "f.csv")[0]["1.jpg"].captions == ("A crowd.",)
+
+
+HALF = "A crowd \ud83d"
+IMAGE, CAPTION = {"id": 1, "file_name": "1.jpg"}, {"image_id": 1, "caption": "A crowd."}
+ODD = {
+    "half.json": {"images": [IMAGE], "annotations": [{"image_id": 1, "caption": HALF}]},
+    "half_karpathy.json": {"images": [{"filename": "1.jpg", "sentences": [{"raw": HALF}]}]},
+    "half_labelstudio.json": [{"image": "1.jpg", "caption": HALF}],
+    "image_list.json": {"images": [{**IMAGE, "id": [1]}], "annotations": []},
+    "annotation_list.json": {"images": [IMAGE], "annotations": [{**CAPTION, "image_id": [1]}]},
+    "license_unknown.json": {"images": [{**IMAGE, "license": 3}], "annotations": [], "licenses": [{"id": 1}]},
+    "results.json": [{"data": {"image": "1.jpg"}, "annotations": [{"result": 3}]}, {"data": 3}],
+    "half.csv": 'image,captions\n1.jpg,"[""A \\ud83d""]"\n',
+    "long.token": "1.jpg#0\tA crowd.\n1.jpg#" + "1" * 5000 + "\tA crowd.\n",
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_in_a_file_is_a_finding_and_no_traceback(tmp_path: Path, name: str) -> None:
+    content = ODD[name]
+    (tmp_path / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    assert len(read_captions(tmp_path / name)[1]) == 1
+
+
+def test_an_image_of_which_a_row_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    """It would come in without that caption, and keep so."""
+    (tmp_path / "f.csv").write_text("image,caption\n1.jpg,A crowd.\n1.jpg,A bus, too.\n2.jpg,A march.\n")
+    entries, [finding] = read_captions(tmp_path / "f.csv")
+    assert (list(entries), finding.where) == (["2.jpg"], f"{tmp_path / 'f.csv'}:3")
+
+
+@pytest.mark.parametrize("licenses", [None, 3, [{"id": [1]}]])
+def test_licences_that_are_no_list_of_licences_are_none(tmp_path: Path, licenses: object) -> None:
+    document = {"images": [{**IMAGE, "license": 1}], "annotations": [CAPTION], "licenses": licenses}
+    (tmp_path / "f.json").write_text(json.dumps(document))
+    entries, findings = read_captions(tmp_path / "f.json")
+    assert (entries["1.jpg"].license, findings) == (None, [])

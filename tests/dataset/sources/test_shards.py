@@ -81,13 +81,56 @@ def test_a_sample_without_an_image_or_with_two_is_a_finding(tmp_path: Path) -> N
     assert [finding.message for finding in findings] == ["the sample has 0 images", "the sample has 2 images"]
 
 
-def test_a_json_that_cannot_be_read_is_a_finding_and_the_text_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "data"), [("a.json", b"{"), ("a.json", b"3"), ("a.txt", b"caf\xe9")])
+def test_an_image_of_which_something_cannot_be_read_is_left_out_with_a_finding(
+    tmp_path: Path, name: str, data: bytes
+) -> None:
+    """It would come in without its licence or its captions, and keep so."""
     with tarfile.open(tmp_path / "0.tar", "w") as tar:
         add(tar, "a.jpg", PICTURE)
-        add(tar, "a.json", b"{")
-        add(tar, "a.txt", b"A crowd.")
+        add(tar, name, data)
+        add(tar, "b.jpg", PICTURE)
     findings: list[Finding] = []
-    [(_, _, entry)] = samples(tmp_path / "0.tar", findings)
-    assert entry is not None
-    assert entry.captions == ("A crowd.",)
-    assert "a.json" in findings[0].where
+    assert [ref for ref, _, _ in samples(tmp_path / "0.tar", findings)] == ["0/b"]
+    assert [name in finding.where for finding in findings] == [True]
+
+
+def test_members_that_do_not_lie_together_are_one_sample(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for name in ("a.jpg", "._a.jpg", "b.jpg"):
+            add(tar, name, PICTURE)
+        for name in ("a.txt", "._a.txt", "b.txt"):
+            add(tar, name, f"A crowd, {name}.".encode())
+    findings: list[Finding] = []
+    found = {ref: entry and entry.captions for ref, _, entry in samples(tmp_path / "0.tar", findings)}
+    assert (found, findings) == ({"0/a": ("A crowd, a.txt.",), "0/b": ("A crowd, b.txt.",)}, [])
+    # Cut after the first text, the second image would come in without its own.
+    cut = (tmp_path / "0.tar").read_bytes()
+    (tmp_path / "0.tar").write_bytes(cut[: cut.index(b"b.txt")])
+    assert list(samples(tmp_path / "0.tar", findings)) == []
+    assert "ends early" in findings[0].message
+
+
+def test_a_name_that_is_no_text_is_a_finding_once(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "0.tar", "w", encoding="latin-1", format=tarfile.GNU_FORMAT) as tar:
+        for name in ("a.jpg", "caf\xe9.jpg", "caf\xe9.txt"):
+            add(tar, name, PICTURE)
+    findings: list[Finding] = []
+    assert [ref for ref, _, _ in samples(tmp_path / "0.tar", findings)] == ["0/a"]
+    assert [finding.message for finding in findings] == ["the name is not UTF-8"]
+
+
+@pytest.mark.parametrize("size", [-512, -1024, -1536, -2048])
+def test_a_shard_that_leads_backwards_comes_to_an_end(tmp_path: Path, size: int) -> None:
+    def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+        member = tarfile.TarInfo(name)
+        member.size, member.type = size, kind
+        return member.tobuf(tarfile.USTAR_FORMAT)
+
+    says = f" size={size}\n".encode()
+    says = str(len(says) + 2).encode() + says
+    extended = header("pax", len(says), tarfile.XHDTYPE) + says.ljust(512, b"\0")
+    (tmp_path / "0.tar").write_bytes(header("z.txt", 0) + extended + header("a.jpg", 0) + b"\0" * 1024)
+    findings: list[Finding] = []
+    assert list(samples(tmp_path / "0.tar", findings)) == []
+    assert findings
