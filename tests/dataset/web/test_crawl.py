@@ -7,6 +7,7 @@ import pytest
 
 from gatherset.dataset.web.addresses import Reach
 from gatherset.dataset.web.crawl import crawl
+from gatherset.dataset.web.judging import judged
 from gatherset.dataset.web.outcome import Outcome
 from tests.dataset.web.conftest import HURRIED, LOOPBACK, QUICK
 from tests.rude_server import RudeServer
@@ -166,6 +167,35 @@ def test_a_crawl_delay_is_kept(rude: RudeServer, ask: Ask) -> None:
 def test_where_robots_txt_cannot_be_read_nothing_is_asked(ask: Ask) -> None:
     [outcome] = ask("http://127.0.0.1:1/a.jpg")
     assert "robots.txt" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://127.0.0.1:99999/robots.txt", "file:///etc/passwd", "http://me:secret@127.0.0.1:1/", "http://[::1"],
+)
+def test_a_robots_txt_that_leads_to_no_web_address_is_none(rude: RudeServer, ask: Ask, target: str) -> None:
+    rude.robots_at = target
+    [outcome] = ask(rude.url("ok/1.jpg"))
+    assert outcome.kind == "there"
+
+
+def test_a_robots_txt_that_asks_for_a_long_pause_is_asked_for_once(rude: RudeServer, ask: Ask) -> None:
+    rude.gone = {"/robots.txt/": 429}
+    rude.wait = "86400"
+    first, second = ask(rude.url("ok/1.jpg"), rude.url("ok/2.jpg"))
+    assert (first.kind, first.wait, second.wait) == ("429", 86400, 86400)
+    assert rude.asked == {"127.0.0.1/robots.txt": 1}
+
+
+def test_what_nobody_foresaw_is_the_outcome_of_its_url_alone(rude: RudeServer, tmp_path: Path) -> None:
+    def look(url: str, path: Path) -> Outcome:
+        if url.endswith("1.jpg"):
+            raise OverflowError("never heard of")
+        return judged(path.read_bytes())
+
+    urls = [rude.url("ok/1.jpg"), rude.url("ok/2.jpg")]
+    found = dict(crawl(urls, tmp_path, look, limits=QUICK, reach=LOOPBACK))
+    assert [(found[url].category, found[url].kind) for url in urls] == [("other", "unforeseen"), ("there", "there")]
 
 
 def test_a_bomb_is_not_unpacked_to_its_end(rude: RudeServer, ask: Ask) -> None:
