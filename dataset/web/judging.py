@@ -7,12 +7,15 @@ knows what a run that ended so was looking at: that is decoded by a process of i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
-from gatherset.dataset.bulk import sturdy
 from gatherset.dataset.errors import ImageError
 from gatherset.dataset.images import SUFFIX, decode, image_id, measure
+from gatherset.dataset.processes import begin, submit
 from gatherset.dataset.settings import ImageSettings
 from gatherset.dataset.web.journal import Journal
 from gatherset.dataset.web.outcome import INVALID, THERE, Found, Outcome
@@ -25,12 +28,16 @@ def judge(journal: Journal, url: str, received: Path, like: Collection[str] = ()
     journal.begin_judging(url, image_id(sha256))
     if url not in journal.judging:
         return judged(data, like, sha256=sha256)
-    [(_, outcome)] = sturdy(tuple(like), _judged_files, [received])
-    return outcome or Outcome(INVALID, "damaged", "decoding it ended the process")
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=begin, initargs=(None,)) as alone:
+        try:
+            return submit(alone, judged_file, received, tuple(like)).result()
+        except BrokenProcessPool:
+            return Outcome(INVALID, "damaged", "decoding it ended the process")
 
 
-def _judged_files(like: Collection[str], files: Sequence[Path]) -> list[Outcome]:
-    return [judged(file.read_bytes(), like) for file in files]
+def judged_file(file: Path, like: Collection[str]) -> Outcome:
+    """`judged` of what a file holds."""
+    return judged(file.read_bytes(), like)
 
 
 def judged(data: bytes, like: Collection[str] = (), *, sha256: str = "") -> Outcome:

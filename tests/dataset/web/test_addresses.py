@@ -1,21 +1,15 @@
 import asyncio
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from gatherset.dataset.errors import InputError
-from gatherset.dataset.web.addresses import LOOK_UPS, ForbiddenAddressError, GuardedTransport, Reach, _Guarded
-from tests.conftest import ROOT
+from gatherset.dataset.web.addresses import LOOK_UPS, ForbiddenAddressError, GuardedTransport, Reach, _Guarded, resolve
 from tests.rude_server import RudeServer
 
 
@@ -117,23 +111,18 @@ def test_a_wait_for_a_turn_to_look_up_does_not_count_as_one_for_the_name_server(
     assert asyncio.run(kinds()) == ["UnknownNameError"] * LOOK_UPS + ["ForbiddenAddressError"]
 
 
-def test_ctrl_c_does_not_wait_for_a_name_server(tmp_path: Path) -> None:
-    code = """
-import socket, sys, time
-def hang(*_, **__):
-    print("asked", flush=True)
-    time.sleep(60)
-socket.getaddrinfo = hang
-from gatherset.cli import main
-main(sys.argv[1:])
-"""
-    (tmp_path / "urls.txt").write_text("http://gatherset.invalid/1.jpg\n")
-    command = [sys.executable, "-c", code, "fetch", str(tmp_path / "urls.txt"), str(tmp_path / "photos")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"asked\n"
-        process.send_signal(signal.SIGINT)
-        begin = time.monotonic()
-        assert process.wait(30) == 130
-        assert time.monotonic() - begin < 9  # it would wait for connect_seconds, or for the look-up
+def test_the_end_does_not_wait_for_a_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the event loop, which waits for its threads, and the process, which waits for all but daemons."""
+    ended, threads = threading.Event(), []
+
+    def getaddrinfo(*_: object, **__: object) -> None:
+        threads.append(threading.current_thread())
+        ended.wait(20)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(resolve("hangs.test", 80), 0.2))
+    assert time.monotonic() - begin < 10
+    assert [thread.daemon for thread in threads] == [True]
+    ended.set()

@@ -1,7 +1,4 @@
 import json
-import os
-import signal
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +10,9 @@ from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.web import judging
 from gatherset.dataset.web.fetch import Fetched, fetch
 from gatherset.dataset.web.journal import Journal
-from gatherset.dataset.web.outcome import Outcome
 from gatherset.dataset.workspace import Workspace
 from tests.dataset.web.conftest import LOOPBACK, QUICK
+from tests.dataset.web.ending import end_of_process
 from tests.rude_server import RudeServer
 
 
@@ -122,18 +119,12 @@ def test_what_a_killed_run_was_decoding_is_decoded_by_a_process_of_its_own(
     path = a_list(tmp_path, rude.url("ok/1.jpg"), rude.url("ok/2.jpg"))
     with Journal(tmp_path / "photos" / "fetch.jsonl") as journal:
         journal.begin_judging(rude.url("ok/1.jpg"), "gs-0123456789abcdef")
-    monkeypatch.setattr(judging, "_judged_files", end_of_process)
+    monkeypatch.setattr(judging, "judged_file", end_of_process)
     fetched = run(path, tmp_path / "photos")
     assert [str(fetched.outcomes[row.url]) for row in fetched.rows] == [
         "damaged: decoding it ended the process",
         "there",
     ]
-
-
-def end_of_process(_: object, files: Sequence[Path]) -> list[Outcome]:
-    """What a decoder does to its process when its memory is overwritten."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError(files)
 
 
 def test_a_host_that_asks_for_a_long_pause_is_asked_again_by_the_next_run(rude: RudeServer, tmp_path: Path) -> None:
@@ -186,7 +177,7 @@ def test_a_second_list_adds_to_the_folder(rude: RudeServer, tmp_path: Path) -> N
 
 
 def test_half_a_line_that_a_kill_left_is_cut_off(rude: RudeServer, tmp_path: Path) -> None:
-    path = a_list(tmp_path, rude.url("ok/1.jpg"), rude.url("ok/2.jpg"))
+    path = a_list(tmp_path, rude.url("page"), rude.url("text"))
     run(path, tmp_path / "photos")
     journal = tmp_path / "photos" / "fetch.jsonl"
     journal.write_bytes(journal.read_bytes()[:-20])
