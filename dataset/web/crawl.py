@@ -24,10 +24,16 @@ UNDER_WAY = ".under-way"  # what is being received
 
 
 @contextmanager
-def under_way(folder: Path) -> Iterator[Path]:
-    """A folder in `folder` to receive into, without what a run that was killed left there; gone afterwards."""
+def under_way(folder: Path, written: Sequence[str]) -> Iterator[Path]:
+    """A folder in `folder` to receive into; gone afterwards.
+
+    What a run that was killed left there is removed, and halves of the files in `folder` that were being `written`.
+    """
     made = folder / UNDER_WAY
     shutil.rmtree(made, ignore_errors=True)
+    for name in written:
+        for half in folder.glob(f".{name}.*.partial"):
+            half.unlink()
     made.mkdir()
     try:
         yield made

@@ -125,7 +125,7 @@ def _receive(
         return outcome
 
     with (
-        under_way(folder) as made,
+        under_way(folder, (CAPTIONS, REPORT)) as made,
         closing(crawl(todo, made, keep, limits=limits, reach=reach, contact=contact)) as answers,
     ):
         for url, outcome in progress(answers, total=len(todo), label="fetch"):

@@ -94,7 +94,7 @@ def _ask(
         return judge(journal, url, partial, [record.sha256 for record in records[url]])
 
     with (
-        under_way(journal.path.parent) as made,
+        under_way(journal.path.parent, (ROTTEN,)) as made,
         closing(crawl(todo, made, look, limits=limits, reach=reach, contact=contact)) as answers,
     ):
         for url, outcome in progress(answers, total=len(todo), label="links"):

@@ -84,9 +84,11 @@ def test_an_image_that_was_kept_in_the_moment_of_a_kill_is_not_left_behind(rude:
         journal.begin_judging(rude.url("ok/2.jpg"), "gs-0123456789abcdef")
         journal.begin_judging(rude.url("ok/3.jpg"), kept.stem)  # the same picture, from elsewhere
     (images / "gs-0123456789abcdef.jpg").write_bytes(b"of a URL whose outcome is not in the journal")
+    (tmp_path / "photos" / ".captions.jsonl.0a1b2c3d.partial").write_bytes(b"half of it")
     (images / "gs-fedcba9876543210.jpg").write_bytes(b"somebody's own, called as an export calls it")
     run(path, tmp_path / "photos")
     assert {path.name for path in images.iterdir()} == {kept.name, "gs-fedcba9876543210.jpg"}
+    assert not list((tmp_path / "photos").glob(".*"))
 
 
 @pytest.mark.parametrize("name", ["images", "captions.jsonl", "fetch.csv"])
