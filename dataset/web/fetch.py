@@ -117,7 +117,6 @@ def _receive(
     reach: Reach,
     contact: str,
 ) -> None:
-
     def keep(url: str, partial: Path) -> Outcome:
         outcome = judge(journal, url, partial)
         if outcome.found:
@@ -206,8 +205,8 @@ def _same_pictures(path: Path, rows: Sequence[Row], outcomes: Mapping[str, Outco
             message = f"{len(those)} URLs give the same picture, {file}; it may say no more than that theirs are gone"
             step = "Look at it; if it is such a picture, remove their lines and the image"
             findings.append(Finding("GS612", "warning", where, message, step))
-        elif len(licenses := sorted({row.license or "(none)" for row in those})) > 1:
-            lines = ", ".join(str(row.line) for row in those)
+        if len(licenses := sorted({row.license or "(none)" for row in those})) > 1:
+            lines = ", ".join(str(row.line) for row in those)[:200]
             message = f"the lines {lines} give the same picture, {file}, with the licences {', '.join(licenses)}"
             findings.append(Finding("GS103", "error", where, message, "Keep the line that is right"))
     return findings

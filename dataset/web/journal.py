@@ -72,7 +72,7 @@ class Journal:
         if "judging" in entry:
             self.judging[entry["judging"]] = entry["id"]
             return
-        url, later = entry.pop("url"), entry.pop("later")
+        url, later = entry.pop("url"), entry.pop("later", False)
         at, row, found = entry.pop("at"), entry.pop("row"), entry.pop("found")
         self._know(url, Outcome(**entry, found=Found(**found) if found else None), at, row, later=later)
         self.judging.pop(url, None)
