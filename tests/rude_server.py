@@ -58,7 +58,9 @@ class RudeServer:
         self.pack_robots = False  # robots.txt comes packed, though nobody asked for that
         self.cookies = 0  # questions that came with one
         self.robots: bytes | None = None  # None: 404
+        self.robots_at = ""  # robots.txt is a redirection to there
         self.gone: dict[str, int] = {}  # path: the status that it has now
+        self.wait = ""  # what those that are gone say as Retry-After
         self.picture: Callable[[int], bytes] = picture
         self.asked: Counter[str] = Counter()  # "127.0.0.1/path": how often
         self.served: Counter[str] = Counter()  # the same, of those that were answered with an image to the end
@@ -137,7 +139,9 @@ class RudeServer:
 
     def _simple(self, first: str, rest: str, key: str) -> bytes:
         if status_now := self.gone.get(f"/{first}/{rest}"):
-            return answer(PAGE, f"{status_now} Whatever", Content_Type="text/html")
+            return answer(PAGE, f"{status_now} Whatever", Content_Type="text/html", Retry_After=self.wait)
+        if first == "robots.txt" and self.robots_at:
+            return answer(b"", "302 Found", Location=self.robots_at)
         if first == "ok":
             return answer(self.picture(int(rest.partition(".")[0])))
         if first == "robots.txt" and self.pack_robots:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NEVER_PUBLIC = tuple(  # whatever Python's own table says, which differs from version to version
+    ipaddress.ip_network(text)
+    for text in (
+        "::/96",  # IPv4 within, an old form (RFC 4291)
+        "::ffff:0:0:0/96",  # IPv4 within, translated (RFC 2765)
+        "64:ff9b:1::/48",  # translation for local use (RFC 8215)
+        "fec0::/10",  # local to a site (RFC 3879)
+    )
+)
+LOOK_UPS = 100  # names at once; each in a thread of its own
 MOST_IDLE = 100  # connections that are kept open for the next question
 
 
@@ -56,7 +68,11 @@ class Reach:
         address = ipaddress.ip_address(text.partition("%")[0])
         if any(address in network for network in self.allowed):
             return True
-        return all(one.is_global and not one.is_multicast for one in (address, *_within(address)))
+        return all(map(_is_public, (address, *_within(address))))
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast and not any(address in network for network in _NEVER_PUBLIC)
 
 
 def _within(address: Address) -> Iterable[Address]:
@@ -69,9 +85,10 @@ def _within(address: Address) -> Iterable[Address]:
 
 async def resolve(host: str, port: int) -> Sequence[str]:
     """The addresses of a name. Raises UnknownNameError."""
+    with suppress(ValueError):
+        return [str(ipaddress.ip_address(host))]
     try:
-        loop = asyncio.get_running_loop()
-        rows = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        rows = await _in_own_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except socket.gaierror as error:
         kind = "name server" if error.errno == socket.EAI_AGAIN else "no such name"
         raise UnknownNameError(kind, error.strerror or "the name has no address") from error
@@ -80,12 +97,41 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(row[4][0]) for row in rows))
 
 
+async def _in_own_thread(work: Callable[[], Any]) -> Any:
+    """What `work` returns or raises. Nobody waits for the thread when this is cancelled, Ctrl-C neither: a name server
+    that does not answer would hold up the end of the process, as threads of an executor do.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: Exception | None) -> None:
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(result)
+        else:
+            answer.set_exception(error)
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await answer
+
+
 class _Guarded(httpcore.AsyncNetworkBackend):
     """Makes connections to permitted addresses alone."""
 
     def __init__(self, reach: Reach, resolve: Resolve) -> None:
         self._reach, self._resolve = reach, resolve
         self._backend = httpcore.AnyIOBackend()
+        self._turns = asyncio.Semaphore(LOOK_UPS)
 
     async def connect_tcp(
         self,
@@ -95,11 +141,12 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        try:
-            async with asyncio.timeout(timeout):
-                addresses = await self._resolve(host.strip("[]"), port)
-        except TimeoutError as error:
-            raise UnknownNameError("name server", "the name server does not answer") from error
+        async with self._turns:  # waiting for one is no fault of the name: its time begins behind it
+            try:
+                async with asyncio.timeout(timeout):
+                    addresses = await self._resolve(host.strip("[]"), port)
+            except TimeoutError as error:
+                raise UnknownNameError("name server", "the name server does not answer") from error
         permitted = [address for address in addresses if self._reach.permits(address)]
         if not permitted:
             leads = "" if host in addresses else f" leads to {', '.join(addresses)}, which"

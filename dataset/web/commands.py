@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,23 @@ if TYPE_CHECKING:
 AGAIN = ("failed", "invalid", "no-connection", "4xx", "5xx", "other", "not-asked")
 
 
+class Finite(click.FloatRange):
+    """A number within the range; what Python also takes for one, inf and nan, is none of seconds or megabytes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is no number to count with.", param, ctx)
+        return number
+
+
 def manners(command: F) -> F:
     """Gives the command how hard hosts are asked, what it may reach, and whom they may write to."""
     options = (
         click.option("--per-host", type=click.IntRange(1, 32), help="Connections to one host at once. Default: 2."),
-        click.option("--per-second", type=click.FloatRange(0.01, 1000), help="Questions to one host. Default: 5."),
-        click.option("--seconds", type=click.FloatRange(0.1), help="For one answer, at most. Default: 120."),
-        click.option("--max-mb", type=click.FloatRange(0.001), help="Of one image, unpacked. Default: 50."),
+        click.option("--per-second", type=Finite(0.01, 1000), help="Questions to one host. Default: 5."),
+        click.option("--seconds", type=Finite(0.1), help="For one answer, at most. Default: 120."),
+        click.option("--max-mb", type=Finite(0.001), help="Of one image, unpacked. Default: 50."),
         click.option("--contact", envvar="GATHERSET_CONTACT", default="", help="Your page or e-mail, for the hosts."),
         click.option(
             "--allow-network",

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+from gatherset.dataset.errors import GathersetError
 from gatherset.dataset.processes import cores
 from gatherset.dataset.web.addresses import GuardedTransport, Reach
 from gatherset.dataset.web.hosts import Limits
-from gatherset.dataset.web.outcome import Outcome
+from gatherset.dataset.web.outcome import OTHER, Outcome
 from gatherset.dataset.web.visitor import Judge, Visitor, host_of, url_fault
 
 Answer = tuple[str, Outcome]
+UNDER_WAY = ".under-way"  # what is being received
+
+
+@contextmanager
+def under_way(folder: Path, written: Sequence[str]) -> Iterator[Path]:
+    """A folder in `folder` to receive into; gone afterwards.
+
+    What a run that was killed left there is removed, and halves of the files in `folder` that were being `written`.
+    """
+    made = folder / UNDER_WAY
+    shutil.rmtree(made, ignore_errors=True)
+    for name in written:
+        for half in folder.glob(f".{name}.*.partial"):
+            half.unlink()
+    made.mkdir()
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def crawl(
@@ -89,6 +111,16 @@ async def _ask_all(
         answers.put_nowait(None)
 
 
+async def _visited(visitor: Visitor, url: str, number: int) -> Outcome:
+    """What came of a URL. Whatever else a host can bring about is its own matter, and not the end of all others."""
+    try:
+        return await visitor.visit(url, number)
+    except (OSError, GathersetError):  # a full disk
+        raise
+    except Exception as error:
+        return Outcome(OTHER, "unforeseen", f"{type(error).__name__}: {error}"[:200])
+
+
 async def _ask_host(visitor: Visitor, urls: list[tuple[int, str]], answers: asyncio.Queue[Answer | None]) -> None:
     """Ask a host for its URLs; for those that a retry may help once more when all were asked, and once more."""
     limits = visitor.limits
@@ -99,7 +131,7 @@ async def _ask_host(visitor: Visitor, urls: list[tuple[int, str]], answers: asyn
 
         async def lane(left: Iterator[tuple[int, str]], again: list[tuple[int, str]], last: bool) -> None:
             for number, url in left:
-                outcome = await visitor.visit(url, number)
+                outcome = await _visited(visitor, url, number)
                 if outcome.may_pass and not last and outcome.wait <= limits.most_wait:
                     again.append((number, url))
                 else:

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gatherset.dataset.errors import ImageError, InputError
+from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
-from gatherset.dataset.images import SUFFIX, decode, image_id
+from gatherset.dataset.images import SUFFIX
 from gatherset.dataset.progress import progress
-from gatherset.dataset.settings import ImageSettings
 from gatherset.dataset.spreadsheet import as_csv
 from gatherset.dataset.store import write_whole
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.web.addresses import Reach
-from gatherset.dataset.web.crawl import crawl
+from gatherset.dataset.web.crawl import crawl, under_way
 from gatherset.dataset.web.hosts import Limits
 from gatherset.dataset.web.journal import Journal
-from gatherset.dataset.web.outcome import INVALID, NOT_ASKED, THERE, Found, Outcome
+from gatherset.dataset.web.judging import judge
+from gatherset.dataset.web.outcome import NOT_ASKED, THERE, Outcome
 from gatherset.dataset.web.url_list import COLUMNS, Row, as_entry, read_url_list
 
-JOURNAL, REPORT, IMAGES = "fetch.jsonl", "fetch.csv", "images"
-UNDER_WAY = ".under-way"  # what is being received
+JOURNAL, REPORT, IMAGES, CAPTIONS = "fetch.jsonl", "fetch.csv", "images", "captions.jsonl"
 PLACEHOLDER = 5  # URLs with one and the same picture: it says that another one is gone, mostly
-_OWN_NAME = re.compile(r"gs-[0-9a-f]{16}\.(?:jpg|png|webp)")
-_STEPS = {  # kind or category: what a person can do
-    "private address": "Is it yours? Then allow it: --allow-network. Else remove the line",
-    "4xx": "Find the image elsewhere, or remove the line",
-    "not-asked": "Ask its owner, or remove the line",
-}
 
 
 @dataclass(frozen=True)
@@ -64,24 +55,56 @@ def fetch(
 ) -> Fetched:
     """Fetch the images of the list `path` into `folder`; what was asked for before is not asked for again.
 
-    `again` names a category, or "failed": those are. Raises InputError for a list or a folder that cannot be used.
+    It is where its host asked to be left alone for long, or where its image is gone from the folder. `again` names a
+    category, or "failed": those are, too. Raises InputError for a list or a folder that cannot be used.
     """
     rows, findings = read_url_list(path)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is no folder", "Name the folder to fetch into")
+    _require_own(folder)
     with Journal(folder / JOURNAL) as journal:
         known = {row.url: row for row in rows}
         if again:
             journal.ask_again(again, known)
-        todo = [url for url in known if url not in journal.outcomes or url in journal.again]
+        _remove_halves(folder / IMAGES, journal)
+        todo = journal.open_questions(known)
+        todo += _lost(folder / IMAGES, journal, known.keys() - set(todo))
         _receive(todo, known, folder, journal, limits=limits, reach=reach, contact=contact)
         images = _write_captions(folder, rows, journal)
         outcomes = {url: journal.outcomes[url] for url in known}
         write_whole(folder / REPORT, _report(rows, journal).encode("utf-8", "backslashreplace"))
     for row in rows:
         if (outcome := outcomes[row.url]).category != THERE:
-            findings.append(_finding(path, row, outcome))
-    return Fetched(folder, rows, outcomes, len(todo), images, [*findings, *_placeholders(path, rows, outcomes)])
+            findings.append(_finding(path, row, outcome, later=row.url in journal.later))
+    return Fetched(folder, rows, outcomes, len(todo), images, [*findings, *_same_pictures(path, rows, outcomes)])
+
+
+def _require_own(folder: Path) -> None:
+    """Raise InputError where files would be overwritten that no fetch has made."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is no folder", "Name the folder to fetch into")
+    if (folder / JOURNAL).exists():
+        return
+    for name in (IMAGES, CAPTIONS, REPORT):
+        if (folder / name).exists():
+            raise InputError(f"{folder} holds {name}, and no fetch made it", "Name a new folder to fetch into")
+
+
+def _remove_halves(images: Path, journal: Journal) -> None:
+    """Remove images that were kept in the moment of a kill: their URLs, asked again, may give others."""
+    named = {outcome.found.file for outcome in journal.outcomes.values() if outcome.found}
+    for image_id in journal.judging.values():
+        for suffix in SUFFIX.values():
+            if (name := image_id + suffix) not in named:
+                (images / name).unlink(missing_ok=True)
+
+
+def _lost(images: Path, journal: Journal, urls: Iterable[str]) -> list[str]:
+    """Those of the `urls` whose image was received and is in the folder no longer."""
+    there = _names(images)
+    return sorted(url for url in urls if (found := journal.outcomes[url].found) and found.file not in there)
+
+
+def _names(images: Path) -> set[str]:
+    return {path.name for path in images.iterdir()} if images.is_dir() else set()
 
 
 def _receive(
@@ -94,62 +117,38 @@ def _receive(
     reach: Reach,
     contact: str,
 ) -> None:
-    under_way = folder / UNDER_WAY
-    under_way.mkdir(exist_ok=True)
-    for left in (*under_way.iterdir(), *_orphans(folder / IMAGES, journal)):  # by a run that was killed
-        left.unlink()
-
     def keep(url: str, partial: Path) -> Outcome:
-        return _kept(partial, folder / IMAGES)
-
-    try:
-        with closing(crawl(todo, under_way, keep, limits=limits, reach=reach, contact=contact)) as answers:
-            for url, outcome in progress(answers, total=len(todo), label="fetch"):
-                journal.add(url, outcome, now(), {name: getattr(known[url], name) for name in COLUMNS[1:]})
-    finally:
-        if not any(under_way.iterdir()):
-            under_way.rmdir()
-
-
-def _orphans(images: Path, journal: Journal) -> list[Path]:
-    """Images that were kept in the moment of a kill: their URLs, asked again, may give others."""
-    named = {outcome.found.file for outcome in journal.outcomes.values() if outcome.found}
-    files = images.iterdir() if images.is_dir() else ()
-    return [path for path in files if _OWN_NAME.fullmatch(path.name) and path.name not in named]
-
-
-def _kept(partial: Path, images: Path) -> Outcome:
-    """The file becomes one of the images, called by its content, where it is one that ingest can take."""
-    data = partial.read_bytes()
-    outcome = judged(data)
-    if outcome.found is None:
+        outcome = judge(journal, url, partial)
+        if outcome.found:
+            _keep(partial, folder / IMAGES, outcome.found.file)
         return outcome
+
+    with (
+        under_way(folder, (CAPTIONS, REPORT)) as made,
+        closing(crawl(todo, made, keep, limits=limits, reach=reach, contact=contact)) as answers,
+    ):
+        for url, outcome in progress(answers, total=len(todo), label="fetch"):
+            row = {name: getattr(known[url], name) for name in COLUMNS[1:]}
+            journal.add(url, outcome, now(), row, later=outcome.wait > limits.most_wait)
+
+
+def _keep(partial: Path, images: Path, name: str) -> None:
+    """The file becomes one of the images, called by its content."""
     with partial.open("rb+") as file:
         os.fsync(file.fileno())
     images.mkdir(exist_ok=True)
-    os.replace(partial, images / outcome.found.file)
-    return outcome
-
-
-def judged(data: bytes) -> Outcome:
-    """Whether the bytes are a whole image that Gatherset can keep."""
-    try:
-        _, image_format = decode(data, max_pixels=ImageSettings.max_pixels)
-    except ImageError as error:
-        kind = "no image" if error.what.startswith("not a") else "damaged"
-        return Outcome(INVALID, kind, error.what)
-    sha256 = hashlib.sha256(data).hexdigest()
-    return Outcome(THERE, THERE, found=Found(sha256, len(data), image_id(sha256) + SUFFIX[image_format]))
+    os.replace(partial, images / name)
 
 
 def _write_captions(folder: Path, rows: Sequence[Row], journal: Journal) -> int:
     """captions.jsonl with a line for each image, as the first URL that gave it has it; how many there are."""
     lines: dict[str, dict[str, Any]] = {}
+    there = _names(folder / IMAGES)
     own = {row.url: asdict(row) for row in rows}
     # Those of this list as it says now; then those of lists that were fetched into the folder before.
     for url in (*own, *sorted(journal.outcomes.keys() - own.keys())):
         found = journal.outcomes[url].found
-        if found is None or found.file in lines:
+        if found is None or found.file in lines or found.file not in there:
             continue
         said = own.get(url) or journal.rows[url]
         lines[found.file] = {
@@ -161,7 +160,7 @@ def _write_captions(folder: Path, rows: Sequence[Row], journal: Journal) -> int:
             **as_entry(said),
         }
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines.values())
-    write_whole(folder / "captions.jsonl", text.encode("utf-8", "backslashreplace"))
+    write_whole(folder / CAPTIONS, text.encode("utf-8", "backslashreplace"))
     return len(lines)
 
 
@@ -175,25 +174,39 @@ def _report(rows: Sequence[Row], journal: Journal) -> str:
     return as_csv(("line", "url", "category", "kind", "detail", "image", "asked"), map(line, rows))
 
 
-def _finding(path: Path, row: Row, outcome: Outcome) -> Finding:
-    step = _STEPS.get(outcome.kind, _STEPS.get(outcome.category, "Try again later: --again failed"))
+def _finding(path: Path, row: Row, outcome: Outcome, *, later: bool) -> Finding:
     level = "warning" if outcome.category == NOT_ASKED else "error"
-    return Finding("GS611", level, f"{path}:{row.line}", f"{row.url[:200]}: {outcome}", step)
+    return Finding("GS611", level, f"{path}:{row.line}", f"{row.url[:200]}: {outcome}", _step(outcome, later=later))
 
 
-def _placeholders(path: Path, rows: Sequence[Row], outcomes: Mapping[str, Outcome]) -> list[Finding]:
+def _step(outcome: Outcome, *, later: bool) -> str:
+    """What a person can do about it."""
+    if outcome.kind == "private address":
+        return "Is it yours? Then allow it: --allow-network. Else remove the line"
+    if outcome.category == NOT_ASKED:
+        return "Ask its owner, or remove the line"
+    if later:
+        return "Its host asks to be left alone for a while: run the command again then"
+    if replace(outcome, final=False).may_pass:
+        return "Try again later: --again failed"
+    return "Find the image elsewhere, or remove the line"
+
+
+def _same_pictures(path: Path, rows: Sequence[Row], outcomes: Mapping[str, Outcome]) -> list[Finding]:
+    """One picture from several URLs: whether its licence is known then, and whether it is a picture at all."""
     same: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if found := outcomes[row.url].found:
             same[found.file].append(row)
-    return [
-        Finding(
-            "GS612",
-            "warning",
-            f"{path}:{those[0].line}",
-            f"{len(those)} URLs give the same picture, {file}; it may say no more than that theirs are gone",
-            "Look at it; if it is such a picture, remove their lines and the image",
-        )
-        for file, those in same.items()
-        if len(those) >= PLACEHOLDER
-    ]
+    findings = []
+    for file, those in same.items():
+        where = f"{path}:{those[0].line}"
+        if len(those) >= PLACEHOLDER:
+            message = f"{len(those)} URLs give the same picture, {file}; it may say no more than that theirs are gone"
+            step = "Look at it; if it is such a picture, remove their lines and the image"
+            findings.append(Finding("GS612", "warning", where, message, step))
+        if len(licenses := sorted({row.license or "(none)" for row in those})) > 1:
+            lines = ", ".join(str(row.line) for row in those)[:200]
+            message = f"the lines {lines} give the same picture, {file}, with the licences {', '.join(licenses)}"
+            findings.append(Finding("GS103", "error", where, message, "Keep the line that is right"))
+    return findings

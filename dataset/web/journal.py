@@ -30,6 +30,8 @@ class Journal:
         self.rows: dict[str, Mapping[str, str]] = {}  # what the list said of each
         self.times: dict[str, str] = {}  # when each was asked
         self.again: set[str] = set()  # URLs that are to be asked once more, and were not yet
+        self.later: set[str] = set()  # URLs whose hosts asked to be left alone for longer than the run had
+        self.judging: dict[str, str] = {}  # {URL: id of its image} of those that a kill found being judged
         try:
             self._read()
         except InputError:
@@ -67,11 +69,22 @@ class Journal:
         if "again" in entry:
             self.again |= set(entry["again"])
             return
-        url = entry.pop("url")
-        self.times[url], self.rows[url] = entry.pop("at"), entry.pop("row")
-        found = entry.pop("found")
-        self.outcomes[url] = Outcome(**entry, found=Found(**found) if found else None)
+        if "judging" in entry:
+            self.judging[entry["judging"]] = entry["id"]
+            return
+        url, later = entry.pop("url"), entry.pop("later", False)
+        at, row, found = entry.pop("at"), entry.pop("row"), entry.pop("found")
+        self._know(url, Outcome(**entry, found=Found(**found) if found else None), at, row, later=later)
+        self.judging.pop(url, None)
+
+    def _know(self, url: str, outcome: Outcome, at: str, row: Mapping[str, str], *, later: bool) -> None:
+        self.outcomes[url], self.times[url], self.rows[url] = outcome, at, row
         self.again.discard(url)
+        (self.later.add if later else self.later.discard)(url)
+
+    def open_questions(self, urls: Iterable[str]) -> list[str]:
+        """Those of the `urls` that were not asked for yet, or are to be asked for again."""
+        return [url for url in urls if url not in self.outcomes or url in self.again or url in self.later]
 
     def ask_again(self, what: str, urls: Iterable[str]) -> int:
         """Begin to ask once more for those of the `urls` in a category, or all that "failed"; how many there are.
@@ -87,11 +100,15 @@ class Journal:
         self.again.update(chosen)
         return len(chosen)
 
-    def add(self, url: str, outcome: Outcome, at: str, row: Mapping[str, str]) -> None:
-        self.outcomes[url], self.times[url], self.rows[url] = outcome, at, row
-        self.again.discard(url)
+    def begin_judging(self, url: str, image_id: str) -> None:
+        """Say so before a decoder sees the bytes, which may end the process, and before they are kept. Any thread."""
+        self._write({"judging": url, "id": image_id})
+
+    def add(self, url: str, outcome: Outcome, at: str, row: Mapping[str, str], *, later: bool = False) -> None:
+        """What came of a URL; where `later`, it is asked for again by the next run."""
+        self._know(url, outcome, at, row, later=later)
         said = {key: value for key, value in asdict(outcome).items() if key not in ("wait", "final")}
-        self._write({"url": url, "at": at, **said, "row": dict(row)})
+        self._write({"url": url, "at": at, "later": later, **said, "row": dict(row)})
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")

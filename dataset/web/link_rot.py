@@ -6,29 +6,26 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import imagehash
 
-from gatherset.dataset.errors import ImageError
-from gatherset.dataset.images import measure
 from gatherset.dataset.loading import Release
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import Record
 from gatherset.dataset.release_folder import MEASUREMENTS
-from gatherset.dataset.settings import ImageSettings, RuleSettings
+from gatherset.dataset.settings import RuleSettings
 from gatherset.dataset.spreadsheet import as_csv
 from gatherset.dataset.store import write_whole
 from gatherset.dataset.timestamps import FORMAT, now
 from gatherset.dataset.web.addresses import Reach
-from gatherset.dataset.web.crawl import crawl
-from gatherset.dataset.web.fetch import judged
+from gatherset.dataset.web.crawl import crawl, under_way
 from gatherset.dataset.web.hosts import Limits
 from gatherset.dataset.web.journal import Journal
+from gatherset.dataset.web.judging import judge
 from gatherset.dataset.web.outcome import CATEGORIES, FAILED, INVALID, NOT_ASKED, THERE, Outcome, reasons
 
 JOURNAL, ROTTEN = "links.jsonl", "rotten.csv"
@@ -74,7 +71,7 @@ def check_links(release: Release, *, limits: Limits, reach: Reach, contact: str 
     folder.mkdir(exist_ok=True)
     with Journal(folder / JOURNAL) as journal:
         _ask(records, journal, limits=limits, reach=reach, contact=contact)
-        found = {url: journal.outcomes[url] for url in records}
+        found = {url: [compared(journal.outcomes[url], record) for record in those] for url, those in records.items()}
         begun = min(journal.times.values(), default=now())
     links = _links(found, records, without, _earlier(folder / "links.json"), begun)
     rows = sorted(_rotten_rows(links, records), key=lambda row: row["id"])
@@ -92,29 +89,26 @@ def _ask(
 ) -> None:
     fresh = (datetime.now(UTC) - STALE).strftime(FORMAT)
     todo = [url for url in sorted(records) if journal.times.get(url, "") < fresh]
-    with TemporaryDirectory(prefix="gatherset-links-") as made:
 
-        def judge(url: str, partial: Path) -> Outcome:
-            return compared(partial.read_bytes(), records[url][0])
+    def look(url: str, partial: Path) -> Outcome:
+        return judge(journal, url, partial, [record.sha256 for record in records[url]])
 
-        with closing(crawl(todo, Path(made), judge, limits=limits, reach=reach, contact=contact)) as answers:
-            for url, outcome in progress(answers, total=len(todo), label="links"):
-                journal.add(url, outcome, now(), {})
+    with (
+        under_way(journal.path.parent, (ROTTEN,)) as made,
+        closing(crawl(todo, made, look, limits=limits, reach=reach, contact=contact)) as answers,
+    ):
+        for url, outcome in progress(answers, total=len(todo), label="links"):
+            journal.add(url, outcome, now(), {})
 
 
-def compared(data: bytes, record: Linked) -> Outcome:
-    """Whether the bytes are still the record's image: the same bytes, the same picture, or something else."""
-    outcome = judged(data)
+def compared(outcome: Outcome, record: Linked) -> Outcome:
+    """Whether what was found is still the record's image: the same bytes, the same picture, or something else."""
     if outcome.found is None:
         return outcome
     if outcome.found.sha256 == record.sha256:
-        return Outcome(THERE, "unchanged", found=outcome.found)
-    try:
-        phash = imagehash.hex_to_hash(measure(data, max_pixels=ImageSettings.max_pixels).phash)
-    except ImageError as error:
-        return Outcome(INVALID, "damaged", error.what)
-    if phash - imagehash.hex_to_hash(record.phash) <= SIMILAR:
-        return Outcome(THERE, "saved anew", found=outcome.found)
+        return replace(outcome, kind="unchanged")
+    if imagehash.hex_to_hash(outcome.found.phash) - imagehash.hex_to_hash(record.phash) <= SIMILAR:
+        return replace(outcome, kind="saved anew")
     return Outcome(INVALID, "another picture", "an image, but not the one that was received")
 
 
@@ -128,34 +122,41 @@ def _earlier(path: Path) -> Links:
 
 
 def _links(
-    found: Mapping[str, Outcome], records: Mapping[str, Sequence[Linked]], without: int, earlier: Links, begun: str
+    found: Mapping[str, Sequence[Outcome]],  # of each record of each URL
+    records: Mapping[str, Sequence[Linked]],
+    without: int,
+    earlier: Links,
+    begun: str,
 ) -> Links:
     by_collection: defaultdict[str, list[Outcome]] = defaultdict(list)
     kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for url, outcome in found.items():
-        kinds[outcome.category][outcome.kind] += len(records[url])
-        for record in records[url]:
+    failed: dict[str, tuple[list[str], Outcome]] = {}  # ids and what they share: what a URL gives fails in one way
+    for url in sorted(found):
+        for record, outcome in zip(records[url], found[url], strict=True):
+            kinds[outcome.category][outcome.kind] += 1
             by_collection[record.collection].append(outcome)
+            if outcome.category in FAILED:
+                failed.setdefault(url, ([], outcome))[0].append(record.id)
     everything = [outcome for those in by_collection.values() for outcome in those]
     before = {row["url"]: row["since"] for row in earlier.get("rotten", ()) if isinstance(row, dict)}
     rotten = [
         {
             "url": url,
-            "ids": [record.id for record in records[url]],
+            "ids": ids,
             "category": outcome.category,
             "kind": outcome.kind,
             "detail": outcome.detail,
             "since": before.get(url, begun),  # first seen so
         }
-        for url, outcome in sorted(found.items())
-        if outcome.category in FAILED
+        for url, (ids, outcome) in failed.items()
     ]
-    bad = {row["url"] for row in rotten}
     row = {
         "measured": begun,
         **availability(everything),
-        "newly_rotten": len(bad - before.keys()),
-        "there_again": sum(found[url].category == THERE for url in before.keys() & found.keys()),
+        "newly_rotten": len(failed.keys() - before.keys()),
+        "there_again": sum(
+            all(outcome.category == THERE for outcome in found[url]) for url in before.keys() & found.keys()
+        ),
     }
     history = list(earlier.get("history", ()))
     if not history or history[-1]["measured"] != begun:  # else this very check was written, and then interrupted
@@ -185,7 +186,7 @@ def availability(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 def _rotten_rows(links: Links, records: Mapping[str, Sequence[Linked]]) -> Iterator[dict[str, Any]]:
     for row in links["rotten"]:
-        for record in records[row["url"]]:
+        for record in (one for one in records[row["url"]] if one.id in row["ids"]):
             archived = archive_address(row["url"], record.retrieved)
             whole = {**row, "id": record.id, "license": record.license, "archived": archived}
             yield {name: whole[name] for name in _COLUMNS}

@@ -26,6 +26,7 @@ class Found:
     sha256: str
     bytes: int
     file: str = ""  # where it was kept
+    phash: str = ""  # where it was wanted
 
 
 @dataclass(frozen=True)

@@ -33,28 +33,29 @@ class Row:
 def read_url_list(path: Path) -> tuple[list[Row], list[Finding]]:
     """The rows that can be asked for, each URL once, and a finding for all else.
 
+    Where the first line is a URL, so is each of them, whole: a comma is a part of it.
+
     Raises InputError for a file that cannot be read or has no column `url`.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(_lines(file))
+            text = [line.replace("\0", "") for line in file]  # NUL, which no list means, would stop the reader
+            plain = next((line for line in text if line.strip()), "").lower().lstrip(' "').startswith(_SCHEMES)
+            lines = list(_plain(text) if plain else _lines(text))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{path} cannot be read: {reason}", "Give a CSV file in UTF-8 with a column 'url'") from error
     if not lines:
         raise InputError(f"{path} is empty", "Give a CSV file with a column 'url'")
     findings: list[Finding] = []
-    if lines[0][1][0].strip().lower().startswith(_SCHEMES):
-        header = ["url"]  # one URL a line
-    else:
-        header = _header(lines.pop(0)[1], path, findings)
+    header = ["url"] if plain else _header(lines.pop(0)[1], path, findings)
     rows: dict[str, Row] = {}
     times: Counter[str] = Counter()
     for number, cells in lines:
         said = dict(zip(header, (cell.strip() for cell in cells), strict=False))
         row = Row(number, **{name: said.get(name, "") for name in COLUMNS})
         where = f"{path}:{number}"
-        if fault := _fault(row):
+        if fault := _fault(row, len(cells), len(header)):
             findings.append(Finding(fault[0], "error", where, fault[1], fault[2]))
             continue
         times[row.url] += 1
@@ -69,9 +70,16 @@ def read_url_list(path: Path) -> tuple[list[Row], list[Finding]]:
     return list(rows.values()), findings
 
 
-def _lines(file: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """(number, cells) of each line that is not empty. NUL, which no list means, would stop the reader."""
-    reader = csv.reader(line.replace("\0", "") for line in file)
+def _plain(text: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """(number, URL) of each line that is not empty; a spreadsheet puts what holds a comma in quotes."""
+    for number, line in enumerate(text, 1):
+        if url := line.strip().strip('"'):
+            yield number, [url]
+
+
+def _lines(text: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """(number, cells) of each line that is not empty."""
+    reader = csv.reader(text)
     begin = 1
     for cells in reader:
         if any(cell.strip() for cell in cells):
@@ -95,12 +103,14 @@ def _header(cells: list[str], path: Path, findings: list[Finding]) -> list[str]:
     return names
 
 
-def _fault(row: Row) -> tuple[str, str, str] | None:
+def _fault(row: Row, cells: int, columns: int) -> tuple[str, str, str] | None:
     """(rule, message, next step) of what keeps a row from being asked for."""
     if not row.url:
         return "GS611", "the line has no URL", "Mend the line, or remove it"
     if lines := row.url.count("\n"):
         return "GS611", f"a quote is not closed: {lines} more lines are read as part of this URL", "Close the quote"
+    if cells > columns:
+        return "GS611", f"it has {cells} fields, the header has {columns}", 'Put what holds a comma in quotes: "A, b"'
     if fault := url_fault(row.url):
         return "GS611", f"{row.url[:200]!r} is no web address: {fault}", "Mend the line, or remove it"
     if row.license and (fault := license_fault(row.license)):

@@ -27,6 +27,11 @@ MOST_HOPS = 5  # redirections, as RFC 9309 has it for robots.txt
 REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
 LONGEST_URL = 8000  # characters
 Judge = Callable[[str, Path], Outcome]  # (URL, file with what it gave): runs in a thread
+# What a host can make of a question. Another OSError is this machine's, such as a full disk: that ends the run.
+_NO_ANSWER = (
+    TimeoutError, ConnectionError, ssl.SSLError, httpx.HTTPError, httpx.InvalidURL,
+    ForbiddenAddressError, UnknownNameError, ValueError,
+)  # fmt: skip
 
 
 def user_agent(contact: str = "") -> str:
@@ -116,7 +121,7 @@ class Visitor:
                 answered = True
                 with partial.open("wb") as file:
                     return await self._body(response, file)
-        except (TimeoutError, httpx.HTTPError, ForbiddenAddressError, UnknownNameError, ValueError) as error:
+        except _NO_ANSWER as error:
             if not answered:
                 return without_answer(error)
             return Outcome(INVALID, "incomplete", f"the answer broke off: {_words(error)}")
@@ -156,9 +161,9 @@ class Visitor:
         wait = self.limits.back_off
         answer = await self._robots_text(url)
         for _ in range(1, self.limits.tries):
-            if not (isinstance(answer, Outcome) and answer.may_pass):
+            if not (isinstance(answer, Outcome) and answer.may_pass and answer.wait <= self.limits.most_wait):
                 break
-            await asyncio.sleep(wait)
+            await asyncio.sleep(max(wait, answer.wait))
             wait *= 4
             answer = await self._robots_text(url)
         if not isinstance(answer, Outcome):
@@ -166,7 +171,7 @@ class Visitor:
         if answer.category == NOT_ASKED:
             return answer
         detail = f"robots.txt of {host_of(url)}: {answer.detail}" if answer.detail else f"robots.txt of {host_of(url)}"
-        return Outcome(answer.category, answer.kind, detail, final=True)
+        return Outcome(answer.category, answer.kind, detail, wait=answer.wait, final=True)
 
     async def _robots_text(self, url: httpx.URL) -> str | Outcome | None:
         """None where the site has none, which a 4xx says."""
@@ -179,12 +184,14 @@ class Visitor:
                 ):
                     status = response.status_code
                     if status in REDIRECTIONS and (target := _target(url, response)) is not None:
+                        if url_fault(str(target)) is not None:
+                            return None  # it leads to nothing that can be asked for: there is none
                         url = target
                         continue
                     if status == 429 or status >= 500:
-                        return of_status(status)
+                        return of_status(status, wait=retry_after(response.headers.get("retry-after", "")))
                     return await _text(response) if status == 200 else None
-            except (TimeoutError, httpx.HTTPError, ForbiddenAddressError, UnknownNameError, ValueError) as error:
+            except _NO_ANSWER as error:
                 return without_answer(error)
         return None  # it leads nowhere: there is none
 
@@ -271,7 +278,7 @@ def _connection_kind(error: Exception) -> str:
         return "TLS"
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return "refused"
-    if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
+    if isinstance(error, ConnectionError | httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
         # A host that ends the connection without a word, or one that does not speak HTTP.
         ended = "disconnected" in str(error) or not isinstance(error, httpx.RemoteProtocolError)
         return "reset" if ended else "protocol"

@@ -10,8 +10,8 @@ import pytest
 
 from gatherset.dataset.web.addresses import Reach
 from gatherset.dataset.web.crawl import crawl
-from gatherset.dataset.web.fetch import judged
 from gatherset.dataset.web.hosts import Limits
+from gatherset.dataset.web.judging import judged
 from gatherset.dataset.web.outcome import Outcome
 from tests.rude_server import RudeServer, gzip_bomb
 

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from gatherset.cli import main
@@ -20,6 +21,15 @@ def test_fetch_says_what_came_and_exits_with_1_where_an_image_is_missing(rude: R
     path.write_text(f"{rude.url('ok/1.jpg')}\n")
     done = CliRunner().invoke(main, ["fetch", str(path), str(tmp_path / "photos"), *ALLOWED, "--json"])
     assert (done.exit_code, json.loads(done.stdout)["asked"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "given", [("--max-mb", "inf"), ("--max-mb", "nan"), ("--seconds", "inf"), ("--per-second", "nan")]
+)
+def test_a_limit_is_a_number_to_count_with(tmp_path: Path, given: tuple[str, str]) -> None:
+    done = CliRunner().invoke(main, ["fetch", str(tmp_path / "urls.txt"), str(tmp_path / "photos"), *given])
+    assert done.exit_code == 2
+    assert given[0] in done.output
 
 
 def test_linkcheck_prints_the_tables_and_what_to_do(rude: RudeServer, workspace: Workspace, tmp_path: Path) -> None:

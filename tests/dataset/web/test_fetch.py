@@ -7,10 +7,12 @@ import sqlalchemy as sa
 from gatherset.dataset.catalog.tables import images
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.ingest import Provenance, ingest
+from gatherset.dataset.web import judging
 from gatherset.dataset.web.fetch import Fetched, fetch
 from gatherset.dataset.web.journal import Journal
 from gatherset.dataset.workspace import Workspace
 from tests.dataset.web.conftest import LOOPBACK, QUICK
+from tests.dataset.web.ending import end_of_process
 from tests.rude_server import RudeServer
 
 
@@ -75,14 +77,81 @@ def test_asking_again_for_one_list_is_no_matter_of_another(rude: RudeServer, tmp
 
 
 def test_an_image_that_was_kept_in_the_moment_of_a_kill_is_not_left_behind(rude: RudeServer, tmp_path: Path) -> None:
-    path = a_list(tmp_path, rude.url("ok/1.jpg"))
+    path, images = a_list(tmp_path, rude.url("ok/1.jpg")), tmp_path / "photos" / "images"
     run(path, tmp_path / "photos")
-    (tmp_path / "photos" / "images" / "gs-0123456789abcdef.jpg").write_bytes(b"of a URL that is not in the journal")
-    (tmp_path / "photos" / "images" / "mine.jpg").write_bytes(b"somebody's own")
+    [kept] = images.iterdir()
+    with Journal(tmp_path / "photos" / "fetch.jsonl") as journal:
+        journal.begin_judging(rude.url("ok/2.jpg"), "gs-0123456789abcdef")
+        journal.begin_judging(rude.url("ok/3.jpg"), kept.stem)  # the same picture, from elsewhere
+    (images / "gs-0123456789abcdef.jpg").write_bytes(b"of a URL whose outcome is not in the journal")
+    (tmp_path / "photos" / ".captions.jsonl.0a1b2c3d.partial").write_bytes(b"half of it")
+    (images / "gs-fedcba9876543210.jpg").write_bytes(b"somebody's own, called as an export calls it")
     run(path, tmp_path / "photos")
-    names = {path.name[:3] for path in (tmp_path / "photos" / "images").iterdir()}
-    assert names == {"gs-", "min"}
-    assert len(list((tmp_path / "photos" / "images").iterdir())) == 2
+    assert {path.name for path in images.iterdir()} == {kept.name, "gs-fedcba9876543210.jpg"}
+    assert not list((tmp_path / "photos").glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["images", "captions.jsonl", "fetch.csv"])
+def test_a_folder_that_no_fetch_has_made_is_left_as_it_is(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine" / name / "gs-0123456789abcdef.jpg" if name == "images" else tmp_path / "mine" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    with pytest.raises(InputError, match="no fetch made it"):
+        run(a_list(tmp_path, "http://gatherset.invalid/1.jpg"), tmp_path / "mine")
+    assert mine.read_bytes() == b"mine"
+    assert not (tmp_path / "mine" / "fetch.jsonl").exists()
+
+
+def test_an_image_that_is_gone_from_the_folder_is_fetched_anew_while_its_line_stands(
+    rude: RudeServer, tmp_path: Path
+) -> None:
+    first, second = rude.url("ok/1.jpg"), rude.url("ok/2.jpg")
+    run(a_list(tmp_path, first, second), tmp_path / "photos")
+    for image in (tmp_path / "photos" / "images").iterdir():
+        image.unlink()
+    fetched = run(a_list(tmp_path, first), tmp_path / "photos")
+    assert (fetched.asked, fetched.images) == (1, 1)
+    [line] = (tmp_path / "photos" / "captions.jsonl").read_text().splitlines()
+    assert json.loads(line)["url"] == first
+
+
+def test_what_a_killed_run_was_decoding_is_decoded_by_a_process_of_its_own(
+    rude: RudeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = a_list(tmp_path, rude.url("ok/1.jpg"), rude.url("ok/2.jpg"))
+    with Journal(tmp_path / "photos" / "fetch.jsonl") as journal:
+        journal.begin_judging(rude.url("ok/1.jpg"), "gs-0123456789abcdef")
+    monkeypatch.setattr(judging, "judged_file", end_of_process)
+    fetched = run(path, tmp_path / "photos")
+    assert [str(fetched.outcomes[row.url]) for row in fetched.rows] == [
+        "damaged: decoding it ended the process",
+        "there",
+    ]
+
+
+def test_a_host_that_asks_for_a_long_pause_is_asked_again_by_the_next_run(rude: RudeServer, tmp_path: Path) -> None:
+    path = a_list(tmp_path, rude.url("once/429/86400"))
+    first = run(path, tmp_path / "photos")
+    [finding] = first.findings
+    assert "left alone for a while" in finding.next_step
+    second = run(path, tmp_path / "photos")
+    assert (second.asked, second.images) == (1, 1)
+    assert run(path, tmp_path / "photos").asked == 0
+
+
+def test_the_step_after_what_may_pass_is_to_try_again_and_after_the_rest_is_not(
+    rude: RudeServer, tmp_path: Path
+) -> None:
+    path = a_list(tmp_path, *(rude.url(name) for name in ("status/429", "status/404", "page", "status/503")))
+    steps = [finding.next_step.partition(" ")[0] for finding in run(path, tmp_path / "photos").findings]
+    assert steps == ["Try", "Find", "Find", "Try"]
+
+
+def test_one_picture_with_two_licences_is_told(rude: RudeServer, tmp_path: Path) -> None:
+    lines = [f"{rude.url('octets')},,CC-BY-4.0", f"{rude.url('untyped')},,CC-BY-NC-ND-4.0"]
+    [finding] = run(a_list(tmp_path, *lines), tmp_path / "photos").findings
+    assert (finding.rule, finding.level) == ("GS103", "error")
+    assert "CC-BY-4.0, CC-BY-NC-ND-4.0" in finding.message
 
 
 def test_the_report_names_every_url_and_no_formula(rude: RudeServer, tmp_path: Path) -> None:
@@ -110,7 +179,7 @@ def test_a_second_list_adds_to_the_folder(rude: RudeServer, tmp_path: Path) -> N
 
 
 def test_half_a_line_that_a_kill_left_is_cut_off(rude: RudeServer, tmp_path: Path) -> None:
-    path = a_list(tmp_path, rude.url("ok/1.jpg"), rude.url("ok/2.jpg"))
+    path = a_list(tmp_path, rude.url("page"), rude.url("text"))
     run(path, tmp_path / "photos")
     journal = tmp_path / "photos" / "fetch.jsonl"
     journal.write_bytes(journal.read_bytes()[:-20])

@@ -1,6 +1,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,20 @@ from gatherset.dataset.integrity import integrity_findings
 from gatherset.dataset.loading import Release
 from gatherset.dataset.measurements import link_measurement, write_measurements
 from gatherset.dataset.web.addresses import Reach
+from gatherset.dataset.web.crawl import UNDER_WAY
 from gatherset.dataset.web.fetch import fetch
-from gatherset.dataset.web.link_rot import Links, advice, archive_address, as_text, forget_journal
+from gatherset.dataset.web.judging import judged
+from gatherset.dataset.web.link_rot import (
+    Linked,
+    Links,
+    _links,
+    _rotten_rows,
+    advice,
+    archive_address,
+    as_text,
+    compared,
+    forget_journal,
+)
 from gatherset.dataset.workspace import Workspace
 from tests.dataset.conftest import make_all, next_release
 from tests.dataset.web.conftest import LOOPBACK, QUICK
@@ -57,7 +70,11 @@ def saved_anew(number: int) -> bytes:
 
 
 def test_links_that_are_as_they_were_are_available(linked: Release) -> None:
+    left = linked.path / "measurements" / UNDER_WAY / "0.partial"  # by a check that was killed
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half an image")
     links = check(linked)
+    assert not left.parent.exists()
     assert (links["links"], links["available"], links["rotten"]) == (4, 4, [])
     assert links["kinds"] == {"there": {"unchanged": 4}}
     assert list(integrity_findings(linked)) == []
@@ -69,6 +86,18 @@ def test_another_picture_is_rot_and_the_same_saved_anew_is_not(linked: Release, 
     assert links["kinds"] == {"there": {"unchanged": 2, "saved anew": 1}, "invalid": {"another picture": 1}}
     [rotten] = links["rotten"]
     assert rotten["url"] == rude.url("ok/1.jpg")
+
+
+def test_two_records_with_one_url_are_each_compared_with_what_is_there() -> None:
+    there = judged(picture(1), like=("of the other",))
+    assert there.found
+    own = Linked("gs-1", there.found.sha256, there.found.phash, "a", "CC0-1.0", "")
+    other = replace(own, id="gs-2", sha256="of the other", phash=f"{~int(own.phash, 16) & (1 << 64) - 1:016x}")
+    found = [compared(there, record) for record in (own, other)]
+    assert [outcome.kind for outcome in found] == ["unchanged", "another picture"]
+    links = _links({"u": found}, {"u": [own, other]}, 0, {}, "2026-01-01T00:00:00Z")
+    assert (links["available"], links["rotten"][0]["ids"]) == (1, ["gs-2"])
+    assert [row["id"] for row in _rotten_rows(links, {"u": [own, other]})] == ["gs-2"]
 
 
 def test_the_tables_are_those_of_the_paper_by_collection(linked: Release, rude: RudeServer) -> None:

@@ -26,6 +26,21 @@ def test_a_plain_list_needs_no_header(tmp_path: Path) -> None:
     assert [row.url for row in rows] == ["http://a.org/1.jpg", "https://a.org/2.jpg"]
 
 
+def test_a_comma_is_a_part_of_a_url_in_a_plain_list(tmp_path: Path) -> None:
+    text = 'http://a.org/w_300,h_200/1.jpg\n"http://a.org/w_300,h_200/2.jpg"\n'
+    rows, findings = read_url_list(write(tmp_path / "urls.txt", text))
+    assert [row.url for row in rows] == ["http://a.org/w_300,h_200/1.jpg", "http://a.org/w_300,h_200/2.jpg"]
+    assert findings == []
+
+
+def test_a_line_with_more_fields_than_the_header_is_told_and_not_cut(tmp_path: Path) -> None:
+    lines = ["http://a.org/1.jpg,A crowd, in red, marches", 'http://a.org/2.jpg,"A crowd, in red, marches"']
+    rows, [finding] = read_url_list(write(tmp_path / "urls.csv", "url,caption\n" + "\n".join(lines) + "\n"))
+    assert [row.caption for row in rows] == ["A crowd, in red, marches"]
+    assert (finding.rule, finding.where.rpartition(":")[2]) == ("GS611", "2")
+    assert finding.message == "it has 4 fields, the header has 2"
+
+
 def test_a_url_that_stands_a_thousand_times_is_one(tmp_path: Path) -> None:
     rows, findings = read_url_list(write(tmp_path / "urls.csv", "url\n" + "http://a.org/1.jpg\n" * 1000))
     assert len(rows) == 1
