@@ -192,7 +192,7 @@ def evaluate(
     from gatherset.baselines.report import write_report
     from gatherset.baselines.result import result_document, table
     from gatherset.baselines.runs import write_json
-    from gatherset.baselines.train import untrained_types
+    from gatherset.baselines.trainable import untrained_types
 
     started = time.monotonic()
     if scores is not None:

@@ -15,8 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gatherset.baselines.interface import Encoded, Model
+from gatherset.baselines.ranges import Ranges, check_ranges
 from gatherset.baselines.words import PADDING
+from gatherset.dataset.errors import InputError
 
+RANGES: Ranges = {
+    **dict.fromkeys(("d", "layers", "heads", "feed_forward", "word_dim"), (1, math.inf)),
+    **dict.fromkeys(("dropout", "region_dropout", "word_dropout"), (0, 0.99)),
+    "sharpness": (1e-6, 40),  # e^(2 λ) must stay a float32
+}
 TINY = 1e-36  # under every denominator; e^-40 squared is still larger
 
 
@@ -41,6 +48,12 @@ class EdanConfig:
     pooling: Literal["printed", "log_mean_exp", "mean"] = "printed"  # decision 3: Eq. 12 and 13
     sharpness: float = 9.0  # decision 5: λ of ω = softmax(λ s), at most 40
     weights: Literal["softmax", "scan"] = "softmax"  # decision 5: of s, or of it clipped and normalised as SCAN does
+
+    def __post_init__(self) -> None:
+        """InputError for a number that no model can have."""
+        check_ranges(self, RANGES)
+        if self.d % self.heads:
+            raise InputError(f"d = {self.d} is no multiple of heads = {self.heads}", "Choose another d, or other heads")
 
 
 PRESETS = {

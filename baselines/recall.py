@@ -121,7 +121,9 @@ def evaluate(
 
 
 def hits(image_to_text: NDArray[np.floating], caption_image: Integers, text_to_image: NDArray[np.floating]) -> Hits:
-    """What scores [images, captions] found, query by query, without the checks of `evaluate`."""
+    """What scores [images, captions] found, query by query. InputError as from `evaluate`."""
+    for scores in (image_to_text, text_to_image):
+        _check(scores, caption_image)
     by_image, _ = _image_hits(image_to_text, caption_image, RANKS)
     by_caption, _ = _caption_hits(text_to_image, caption_image, RANKS)
     return Hits(by_image, by_caption, caption_image)

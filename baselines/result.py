@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import jsonschema
-import torch
 
 from gatherset import __version__, schemas
+from gatherset.baselines.device import hardware
 from gatherset.baselines.loader import Label
 from gatherset.baselines.recall import Recall, TypeRecall
 from gatherset.dataset.errors import ModelError
@@ -56,6 +53,8 @@ def result_document(
     extractor_hash: str | None = None,
     budget: dict[str, Any] | None = None,
     models: Sequence[dict[str, Any]] = (),
+    missing: Sequence[dict[str, Any]] = (),
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """The rows as schemas/benchmark_result.schema.json wants them; ModelError where that is not possible."""
     document = {
@@ -64,12 +63,12 @@ def result_document(
         "split": split,
         "extractor_hash": extractor_hash,
         "code_version": __version__,
-        "hardware": hardware(),
+        "hardware": hardware(device),
         "seconds": round(seconds, 2),
         "rows": [_plain(asdict(row)) for row in rows],
     }
     if models:
-        document |= {"budget": budget, "models": _plain(list(models))}
+        document |= {"budget": budget, "models": _plain(list(models)), "missing": list(missing)}
     try:
         jsonschema.Draft202012Validator(schemas.read("benchmark_result.schema.json")).validate(document)
     except jsonschema.ValidationError as error:
@@ -101,13 +100,3 @@ def table(rows: Sequence[Row]) -> str:
         cells = [row.method, row.label, seed, *recalls, f"{row.recall.rsum:.1f}", f"{low:.1f} to {high:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def hardware() -> str:
-    """Processor, cores, threads and precision in one line."""
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        processor = names[0] if names else processor
-    return f"{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}, float32"

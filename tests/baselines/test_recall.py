@@ -90,6 +90,12 @@ def test_scores_that_are_not_finite_are_refused(value: float) -> None:
         evaluate(scores, five_each(4))
 
 
+def test_what_is_not_finite_finds_nothing() -> None:
+    scores = np.full((4, 20), np.nan)
+    with pytest.raises(InputError, match="80 of 80 scores are not finite"):
+        hits(scores, five_each(4), scores)
+
+
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="columns"):
         evaluate(np.zeros((4, 20)), five_each(3))
