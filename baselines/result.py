@@ -11,7 +11,7 @@ import jsonschema
 from gatherset import __version__, schemas
 from gatherset.baselines.device import hardware
 from gatherset.baselines.loader import Label
-from gatherset.baselines.recall import Recall, TypeRecall
+from gatherset.baselines.recall import FOLD, Recall, TypeRecall
 from gatherset.dataset.errors import ModelError
 
 
@@ -24,14 +24,14 @@ class Row:
     recall: Recall
     seed: int | None = None  # of the training
     theta: float | None = None  # Eq. 16
-    seconds: float = 0.0  # of scoring and evaluating
+    seconds: float = 0.0  # of making the scores and measuring them
     by_type: dict[str, TypeRecall] = field(default_factory=dict)  # by the annotated event type of the query
     precision: dict[str, float] = field(default_factory=dict)  # mAP@R, see gatherset.baselines.precision
     event: dict[str, float] = field(default_factory=dict)  # see gatherset.baselines.event_retrieval
-    speed: dict[str, float] = field(
-        default_factory=dict
-    )  # seconds for all: encode_images, encode_captions, score, rank
+    # Seconds for the whole split, each apart: encode_images, encode_captions, score, rank.
+    speed: dict[str, float] = field(default_factory=dict)
     training_seconds: float | None = None
+    folds: dict[str, Any] = field(default_factory=dict)  # see gatherset.baselines.recall.in_folds
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> Row:
@@ -99,4 +99,9 @@ def table(rows: Sequence[Row]) -> str:
         seed = "" if row.seed is None else str(row.seed)
         cells = [row.method, row.label, seed, *recalls, f"{row.recall.rsum:.1f}", f"{low:.1f} to {high:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        f"\n{row.method} {row.label}: Rsum {row.folds['rsum']:.1f}, the mean of {row.folds['folds']} folds of {FOLD:,}"
+        for row in rows
+        if row.folds
+    ]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,7 +102,12 @@ def release_identity(release: ReleaseIdentity) -> dict[str, str]:
 
 def records_digest(release: Splits, *splits: str) -> str:
     """sha256 (hex) of the ids in these splits: the content hash of a release stays as records of it are withdrawn."""
-    return hashlib.sha256(json.dumps([[split, *release[split].ids] for split in splits]).encode()).hexdigest()
+    return ids_digest([f"{split}/{record}" for split in splits for record in release[split].ids])
+
+
+def ids_digest(ids: Sequence[str]) -> str:
+    """sha256 (hex) of ids, in their order."""
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
 
 def write_json(path: Path, document: object) -> None:
