@@ -266,9 +266,6 @@ class Rows:
         """rows [B, K, d]."""
         return cls(F.normalize(rows, dim=-1), rows.norm(dim=-1), rows @ rows.transpose(1, 2), real_rows(rows))
 
-    def __getitem__(self, which: slice) -> Rows:
-        return Rows(*(field[which] for field in self.fields))
-
     @property
     def fields(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What `Rows(*fields)` makes whole again."""
@@ -281,10 +278,16 @@ def normalised(regions: Tensor) -> Tensor:
 
 
 def some_regions(regions: Tensor, share: float) -> Tensor:
-    """A `share` of the regions [B, K, D] of each image, drawn anew: [B, k, D], k at least 1."""
-    kept = max(1, round(regions.shape[1] * share))
-    which = torch.rand(regions.shape[:2], device=regions.device).argsort(1)[:, :kept]
-    return regions.gather(1, which[..., None].expand(-1, -1, regions.shape[2]))
+    """A `share` of the regions [B, K, D] of each image, drawn anew, at least one: [B, k, D].
+
+    It is a share of the regions that are there: padding comes last, and where others have more there is padding again.
+    """
+    real = real_rows(regions)
+    kept = (real.sum(1) * share).round().clamp(min=1)
+    which = (torch.rand(real.shape, device=regions.device) + ~real).argsort(1)[:, : int(kept.max())]
+    drawn = regions.gather(1, which[..., None].expand(-1, -1, regions.shape[2]))
+    places = torch.arange(which.shape[1], device=regions.device)
+    return drawn * (places < kept[:, None])[..., None]
 
 
 def global_feature(regions: Tensor) -> Tensor:

@@ -171,6 +171,28 @@ def test_too_little_memory_halves_the_block_and_gives_the_same_gradients(capsys:
     assert "out of memory: 2 captions trained on at once instead of 4" in capsys.readouterr().err
 
 
+def test_vectors_of_pairs_that_would_fill_the_memory_are_computed_again_on_the_way_back() -> None:
+    torch.manual_seed(0)
+    model = build(replace(SHAPES[3], dropout=0.0), DIM, torch.randn(9, 8)).eval()
+    batch = (torch.randn(8, 4, DIM), torch.randint(1, 9, (8, 3)), torch.zeros(8, dtype=torch.long), torch.arange(8))
+
+    def kept() -> tuple[int, list[torch.Tensor]]:
+        sizes: list[int] = []
+        model.zero_grad()
+        with torch.autograd.graph.saved_tensors_hooks(lambda own: (sizes.append(own.numel()), own)[1], lambda own: own):
+            loss = PeerStep(model, SETTINGS)(*batch, False)[1]
+        loss.backward()
+        return max(sizes), [own.grad.clone() for own in model.parameters()]
+
+    most, expected = kept()
+    assert most >= 8 * 8 * 3 * 16  # images, captions, words, d
+    with patch("gatherset.baselines.peer_step.LARGEST", 100):
+        less, gradients = kept()
+    assert less < 8 * 8 * 3 * 16
+    for one, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
+
+
 def test_a_checkpoint_of_an_unknown_model_is_refused(
     release: TinyRelease, features: FeatureFile, tmp_path: Path
 ) -> None:
