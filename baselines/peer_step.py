@@ -16,9 +16,7 @@ from gatherset.baselines.step import CAPTIONS_AT_ONCE
 if TYPE_CHECKING:
     from gatherset.baselines.train_settings import TrainConfig
 
-LARGEST = (
-    1 << 25
-)  # numbers of the vectors of pairs that a block may keep for the way back, of which a score has several
+LARGEST = 1 << 25  # numbers in the vectors of pairs of a block that may be kept for the way back, several times
 
 
 class PeerStep(nn.Module):

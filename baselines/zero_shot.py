@@ -64,7 +64,8 @@ class ZeroShot:
         inputs: Any = self._processor(images=pictures, return_tensors="pt")
         seen = _unit(self._model.get_image_features(**inputs))
         # What SigLIP adds to all logits alike changes no softmax.
-        return (self._model.logit_scale.exp().float() * seen @ self._texts.T).softmax(1)
+        scale: torch.Tensor = self._model.logit_scale.exp().float()
+        return (scale * seen @ self._texts.T).softmax(1)
 
 
 def _unit(found: Any) -> torch.Tensor:
