@@ -191,8 +191,9 @@ def evaluate(
     from gatherset.baselines.benchmark import evaluate_run, evaluate_scores
     from gatherset.baselines.report import write_report
     from gatherset.baselines.result import result_document, table
-    from gatherset.baselines.runs import write_json
+    from gatherset.baselines.runs import records_digest, write_json
     from gatherset.baselines.trainable import untrained_types
+    from gatherset.dataset.records import SPLITS
 
     started = time.monotonic()
     if scores is not None:
@@ -206,7 +207,7 @@ def evaluate(
         document = result_document(
             rows,
             seconds=time.monotonic() - started,
-            release=trained.config.release,
+            release=trained.config.release | {"records_sha256": records_digest(release, *SPLITS)},
             split=split,
             extractor_hash=trained.config.extractor_hash,
         )

@@ -25,6 +25,7 @@ RANGES: Ranges = {
     "sharpness": (1e-6, 40),  # e^(2 λ) must stay a float32
 }
 TINY = 1e-36  # under every denominator; e^-40 squared is still larger
+SMALL = 1e-16  # under the root of a sum of squared cosines
 
 
 @dataclass(frozen=True)
@@ -329,9 +330,15 @@ def clipped_similarities(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Te
     """
     (B, K, d), (C, N, _) = V.unit.shape, T.unit.shape
     s = (T.unit.view(C * N, d) @ V.unit.reshape(B * K, d).T).view(C, N, B, K)
-    positive = s.clamp(min=0)
-    by_words, by_regions = ((sharpness * F.normalize(positive, dim=axis)).exp() for axis in (1, 3))
+    by_words, by_regions = (normalised_weights(s, sharpness, axis) for axis in (1, 3))
     return words_asking(by_words, by_words * s, V), regions_asking(by_regions, by_regions * s, T)
+
+
+def normalised_weights(s: Tensor, sharpness: float, axis: int, leak: float = 0.0) -> Tensor:
+    """exp(λ s̄), s̄ = [s]₊ / sqrt(Σ [s]₊²) over `axis`, of those who ask; [s]₊ keeps `leak` of what is below zero."""
+    positive = F.leaky_relu(s, leak)
+    square = (positive * positive).sum(axis, keepdim=True)  # vector_norm along the words is many times slower
+    return (positive * (sharpness * (square + SMALL).rsqrt())).exp()
 
 
 def words_asking(e: Tensor, es: Tensor, V: Rows) -> Tensor:
