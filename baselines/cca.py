@@ -51,12 +51,12 @@ class TfIdf:
 def cca_scores(train: SplitLike, test: SplitLike, features: FeatureFile) -> Floats:
     """Cosine scores [images, captions] of `test` by a CCA fitted on `train`."""
     tfidf = TfIdf.of(flat_captions(train))
-    images = _mean_regions(features, train.ids)
+    images = mean_regions(features, train.ids)
     words = tfidf.vectors(flat_captions(train))
     image_mean, word_mean = np.mean(images, 0), np.mean(words, 0)
     x, y = images[caption_image(train)] - image_mean, words - word_mean
     of_images, of_words = fit(x.T @ x / len(x), y.T @ y / len(x), x.T @ y / len(x))
-    left = (_mean_regions(features, test.ids) - image_mean) @ of_images
+    left = (mean_regions(features, test.ids) - image_mean) @ of_images
     right = (tfidf.vectors(flat_captions(test)) - word_mean) @ of_words
     return _unit(left) @ _unit(right).T
 
@@ -81,7 +81,8 @@ def _whitening(covariance: NDArray[np.floating], ridge: float) -> Floats:
     return np.linalg.inv(np.linalg.cholesky(regularised)).T.astype(np.float32)
 
 
-def _mean_regions(features: FeatureFile, ids: Sequence[str]) -> Floats:
+def mean_regions(features: FeatureFile, ids: Sequence[str]) -> Floats:
+    """[n, D] the mean of each image's regions, of length 1 after a square root, which tames the few large ones."""
     blocks = [features.regions(ids[start : start + 256]) for start in range(0, len(ids), 256)]
     means = np.concatenate([block.astype(np.float32).mean(1) for block in blocks])
     return _unit(np.sqrt(means.clip(min=0)))

@@ -191,8 +191,9 @@ def evaluate(
     from gatherset.baselines.benchmark import evaluate_run, evaluate_scores
     from gatherset.baselines.report import write_report
     from gatherset.baselines.result import result_document, table
-    from gatherset.baselines.runs import write_json
-    from gatherset.baselines.train import untrained_types
+    from gatherset.baselines.runs import records_digest, write_json
+    from gatherset.baselines.trainable import untrained_types
+    from gatherset.dataset.records import SPLITS
 
     started = time.monotonic()
     if scores is not None:
@@ -206,7 +207,7 @@ def evaluate(
         document = result_document(
             rows,
             seconds=time.monotonic() - started,
-            release=trained.config.release,
+            release=trained.config.release | {"records_sha256": records_digest(release, *SPLITS)},
             split=split,
             extractor_hash=trained.config.extractor_hash,
         )
@@ -234,6 +235,7 @@ def evaluate(
 @click.option("--epochs", type=click.IntRange(1), help="At most, for every model. Default: the budget's.")
 @click.option("--detector", help="A YOLOX .onnx file: for the floor that knows only what a detector names.")
 @click.option("--ablations", is_flag=True, help="Also the rows of the paper's Tables 3 and 5.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, or a GPU: cuda, cuda:1, mps.")
 @features_option
 @workspace_option
 @json_option
@@ -245,6 +247,7 @@ def benchmark(
     epochs: int | None,
     detector: str | None,
     ablations: bool,
+    device: str,
     features_path: Path | None,
     workspace: Path | None,
     as_json: bool,
@@ -253,7 +256,7 @@ def benchmark(
 
     EDAN with the annotated event type (oracle), with one guessed from the caption (predicted), and without; the peers
     without. benchmark.json, benchmark.md and figures go into runs/, with a folder for each training; what is there is
-    not trained again.
+    in the table too and not trained again. A training that fails is named, and the exit code is then 1.
 
     Example: gatherset benchmark mg@1.0.0 --seeds 3
 
@@ -264,12 +267,14 @@ def benchmark(
     from gatherset.baselines.benchmark import run_benchmark
     from gatherset.baselines.benchmark_report import summary
     from gatherset.baselines.budgets import chosen
+    from gatherset.dataset.shell import finish
     from gatherset.dataset.workspace import Workspace
 
     wanted = chosen(models)
     place = Workspace.open(workspace)
     opened = place.release(release)
-    folder = place.runs_folder / f"{opened.name}-{opened.version}-benchmark-{budget}"
+    kind = f"{budget}-{epochs}-epochs" if epochs else budget  # a table has rows of one budget and as many epochs
+    folder = place.runs_folder / f"{opened.name}-{opened.version}-benchmark-{kind}"
     _, document = run_benchmark(
         opened,
         _features(place, opened, features_path),
@@ -280,6 +285,7 @@ def benchmark(
         epochs=epochs,
         detector=detector,
         ablations=ablations,
+        device=device,
         report=lambda line: click.echo(line, err=True),
     )
     if as_json:
@@ -287,6 +293,7 @@ def benchmark(
     else:
         say(summary(document))
         say(f"More, and figures: {folder / 'benchmark.md'}")
+    finish(any(one["seed"] is not None for one in document["missing"]))
 
 
 @click.command()

@@ -133,10 +133,7 @@ class TransformersDetector:
             raise FeaturesError(
                 f"{name} is no detector that transformers can load: {reason}", "Name its folder, or an .onnx file"
             ) from error
-        digest = hashlib.sha256()
-        for key, tensor in sorted(self._model.state_dict().items()):
-            digest.update(key.encode() + tensor.contiguous().numpy().tobytes())
-        self.name, self.weights_sha256 = Path(name).name, digest.hexdigest()
+        self.name, self.weights_sha256 = Path(name).name, weights_sha256(self._model)
 
     @torch.inference_mode()
     def boxes(self, picture: Image.Image) -> Floats:
@@ -144,6 +141,14 @@ class TransformersDetector:
         outputs = self._model(**inputs)
         [found] = self._processor.post_process_object_detection(outputs, threshold=LEAST_SCORE, target_sizes=[(1, 1)])
         return best(found["boxes"].numpy().astype(np.float32).clip(0, 1), found["scores"].numpy())
+
+
+def weights_sha256(model: torch.nn.Module) -> str:
+    """sha256 (hex) of the weights of a model that is loaded, by name."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode() + tensor.contiguous().float().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def make_detector(name: str) -> Detector:

@@ -15,9 +15,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gatherset.baselines.interface import Encoded, Model
+from gatherset.baselines.ranges import Ranges, check_ranges
 from gatherset.baselines.words import PADDING
+from gatherset.dataset.errors import InputError
 
+RANGES: Ranges = {
+    **dict.fromkeys(("d", "layers", "heads", "feed_forward", "word_dim"), (1, math.inf)),
+    **dict.fromkeys(("dropout", "region_dropout", "word_dropout"), (0, 0.99)),
+    "sharpness": (1e-6, 40),  # e^(2 λ) must stay a float32
+}
 TINY = 1e-36  # under every denominator; e^-40 squared is still larger
+SMALL = 1e-16  # under the root of a sum of squared cosines
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,12 @@ class EdanConfig:
     pooling: Literal["printed", "log_mean_exp", "mean"] = "printed"  # decision 3: Eq. 12 and 13
     sharpness: float = 9.0  # decision 5: λ of ω = softmax(λ s), at most 40
     weights: Literal["softmax", "scan"] = "softmax"  # decision 5: of s, or of it clipped and normalised as SCAN does
+
+    def __post_init__(self) -> None:
+        """InputError for a number that no model can have."""
+        check_ranges(self, RANGES)
+        if self.d % self.heads:
+            raise InputError(f"d = {self.d} is no multiple of heads = {self.heads}", "Choose another d, or other heads")
 
 
 PRESETS = {
@@ -253,9 +267,6 @@ class Rows:
         """rows [B, K, d]."""
         return cls(F.normalize(rows, dim=-1), rows.norm(dim=-1), rows @ rows.transpose(1, 2), real_rows(rows))
 
-    def __getitem__(self, which: slice) -> Rows:
-        return Rows(*(field[which] for field in self.fields))
-
     @property
     def fields(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What `Rows(*fields)` makes whole again."""
@@ -268,10 +279,16 @@ def normalised(regions: Tensor) -> Tensor:
 
 
 def some_regions(regions: Tensor, share: float) -> Tensor:
-    """A `share` of the regions [B, K, D] of each image, drawn anew: [B, k, D], k at least 1."""
-    kept = max(1, round(regions.shape[1] * share))
-    which = torch.rand(regions.shape[:2], device=regions.device).argsort(1)[:, :kept]
-    return regions.gather(1, which[..., None].expand(-1, -1, regions.shape[2]))
+    """A `share` of the regions [B, K, D] of each image, drawn anew, at least one: [B, k, D].
+
+    It is a share of the regions that are there: padding comes last, and where others have more there is padding again.
+    """
+    real = real_rows(regions)
+    kept = (real.sum(1) * share).round().clamp(min=1)
+    which = (torch.rand(real.shape, device=regions.device) + ~real).argsort(1)[:, : int(kept.max())]
+    drawn = regions.gather(1, which[..., None].expand(-1, -1, regions.shape[2]))
+    places = torch.arange(which.shape[1], device=regions.device)
+    return drawn * (places < kept[:, None])[..., None]
 
 
 def global_feature(regions: Tensor) -> Tensor:
@@ -313,9 +330,15 @@ def clipped_similarities(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Te
     """
     (B, K, d), (C, N, _) = V.unit.shape, T.unit.shape
     s = (T.unit.view(C * N, d) @ V.unit.reshape(B * K, d).T).view(C, N, B, K)
-    positive = s.clamp(min=0)
-    by_words, by_regions = ((sharpness * F.normalize(positive, dim=axis)).exp() for axis in (1, 3))
+    by_words, by_regions = (normalised_weights(s, sharpness, axis) for axis in (1, 3))
     return words_asking(by_words, by_words * s, V), regions_asking(by_regions, by_regions * s, T)
+
+
+def normalised_weights(s: Tensor, sharpness: float, axis: int, leak: float = 0.0) -> Tensor:
+    """exp(λ s̄), s̄ = [s]₊ / sqrt(Σ [s]₊²) over `axis`, of those who ask; [s]₊ keeps `leak` of what is below zero."""
+    positive = F.leaky_relu(s, leak)
+    square = (positive * positive).sum(axis, keepdim=True)  # vector_norm along the words is many times slower
+    return (positive * (sharpness * (square + SMALL).rsqrt())).exp()
 
 
 def words_asking(e: Tensor, es: Tensor, V: Rows) -> Tensor:

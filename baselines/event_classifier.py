@@ -75,8 +75,3 @@ class EventClassifier:
     def log_probabilities(self, captions: Sequence[str]) -> NDArray[np.float64]:
         """[captions, types], in the order of `types`."""
         return self._fitted.log_probabilities(self._tfidf.vectors(captions))
-
-    def accuracy(self, split: SplitLike) -> float:
-        """The share of a split's captions whose type is found, 0 to 1."""
-        found = self.predict(flat_captions(split))
-        return float(np.mean([a == b for a, b in zip(found, flat_events(split), strict=True)]))

@@ -20,7 +20,6 @@ from gatherset.dataset.gathering_dictionary import forms_of
 from gatherset.dataset.tokens import tokens
 
 if TYPE_CHECKING:
-    from gatherset.dataset.features import FeatureFile
     from gatherset.dataset.taxonomy import Taxonomy
 
 KEYWORDS = "key words"
@@ -56,13 +55,6 @@ class Labelled:
 class Guess:
     type: str | None  # None: nothing speaks for any type
     score: float  # 0 to 1
-
-
-def mean_regions(features: FeatureFile, ids: Sequence[str]) -> NDArray[np.float32]:
-    """[n, D] the mean of each image's regions, with length 1 after a square root, which tames the few large ones."""
-    blocks = [features.regions(ids[start : start + 256]).astype(np.float32) for start in range(0, len(ids), 256)]
-    means = np.sqrt(np.concatenate([block.mean(1) for block in blocks]).clip(min=0))
-    return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), np.float32)
 
 
 class KeyWords:
@@ -120,6 +112,8 @@ class Classifier:
 
     def guess(self, images: Labelled) -> list[Guess]:
         """Of each image, the likeliest type and its probability."""
+        if not images.ids:
+            return []
         logs: list[Floats] = []
         if self._words is not None and any(images.captions):
             logs.append(self._words.log_probabilities(self._documents(images)))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 NEIGHBOURS = 10
 ROWS_AT_ONCE = 256
+SAME = 1e-9  # shares that differ by less differ by rounding
 
 Floats = NDArray[np.float64]
 
@@ -29,10 +30,11 @@ def event_classification(
         return {}
     shares = neighbour_shares(scores, caption_image, kinds, len(names))
     right = kinds[:, None] == np.arange(len(names))
-    guessed = shares.argmax(1)
+    first = shares > shares.max(1, keepdims=True) - SAME
+    guessed = first / first.sum(1, keepdims=True)  # types that tie share the guess: their names decide nothing
     return {
         "average_precision": 100 * float(np.mean([average_precision(*pair) for pair in zip(shares.T, right.T)])),  # noqa: B905
-        "f1": 100 * float(np.mean([f1(guessed == kind, right[:, kind]) for kind in range(len(names))])),
+        "f1": 100 * float(np.mean([f1(guessed[:, kind], right[:, kind]) for kind in range(len(names))])),
     }
 
 
@@ -63,6 +65,6 @@ def average_precision(values: Floats, right: NDArray[np.bool_]) -> float:
     return float((np.diff(recall, prepend=0) * precision).sum())
 
 
-def f1(guessed: NDArray[np.bool_], right: NDArray[np.bool_]) -> float:
-    """2 · hits / (guessed + right), 0 to 1."""
-    return float(2 * (guessed & right).sum() / (guessed.sum() + right.sum()))
+def f1(guessed: Floats, right: NDArray[np.bool_]) -> float:
+    """2 · hits / (guessed + right), 0 to 1; how much of a guess each item is says `guessed`, 0 to 1."""
+    return float(2 * (guessed * right).sum() / (guessed.sum() + right.sum()))

@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gatherset.baselines.event_labels import Guess, Labelled, mean_regions
+from gatherset.baselines.cca import mean_regions
+from gatherset.baselines.event_labels import Guess, Labelled
 from gatherset.dataset.catalog.tables import images, records, suggestions, tasks
 from gatherset.dataset.features import FeatureFile
 from gatherset.dataset.records import current_records

@@ -19,6 +19,7 @@ class Model(nn.Module):
 
     config: Any
     images_at_once = 32  # whose scores with a block of captions are computed together: what a processor's cache holds
+    vectors_of_pairs = False  # whether `score` makes d numbers for each pair of an image and a word
 
     @property
     def takes_event(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from gatherset.baselines.device import find_device, finished
 from gatherset.baselines.event_classifier import EventClassifier
 from gatherset.baselines.event_retrieval import event_classification
 from gatherset.baselines.interface import Encoded
 from gatherset.baselines.loader import Label, caption_image, flat_captions, flat_events, number_captions
 from gatherset.baselines.precision import map_at_r
-from gatherset.baselines.recall import Hits, TypeRecall, evaluate, hits
+from gatherset.baselines.recall import Hits, TypeRecall, evaluate, hits, in_folds
 from gatherset.baselines.result import Row
-from gatherset.baselines.runs import Run, write_json
+from gatherset.baselines.runs import Run, ids_digest, write_json
 from gatherset.baselines.scoring import Scores, encode_captions, encode_images, score_all
 from gatherset.dataset.errors import ModelError
 
@@ -39,32 +40,46 @@ class Measured:
 
 
 def measure_scores(
-    method: str, label: Label, split: Split, image_to_text: Scores, text_to_image: Scores, **known: Any
+    method: str,
+    label: Label,
+    split: Split,
+    image_to_text: Scores,
+    text_to_image: Scores,
+    *,
+    seconds: float = 0.0,
+    **known: Any,
 ) -> Measured:
-    """What scores [images, captions] of a split are worth; `known` are further fields of the row."""
+    """What scores [images, captions] of a split are worth; `seconds` made them, `known` are further fields of the row.
+
+    InputError where a score is not finite.
+    """
     owner = caption_image(split)
     started = time.monotonic()
-    recall = evaluate(image_to_text, owner, text_to_image)
     found = hits(image_to_text, owner, text_to_image)
+    ranked = time.monotonic() - started
     row = Row(
         method,
         label,
-        recall,
+        evaluate(image_to_text, owner, text_to_image),
         by_type=by_type(found, split),
         precision=precision(image_to_text, split, text_to_image),
         event=event_classification(image_to_text, owner, split.event_types),
+        folds=in_folds(image_to_text, owner, text_to_image),
         **known,
     )
-    row.speed["rank"] = time.monotonic() - started
-    return Measured(row, found)
+    row.speed["rank"] = ranked
+    return Measured(replace(row, seconds=seconds + time.monotonic() - started), found)
 
 
-def measure_run(run: Run, release: Release, features: FeatureFile, method: str, split: str = "test") -> list[Measured]:
+def measure_run(
+    run: Run, release: Release, features: FeatureFile, method: str, split: str = "test", device: str = "cpu"
+) -> list[Measured]:
     """A trained model: with the annotated and with guessed event types, or, trained without them, once.
 
     Raises ReleaseError, FeaturesError or ModelError where run, release, features and split do not belong together.
     """
     check(run, release, features, split)
+    run.model.to(find_device(device))
     part = release[split]
     labels: dict[Label, list[str]] = {"none": flat_events(part)}
     if run.label:
@@ -106,11 +121,6 @@ def check(run: Run, release: Release, features: FeatureFile, split: str) -> None
         raise ModelError(f"the {split} split of {release.name}@{release.version} is empty", "Choose another split")
 
 
-def run_scores(run: Run, split: Split, features: FeatureFile, events: list[str]) -> tuple[Scores, Scores]:
-    """Scores [images, captions] of a trained model for image to text and for text to image; a type a caption."""
-    return timed_scores(run, split, features, events)[:2]
-
-
 def timed_scores(
     run: Run, split: Split, features: FeatureFile, events: list[str]
 ) -> tuple[Scores, Scores, dict[str, float]]:
@@ -118,11 +128,12 @@ def timed_scores(
 
     `events` names a type a caption.
     """
-    captions = number_captions(split, run.vocabulary, events)
+    captions, device = number_captions(split, run.vocabulary, events), next(run.model.parameters()).device
     started = time.monotonic()
     images = encode_images(run.model, features, split.ids)
+    finished(device)
     encoded = time.monotonic()
-    blocks = _Timed(encode_captions(run.model, captions))
+    blocks = _Timed(encode_captions(run.model, captions), device)
     i2t, t2i = score_all(run.model, images, blocks, len(captions))
     done = time.monotonic()
     speed = {
@@ -136,8 +147,8 @@ def timed_scores(
 class _Timed(Iterator[tuple[torch.Tensor, Encoded]]):
     """What an iterator gives, and how long that took it."""
 
-    def __init__(self, items: Iterator[tuple[torch.Tensor, Encoded]]) -> None:
-        self._items = items
+    def __init__(self, items: Iterator[tuple[torch.Tensor, Encoded]], device: torch.device) -> None:
+        self._items, self._device = items, device
         self.seconds = 0.0
 
     def __next__(self) -> tuple[torch.Tensor, Encoded]:
@@ -145,6 +156,7 @@ class _Timed(Iterator[tuple[torch.Tensor, Encoded]]):
         try:
             return next(self._items)
         finally:
+            finished(self._device)
             self.seconds += time.monotonic() - started
 
 
@@ -167,24 +179,26 @@ def precision(image_to_text: Scores, split: Split, text_to_image: Scores) -> dic
     }
 
 
-def keep(folder: Path, measured: list[Measured]) -> None:
-    """Write what was measured into a run's folder; measured.json last, for it says that all is there."""
+def keep(folder: Path, measured: list[Measured], split: Split) -> None:
+    """Write what was measured on `split` into `folder`; measured.json last, for it says that all is there."""
+    folder.mkdir(parents=True, exist_ok=True)
     for one in measured:
         found = {"by_image": one.found.by_image, "by_caption": one.found.by_caption}
         save_file(found, folder / f"found-{one.row.label}.safetensors")
-    write_json(folder / "measured.json", [asdict(one.row) for one in measured])
+    write_json(folder / "measured.json", {"ids": ids_digest(split.ids), "rows": [asdict(one.row) for one in measured]})
 
 
-def kept(folder: Path, split: Split) -> list[Measured] | None:
-    """What `keep` wrote; None where there is nothing, or it cannot be read: then it is measured again."""
+def kept(folder: Path, split: Split) -> list[Measured]:
+    """What `keep` wrote; nothing where it is of other records, or cannot be read: then it is measured again."""
     owner = caption_image(split)
     try:
-        rows = [Row.read(document) for document in json.loads((folder / "measured.json").read_text("utf-8"))]
+        document = json.loads((folder / "measured.json").read_text("utf-8"))
+        if document["ids"] != ids_digest(split.ids):
+            return []
+        rows = [Row.read(row) for row in document["rows"]]
         found = [load_file(folder / f"found-{row.label}.safetensors") for row in rows]
-        measured = [
+        return [
             Measured(row, Hits(own["by_image"], own["by_caption"], owner)) for row, own in zip(rows, found, strict=True)
         ]
     except (OSError, ValueError, KeyError, TypeError, SafetensorError):
-        return None
-    fits = all(one.found.by_caption.shape == (len(owner), 3) for one in measured)
-    return measured if measured and fits else None
+        return []

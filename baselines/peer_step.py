@@ -16,6 +16,8 @@ from gatherset.baselines.step import CAPTIONS_AT_ONCE
 if TYPE_CHECKING:
     from gatherset.baselines.train_settings import TrainConfig
 
+LARGEST = 1 << 25  # numbers in the vectors of pairs of a block that may be kept for the way back, several times
+
 
 class PeerStep(nn.Module):
     """The model and its loss, as `Step` is for EDAN; on one process."""
@@ -59,9 +61,10 @@ class PeerStep(nn.Module):
 
     def _column(self, images: tuple[Tensor, ...], words: Tensor, events: Tensor) -> tuple[Tensor, Tensor]:
         captions = self.model.encode_captions(words, events)
-        if self.at_once == CAPTIONS_AT_ONCE:
+        numbers = len(images[0]) * words.numel() * self.model.config.d if self.model.vectors_of_pairs else 0
+        if self.at_once == CAPTIONS_AT_ONCE and numbers <= LARGEST:
             return self.model.score(images, captions)
-        # Memory ran out before: what a block needs is forgotten and computed again on the way back.
+        # Memory ran out before, or would: what a block needs is forgotten and computed again on the way back.
         again = checkpoint(self.model.score, images, captions, use_reentrant=False)
         return cast(tuple[Tensor, Tensor], again)
 

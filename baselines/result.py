@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import jsonschema
-import torch
 
 from gatherset import __version__, schemas
+from gatherset.baselines.device import hardware
 from gatherset.baselines.loader import Label
-from gatherset.baselines.recall import Recall, TypeRecall
+from gatherset.baselines.recall import FOLD, Recall, TypeRecall
 from gatherset.dataset.errors import ModelError
 
 
@@ -27,14 +24,14 @@ class Row:
     recall: Recall
     seed: int | None = None  # of the training
     theta: float | None = None  # Eq. 16
-    seconds: float = 0.0  # of scoring and evaluating
+    seconds: float = 0.0  # of making the scores and measuring them
     by_type: dict[str, TypeRecall] = field(default_factory=dict)  # by the annotated event type of the query
     precision: dict[str, float] = field(default_factory=dict)  # mAP@R, see gatherset.baselines.precision
     event: dict[str, float] = field(default_factory=dict)  # see gatherset.baselines.event_retrieval
-    speed: dict[str, float] = field(
-        default_factory=dict
-    )  # seconds for all: encode_images, encode_captions, score, rank
+    # Seconds for the whole split, each apart: encode_images, encode_captions, score, rank.
+    speed: dict[str, float] = field(default_factory=dict)
     training_seconds: float | None = None
+    folds: dict[str, Any] = field(default_factory=dict)  # see gatherset.baselines.recall.in_folds
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> Row:
@@ -56,6 +53,8 @@ def result_document(
     extractor_hash: str | None = None,
     budget: dict[str, Any] | None = None,
     models: Sequence[dict[str, Any]] = (),
+    missing: Sequence[dict[str, Any]] = (),
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """The rows as schemas/benchmark_result.schema.json wants them; ModelError where that is not possible."""
     document = {
@@ -64,12 +63,12 @@ def result_document(
         "split": split,
         "extractor_hash": extractor_hash,
         "code_version": __version__,
-        "hardware": hardware(),
+        "hardware": hardware(device),
         "seconds": round(seconds, 2),
         "rows": [_plain(asdict(row)) for row in rows],
     }
     if models:
-        document |= {"budget": budget, "models": _plain(list(models))}
+        document |= {"budget": budget, "models": _plain(list(models)), "missing": list(missing)}
     try:
         jsonschema.Draft202012Validator(schemas.read("benchmark_result.schema.json")).validate(document)
     except jsonschema.ValidationError as error:
@@ -100,14 +99,9 @@ def table(rows: Sequence[Row]) -> str:
         seed = "" if row.seed is None else str(row.seed)
         cells = [row.method, row.label, seed, *recalls, f"{row.recall.rsum:.1f}", f"{low:.1f} to {high:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        f"\n{row.method} {row.label}: Rsum {row.folds['rsum']:.1f}, the mean of {row.folds['folds']} folds of {FOLD:,}"
+        for row in rows
+        if row.folds
+    ]
     return "\n".join(lines)
-
-
-def hardware() -> str:
-    """Processor, cores, threads and precision in one line."""
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        processor = names[0] if names else processor
-    return f"{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}, float32"

@@ -12,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -22,6 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from gatherset.baselines.edan import Edan
 from gatherset.baselines.interface import Model
+from gatherset.baselines.loader import SplitLike
 from gatherset.baselines.models import build, read_shape
 from gatherset.baselines.train_settings import TrainConfig
 from gatherset.baselines.words import Vectors, Vocabulary, load_words, save_words
@@ -29,6 +31,12 @@ from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile, ReleaseIdentity
 
 FORMAT = 3  # 2 had only EDAN: `edan` in the place of `model` and `shape`
+
+
+class Splits(Protocol):
+    """What has splits by their names: a release, or one in folds."""
+
+    def __getitem__(self, split: str, /) -> SplitLike: ...
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class RunConfig:
     vectors: str | None  # name and hash of the file of word vectors it began with; none: they were made for it
     code_version: str  # of Gatherset
     event_types: list[str]  # of the release: captions are found under these alone
+    records: str | None = None  # see `records_digest`, of train and val; none: made before it was kept
 
     @property
     def hash(self) -> str:
@@ -89,6 +98,16 @@ class Run:
 def release_identity(release: ReleaseIdentity) -> dict[str, str]:
     """Name, version and content hash of a release, as results and runs name it."""
     return {"name": release.name, "version": release.version, "content_hash": release.content_hash}
+
+
+def records_digest(release: Splits, *splits: str) -> str:
+    """sha256 (hex) of the ids in these splits: the content hash of a release stays as records of it are withdrawn."""
+    return ids_digest([f"{split}/{record}" for split in splits for record in release[split].ids])
+
+
+def ids_digest(ids: Sequence[str]) -> str:
+    """sha256 (hex) of ids, in their order."""
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
 
 def write_json(path: Path, document: object) -> None:

@@ -39,7 +39,7 @@ def start_from_cca(model: Edan, features: FeatureFile, ids: Sequence[str], capti
     its captions where the model takes one.
     """
     d, V = model.config.d, len(model.word2vec.weight)
-    images = _global_features(features, ids)
+    images = global_features(features, ids)
     counts = _counts(captions, V, model.config.label)
     present = np.asarray((counts > 0).sum(0)).ravel()
     idf = np.log((1 + len(captions)) / (1 + present)) + 1
@@ -75,7 +75,7 @@ def start_from_cca(model: Edan, features: FeatureFile, ids: Sequence[str], capti
     model.begin_as_identity()
 
 
-def _global_features(features: FeatureFile, ids: Sequence[str]) -> Floats:
+def global_features(features: FeatureFile, ids: Sequence[str]) -> Floats:
     """The global feature [n, D] of each image, as the model sees it."""
     blocks = (ids[start : start + IMAGES_AT_ONCE] for start in range(0, len(ids), IMAGES_AT_ONCE))
     return np.concatenate(

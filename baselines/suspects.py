@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from gatherset.baselines.cca import TfIdf
-from gatherset.baselines.edan import global_feature
 from gatherset.baselines.event_classifier import Softmax
 from gatherset.baselines.loader import Part, SplitLike, caption_image, flat_captions, flat_events, number_captions
 from gatherset.baselines.scoring import all_scores
+from gatherset.baselines.start import global_features
 from gatherset.baselines.train import run_config, train
 from gatherset.baselines.train_settings import TrainConfig
 from gatherset.dataset.errors import ModelError
@@ -269,10 +269,6 @@ def _joined(one: Part, other: Part) -> Part:
 def _seen_and_told(part: SplitLike, tfidf: TfIdf, features: FeatureFile) -> Floats:
     """[n, V + D]: the words of all captions of an image and its global feature, each of length one."""
     words = tfidf.vectors([" ".join(captions) for captions in part.captions])
-    blocks = [
-        global_feature(torch.from_numpy(features.regions(part.ids[start : start + 256])).float())
-        for start in range(0, len(part.ids), 256)
-    ]
-    seen = F.normalize(torch.cat(blocks), dim=-1).numpy()
+    seen = F.normalize(torch.from_numpy(global_features(features, part.ids)), dim=-1).numpy()
     both: Floats = np.concatenate([words, seen], 1).astype(np.float64)
     return both

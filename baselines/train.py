@@ -9,18 +9,18 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gatherset import __version__
+from gatherset.baselines.budgets import CPU
 from gatherset.baselines.checkpoint import (
     FILE as STATE,
 )
@@ -33,21 +33,32 @@ from gatherset.baselines.checkpoint import (
     save_checkpoint,
 )
 from gatherset.baselines.curves import Curves
+from gatherset.baselines.device import find_device
 from gatherset.baselines.edan import PRESETS as EDAN_PRESETS
-from gatherset.baselines.edan import Edan
+from gatherset.baselines.edan import Edan, EdanConfig
+from gatherset.baselines.first_words import first_words
 from gatherset.baselines.loader import Captions, Part, SplitLike, flat_captions, flat_events, number_captions
 from gatherset.baselines.losses import collapsed
-from gatherset.baselines.models import Config, build, model_name, shape_settings
+from gatherset.baselines.models import Config, build, model_name, shape_settings, takes_event
 from gatherset.baselines.peer_step import PeerStep
-from gatherset.baselines.recall import hits
-from gatherset.baselines.runs import Run, RunConfig, begin_run, load_run, read_config, release_identity, save_model
-from gatherset.baselines.scoring import Similarities, all_scores, all_similarities
+from gatherset.baselines.runs import (
+    Run,
+    RunConfig,
+    begin_run,
+    load_run,
+    read_config,
+    records_digest,
+    release_identity,
+    save_model,
+)
 from gatherset.baselines.start import start_from_cca
 from gatherset.baselines.step import Step, processes, rank
 from gatherset.baselines.train_settings import PRESETS, TrainConfig
-from gatherset.baselines.vectors import given_vectors, vectors_name
-from gatherset.baselines.words import Vectors, Vocabulary, group_token, load_words, random_vectors, train_word2vec
-from gatherset.dataset.errors import ModelError
+from gatherset.baselines.trainable import check_settings, check_splits, untrained_types
+from gatherset.baselines.validation import validated
+from gatherset.baselines.vectors import vectors_name
+from gatherset.baselines.words import Vectors, Vocabulary, group_token, load_words
+from gatherset.dataset.errors import InputError, ModelError
 from gatherset.dataset.features import FeatureFile
 from gatherset.dataset.progress import progress
 from gatherset.dataset.taxonomy import load_taxonomy
@@ -55,7 +66,6 @@ from gatherset.dataset.taxonomy import load_taxonomy
 if TYPE_CHECKING:
     from gatherset.dataset.loading import Release
 
-THETAS = np.linspace(0, 1, 21)  # what θ is chosen from
 LARGEST = 1 << 30
 
 
@@ -65,7 +75,7 @@ def train(
     folder: Path,
     *,
     shape: Config = EDAN_PRESETS["cpu"],
-    settings: TrainConfig = PRESETS["cpu"],
+    settings: TrainConfig | None = None,
     vectors: Path | None = None,
     groups: Mapping[str, str] | None = None,
     device: str = "cpu",
@@ -76,12 +86,15 @@ def train(
     A training that was stopped goes on after its last whole epoch, with the outcome of one that was not; a finished
     one is opened. Raises FeaturesError where the features are of another release, ModelError where the folder holds
     another run, where the loss is no longer a number, or where the splits are too small. `vectors` is a file of word
-    vectors to begin with, instead of a Word2Vec trained on the release. `groups` names the group of each event
-    type, for `hierarchy`; by default those of the taxonomy that Gatherset brings. `device` is "cpu" or a GPU ("cuda",
-    "cuda:1", "mps"); the same settings on another device give nearly the same model.
+    vectors to begin with, instead of a Word2Vec trained on the release. `settings` are by default those of the preset
+    `cpu`, for a peer those of the budget `cpu`; what only EDAN can do is refused for a peer. `groups` names the group
+    of each event type, for `hierarchy`; by default those of the taxonomy that Gatherset brings. `device` is "cpu" or a
+    GPU ("cuda", "cuda:1", "mps"); the same settings on another device give nearly the same model.
     """
     features.require(release)
-    _check_splits(release)
+    settings = settings or (PRESETS["cpu"] if isinstance(shape, EdanConfig) else CPU)
+    check_splits(release)
+    check_settings(shape, settings)
     place = find_device(device)
     if vectors is not None and settings.start == "cca":
         raise ModelError(f"{vectors} is given, but start = cca brings vectors of its own", "Choose one of the two")
@@ -89,14 +102,20 @@ def train(
     config = run_config(release, features, shape, settings, vectors)
     groups = {kind.name: kind.group for kind in load_taxonomy().types} if groups is None else groups
     if (folder / "config.json").exists():
-        if read_config(folder) != config:
+        before = read_config(folder)
+        if before.records not in (None, config.records):
+            raise ModelError(
+                f"{folder} was trained on other records of {release.name}@{release.version}: some are withdrawn since",
+                "Choose another name with --run",
+            )
+        if replace(before, records=config.records) != config:
             raise ModelError(f"{folder} already holds a run with other settings", "Choose another name with --run")
         if not (folder / STATE).exists():
             return load_run(folder)
     elif rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
         save_checkpoint(folder, Checkpoint({}, {"epoch": 0}))
-        begin_run(folder, config, *_words(release, shape, settings, vectors, groups, report))
+        begin_run(folder, config, *first_words(release, shape, settings, vectors, groups, report))
     _wait()
     vocabulary, first_vectors = load_words(folder)
     unknown = vocabulary.unknown_share(flat_captions(release["val"]))
@@ -107,19 +126,6 @@ def train(
     _wait()
     (folder / STATE).unlink(missing_ok=True)
     return load_run(folder)
-
-
-def find_device(name: str) -> torch.device:
-    """The processor or GPU called `name`; ModelError where this machine or this torch has none."""
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()  # "meta" holds no numbers
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ModelError(
-            f"there is no device {name} here ({reason})", "Leave --device out: cpu always works"
-        ) from error
-    return device
 
 
 def join_processes() -> None:
@@ -152,17 +158,8 @@ def run_config(
         vectors=vectors_name(vectors) if vectors else None,
         code_version=__version__,
         event_types=list(release.event_types),
+        records=records_digest(release, "train", "val"),
     )
-
-
-def untrained_types(release: Release, split: str) -> list[str]:
-    """The event types of a split that training had no image of: their vectors were never trained."""
-    return sorted({*release[split].event_types} - {*release["train"].event_types})
-
-
-def takes_event(shape: Config) -> bool:
-    """Whether a model of this shape is given event types."""
-    return bool(getattr(shape, "label", False))
 
 
 def some(split: SplitLike, images: int) -> SplitLike:
@@ -171,54 +168,6 @@ def some(split: SplitLike, images: int) -> SplitLike:
         return split
     rows = np.linspace(0, len(split.ids) - 1, images).astype(int).tolist()
     return Part.of(split)[rows]
-
-
-def _check_splits(release: Release) -> None:
-    for split, least in (("train", 2), ("val", 1)):
-        if len(release[split].ids) < least:
-            raise ModelError(
-                f"the {split} split of {release.name}@{release.version} has {len(release[split].ids)} records",
-                "Add records and build the release again",
-            )
-
-
-def _words(
-    release: Release,
-    shape: Config,
-    settings: TrainConfig,
-    given: Path | None,
-    groups: Mapping[str, str],
-    report: Callable[[str], None],
-) -> tuple[Vocabulary, Vectors]:
-    """The vocabulary of the training captions and the vectors it begins with."""
-    split = release["train"]
-    captions, events = flat_captions(split), flat_events(split)
-    label = takes_event(shape)
-    tokens = list(release.event_types) if label else []
-    if label and shape.hierarchy:
-        tokens += [group_token(groups[event]) for event in release.event_types if event in groups]
-    vocabulary = Vocabulary.of(captions, tokens)
-    if given is not None:
-        vectors, missing = given_vectors(given, vocabulary, seed=settings.seed)
-        report(f"{given.name} lacks {missing:.1%} of the {len(vocabulary)} words of the training captions")
-        return vocabulary, vectors
-    if settings.start == "cca":  # which brings vectors of its own
-        return vocabulary, np.zeros((len(vocabulary), shape.d), np.float32)
-    if settings.start == "random":
-        return vocabulary, random_vectors(vocabulary, dim=shape.word_dim, seed=settings.seed)
-    before: list[str | None] = [event if label else None for event in events]
-    return vocabulary, train_word2vec(captions, before, vocabulary, dim=shape.word_dim, seed=settings.seed)
-
-
-def choose_theta(similarities: Similarities, caption_image: NDArray[np.integer], alignment: str) -> tuple[float, float]:
-    """The θ of Eq. 16 with the highest Rsum, and that Rsum."""
-    thetas = THETAS if alignment == "both" else [1.0 if alignment == "local" else 0.0]
-    sums = []
-    for theta in thetas:
-        i2t, t2i = similarities.final(float(theta))
-        sums.append(hits(i2t, caption_image, t2i).rsum)
-    best = int(np.argmax(sums))
-    return float(thetas[best]), sums[best]
 
 
 class _Training:
@@ -298,7 +247,7 @@ class _Training:
         stuck = hard and collapsed(local, self.settings.margin, directions)
         if stuck:
             self.hardest_from = next_step + self.steps_an_epoch
-        theta, value = self._validate()
+        theta, value = self._validate(epoch)
         if isinstance(self.averaged, Edan):
             self.averaged.theta.fill_(theta)
         return {
@@ -313,21 +262,24 @@ class _Training:
             "seconds": time.monotonic() - started,
         }
 
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self, epoch: int) -> tuple[float, float]:
         """θ (a peer's is 0) and Rsum on the val split; the first process measures for all."""
         outcome = torch.zeros(2, dtype=torch.float64)
         if rank() == 0:
-            ids, captions = self.ids["val"], self.captions["val"]
-            owner = captions.image.numpy()
-            if isinstance(self.averaged, Edan):
-                similarities = all_similarities(self.averaged, self.features, ids, captions)
-                outcome[:] = torch.tensor(choose_theta(similarities, owner, self.averaged.config.alignment))
-            else:
-                i2t, t2i = all_scores(self.averaged, self.features, ids, captions)
-                outcome[1] = hits(i2t, owner, t2i).rsum
+            try:
+                outcome[:] = torch.tensor(
+                    validated(self.averaged, self.features, self.ids["val"], self.captions["val"])
+                )
+            except InputError as error:
+                raise self._diverged(f"after epoch {epoch + 1}, {error.what}") from error
         if processes() > 1:
             dist.broadcast(outcome, 0)
         return outcome[0].item(), outcome[1].item()
+
+    def _diverged(self, what: str) -> ModelError:
+        """Numbers that are none, and what is left of the training."""
+        kept = f"its best epoch, {self.best_epoch}, is kept" if self.best_epoch else "no epoch was finished"
+        return ModelError(f"{self.folder}: {what}; {kept}", "Train with a lower learning rate, or check the features")
 
     def _step(self, step: int, rows: Tensor) -> tuple[float, float]:
         """One step of the optimiser on the captions `rows`, shared among the processes; its two losses."""
@@ -338,18 +290,16 @@ class _Training:
         pairs = (tensor.to(self.device) for tensor in (shown, *captions.rows(own), image))
         contrastive, local = self.parallel(*pairs, step >= self.hardest_from)
         loss = contrastive + local  # Eq. 15
+        place = f"at step {step}, in epoch {step // self.steps_an_epoch + 1}"
         if not math.isfinite(loss.item()):
-            kept = f"its best epoch, {self.best_epoch}, is kept" if self.best_epoch else "no epoch was finished"
-            raise ModelError(
-                f"{self.folder}: the loss became {loss.item()} at step {step}, in epoch "
-                f"{step // self.steps_an_epoch + 1}; {kept}",
-                "Train with a lower learning rate, or check the features",
-            )
+            raise self._diverged(f"the loss became {loss.item()} {place}")
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(step)
         self.optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.step.parameters(), self.settings.clip)
+        norm = nn.utils.clip_grad_norm_(self.step.parameters(), self.settings.clip).item()
+        if not math.isfinite(norm):  # a step along it would leave weights that are no numbers
+            raise self._diverged(f"the gradient became {norm} {place}")
         self.optimiser.step()
         self._average(step)
         return contrastive.item(), local.item()

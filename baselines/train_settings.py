@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
+
+from gatherset.baselines.ranges import Ranges, check_ranges
+
+RANGES: Ranges = {
+    "batch": (2, math.inf),  # a pair alone has no negative
+    "lr": (1e-12, math.inf),
+    "epochs": (1, math.inf),
+    "captions_an_epoch": (0, math.inf),
+    "validated": (0, math.inf),
+    "warm_up": (1, math.inf),
+    "weight_decay": (0, math.inf),
+    "averaging": (0, 0.999999),
+    "clip": (1e-12, math.inf),
+    "margin": (0, math.inf),
+    "tau": (0.01, 0.5),  # as far as training may take it
+    "all_negatives": (0, math.inf),
+    "patience": (1, math.inf),
+    "seed": (0, math.inf),
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +48,10 @@ class TrainConfig:
     patience: int = 4  # epochs without a better validation Rsum before training stops
     precision: Literal["float32", "bfloat16"] = "float32"  # of the encoders; pays where the processor has bfloat16
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """InputError for a number that no training can have."""
+        check_ranges(self, RANGES)
 
 
 PRESETS = {

@@ -14,7 +14,9 @@ from typing import Any
 
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
+from gatherset.baselines.detectors import weights_sha256
 from gatherset.dataset.errors import ImageError, ModelError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.progress import progress
@@ -39,24 +41,36 @@ class ZeroShot:
             reason = str(error).partition("\n")[0].rstrip(".")
             what = f"{name} is no model for zero-shot image classification that transformers can load: {reason}"
             raise ModelError(what, "Name its folder, or a CLIP or SigLIP model") from error
-        self.types = taxonomy.names
-        self._texts = prompts(taxonomy)
-        digest = hashlib.sha256()
-        for key, tensor in sorted(self._model.state_dict().items()):
-            digest.update(key.encode() + tensor.contiguous().float().numpy().tobytes())
+        if not hasattr(self._model, "logit_scale"):
+            raise ModelError(f"{name} does not compare as CLIP does", "Name its folder, or a CLIP or SigLIP model")
+        self.types, texts = taxonomy.names, prompts(taxonomy)
         self.name = name if not Path(name).is_dir() else Path(name).resolve().name
-        said = hashlib.sha256("\n".join(self._texts).encode()).hexdigest()
-        self.made_with = {"weights_sha256": digest.hexdigest(), "prompt_sha256": said}
+        said = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+        self.made_with = {"weights_sha256": weights_sha256(self._model), "prompt_sha256": said}
+        self._texts = self._read(texts)
+
+    @torch.inference_mode()
+    def _read(self, texts: Sequence[str]) -> torch.Tensor:
+        """[n, d] of length one: what the model makes of the texts, once for all images."""
+        # SigLIP was trained on texts that are filled up to 64 tokens, and looks at the last one.
+        whole = {"padding": "max_length", "max_length": 64} if "siglip" in self._model.config.model_type else {}
+        inputs: Any = self._processor(text=texts, return_tensors="pt", truncation=True, **{"padding": True, **whole})
+        return _unit(self._model.get_text_features(**inputs))
 
     @torch.inference_mode()
     def probabilities(self, images: Sequence[bytes]) -> torch.Tensor:
         """[n, types], each row sums to 1: softmax over the similarities to the types, at the model's temperature."""
         pictures = [_picture(data) for data in images]
-        inputs: Any = self._processor(
-            text=self._texts, images=pictures, return_tensors="pt", padding=True, truncation=True
-        )
-        logits: torch.Tensor = self._model(**inputs).logits_per_image
-        return logits.float().softmax(1)
+        inputs: Any = self._processor(images=pictures, return_tensors="pt")
+        seen = _unit(self._model.get_image_features(**inputs))
+        # What SigLIP adds to all logits alike changes no softmax.
+        scale: torch.Tensor = self._model.logit_scale.exp().float()
+        return (scale * seen @ self._texts.T).softmax(1)
+
+
+def _unit(found: Any) -> torch.Tensor:
+    """Vectors of length one, whether transformers gives them alone or within an output."""
+    return F.normalize(getattr(found, "pooler_output", found).float(), dim=-1)
 
 
 def prompts(taxonomy: Taxonomy) -> list[str]:

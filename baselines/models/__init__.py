@@ -53,6 +53,11 @@ def shape_settings(config: Config) -> dict[str, Any]:
     return asdict(config)
 
 
+def takes_event(shape: Config) -> bool:
+    """Whether a model of this shape is given event types."""
+    return bool(getattr(shape, "label", False))
+
+
 def nearest(name: str, names: Sequence[str]) -> str:
     """What to try instead of `name`: the names that look like it, else all of them."""
     begun = [other for other in names if name and other.startswith(name)]

@@ -61,7 +61,8 @@ class GraphLayer(nn.Module):
 class Hslm(Model):
     """`region_dim` is D of the extractor; `vectors` [V, word_dim] are the word vectors to start from."""
 
-    images_at_once = 8  # each pair of an image and a word has a vector of d numbers
+    images_at_once = 8
+    vectors_of_pairs = True
 
     def __init__(self, config: HslmConfig, region_dim: int, vectors: Tensor) -> None:
         super().__init__()

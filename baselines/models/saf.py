@@ -8,9 +8,9 @@ Each word t_j attends to the regions as in SCAN, to u_j of length one. Instead o
 Hardest negatives.
 
 Decided: the attention to the mean is that of the authors' code: softmax_j of w·(tanh(A x_j) ⊙ tanh(B x̄)). That code
-has batch norms, three on the way to v̂ and one in β; those behind shared linear layers are, once trained, part of
-these, so they are left out here (as is the one over the 36 places of regions, which a grid of cells has and a
-detector has not). Regions enter normalised, as for every model here. SGRAF is the sum of this and of SGR, which
+has batch norms, two on the way to v̂ and one in β; those behind a linear layer are, once trained, part of it, so they
+are left out here (as is the other one on the way to v̂, over the 36 places of regions, which a grid of cells has and
+a detector has not). Regions enter normalised, as for every model here. SGRAF is the sum of this and of SGR, which
 reasons over the same vectors and is not here.
 """
 
@@ -34,7 +34,7 @@ class SafConfig:
     similarity_dim: int = 256  # numbers of a similarity vector
     sharpness: float = 9.0  # λ of the attention to regions
     word_dim: int = 300  # of the word vectors
-    dropout: float = 0.4  # on the regions, the word vectors and within the attention to the mean
+    dropout: float = 0.4  # on the word vectors and within the attention to the mean
 
 
 class AttentionToMean(nn.Module):
@@ -55,13 +55,13 @@ class AttentionToMean(nn.Module):
 class Saf(Model):
     """`region_dim` is D of the extractor; `vectors` [V, word_dim] are the word vectors to start from."""
 
-    images_at_once = 8  # each pair of an image and a word has a vector of d numbers
+    images_at_once = 8
+    vectors_of_pairs = True
 
     def __init__(self, config: SafConfig, region_dim: int, vectors: Tensor) -> None:
         super().__init__()
         self.config = config
         d = config.d
-        self.dropout = nn.Dropout(config.dropout)
         self.fc = nn.Linear(region_dim, d)
         self.text = WordGru(vectors, d, bidirectional=True, dropout=config.dropout)
         self.to_v, self.to_t = AttentionToMean(d, config.dropout), AttentionToMean(d, config.dropout)
@@ -72,7 +72,7 @@ class Saf(Model):
     def encode_images(self, regions: Tensor) -> Encoded:
         """v̂ [B, d], v [B, K, d]."""
         real = real_rows(regions)
-        v = F.normalize(self.dropout(self.fc(normalised(regions.float()))), dim=-1) * real[..., None]
+        v = F.normalize(self.fc(normalised(regions.float())), dim=-1) * real[..., None]
         return self.to_v(v, real), v
 
     def encode_captions(self, words: Tensor, events: Tensor) -> Encoded:

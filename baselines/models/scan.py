@@ -24,12 +24,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gatherset.baselines.edan import Rows, normalised, real_rows, regions_asking, words_asking
+from gatherset.baselines.edan import Rows, normalised, normalised_weights, real_rows, regions_asking, words_asking
 from gatherset.baselines.interface import Encoded, Model
 from gatherset.baselines.models.word_gru import WordGru
 
 LEAK = 0.1  # of the cosines below zero
-SMALL = 1e-16  # under the root of their squares
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,5 @@ def weights(v: Tensor, t: Tensor, sharpness: float, words_ask: bool) -> tuple[Te
     """exp(λ1 s̄) and that times s, each [C, N, B, K], of unit regions v [B, K, d] and unit words t [C, N, d]."""
     (B, K, d), (C, N, _) = v.shape, t.shape
     s = (t.reshape(C * N, d) @ v.reshape(B * K, d).T).view(C, N, B, K)
-    positive = F.leaky_relu(s, LEAK)
-    axis = 1 if words_ask else 3  # of those who ask
-    square = (positive * positive).sum(axis, keepdim=True)  # vector_norm along the words is many times slower
-    e = (positive * (sharpness * (square + SMALL).rsqrt())).exp()
+    e = normalised_weights(s, sharpness, 1 if words_ask else 3, LEAK)
     return e, e * s

@@ -23,6 +23,10 @@ def silent(_: str) -> None:
     pass
 
 
+def fail(line: str) -> None:
+    raise AssertionError(line)
+
+
 def test_the_benchmark_has_three_rows_of_edan_and_two_floors(
     release: TinyRelease, features: FeatureFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,6 +42,9 @@ def test_the_benchmark_has_three_rows_of_edan_and_two_floors(
     assert written["extractor_hash"] == features.header.extractor.hash
     assert summary(document) in (tmp_path / "benchmark.md").read_text()
     assert rows[4].recall.image_to_text[0] == pytest.approx(5)
+    assert [model["seeds"] for model in document["models"]] == [1, 1, 1, 0, 0]
+    _, smaller = run_benchmark(release, features, tmp_path, epochs=2, models=["random"], report=fail)
+    assert smaller["rows"] == document["rows"]  # kept, floors too
 
 
 def test_a_run_of_another_release_is_refused(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
@@ -114,6 +121,9 @@ def test_peers_stand_beside_edan_and_are_not_trained_again(
     models = {(model["method"], model["label"]): model for model in document["models"]}
     assert models["vse++", "none"]["seeds"] == 2
     assert models["vse++", "none"]["minus_edan"] is None  # there is no row of edan here
+    sums = [row["recall"]["rsum"] for row in document["rows"] if row["method"] == "vse++"]
+    assert models["vse++", "none"]["rsum_deviation"] == pytest.approx(np.std(sums, ddof=1))
+    assert "deviation" in summary(document)
     row = next(row for row in document["rows"] if row["method"] == "vse++")
     assert set(row["speed"]) == {"encode_images", "encode_captions", "score", "rank"}
     assert set(row["event"]) == {"average_precision", "f1"}
@@ -141,6 +151,70 @@ def test_a_stopped_benchmark_leaves_a_table(
     assert [model["method"] for model in document["models"]] == ["vse++", "cca"]
 
 
+def test_a_benchmark_that_is_stopped_in_its_first_training_leaves_the_floors(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    def stop(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark(release, features, tmp_path, models=("vse++", "cca"), report=stop)
+    assert [row["method"] for row in json.loads((tmp_path / "benchmark.json").read_text())["rows"]] == ["cca"]
+
+
+def test_a_training_that_fails_does_not_stop_the_others(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "CPU", replace(budgets.CPU, start="random", batch=20))
+    peer = budgets._peer
+
+    def too_fast(name: str, budget: str) -> budgets.Entry:
+        entry = peer(name, budget)
+        lr = 1e38 if name == "vse++" else entry.settings.lr
+        return replace(entry, settings=replace(entry.settings, lr=lr, warm_up=1))
+
+    monkeypatch.setattr(budgets, "_peer", too_fast)
+    wanted = ("vse++", "scan-t2i-lse")
+    _, document = run_benchmark(release, features, tmp_path, models=wanted, epochs=1, report=silent)
+    assert [row["method"] for row in document["rows"]] == ["scan-t2i-lse"]
+    assert [(one["method"], one["seed"]) for one in document["missing"]] == [("vse++", 0)]
+    assert "no epoch was finished" in document["missing"][0]["reason"]
+    assert "- vse++, seed 0: " in (tmp_path / "benchmark.md").read_text()
+    with pytest.raises(ModelError, match="no training came to its end"):
+        run_benchmark(release, features, tmp_path / "other", models=("vse++",), epochs=1, report=silent)
+
+
+def test_what_a_name_needs_is_said(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    _, document = run_benchmark(release, features, tmp_path, models=("random", "detector"), report=silent)
+    assert document["missing"] == [{"method": "detector", "seed": None, "reason": "detector needs --detector"}]
+    assert "- detector needs --detector" in summary(document)
+
+
+def test_a_detector_alone_asks_for_its_floor(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"yolox\.txt is no \.onnx file"):
+        run_benchmark(release, features, tmp_path, models=("random",), detector="yolox.txt", report=silent)
+
+
+def test_a_gpu_that_is_not_there_is_refused(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no device cuda:99 here"):
+        run_benchmark(release, features, tmp_path, device="cuda:99", report=silent)
+
+
+def test_a_withdrawn_record_makes_other_trainings_and_other_results(
+    features: FeatureFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, less = TinyRelease({"train": 60, "val": 20, "test": 20}), TinyRelease({"train": 60, "val": 20, "test": 20})
+    for field in (less["train"].ids, less["train"].captions, less["train"].event_types):
+        del field[0]
+    documents = [
+        run_benchmark(one, features, tmp_path, models=("cca",), report=silent)[1] for one in (whole, less, whole)
+    ]
+    digests = [document["release"]["records_sha256"] for document in documents]
+    assert digests[0] == digests[2] != digests[1]
+    recalls = [document["rows"][0]["recall"]["rsum_interval"] for document in documents]
+    assert recalls[0] == recalls[2] != recalls[1]
+
+
 def test_a_floor_that_cannot_be_measured_says_what_it_needs(
     release: TinyRelease, features: FeatureFile, tmp_path: Path
 ) -> None:
@@ -163,9 +237,10 @@ def test_rows_are_compared_with_edan_on_the_same_images(release: TinyRelease) ->
 def test_what_was_measured_is_read_again(release: TinyRelease, tmp_path: Path) -> None:
     scores = np.random.default_rng(0).random((20, 100))
     one = measure_scores("x", "none", release["test"], scores, scores)
-    keep(tmp_path, [one])
-    [other] = kept(tmp_path, release["test"]) or []
+    keep(tmp_path, [one], release["test"])
+    assert kept(tmp_path, release["val"]) == []  # as many, but others
+    [other] = kept(tmp_path, release["test"])
     assert other.row == one.row
     assert other.found.rsum == one.found.rsum
     (tmp_path / "found-none.safetensors").write_bytes(b"damaged")
-    assert kept(tmp_path, release["test"]) is None
+    assert kept(tmp_path, release["test"]) == []

@@ -9,6 +9,15 @@ def test_all_is_every_model() -> None:
     assert chosen("all") == list(NAMES)
 
 
+@pytest.mark.parametrize("names", [" all", "all,edan", "edan, all "])
+def test_all_may_stand_among_others(names: str) -> None:
+    assert set(chosen(names)) == set(NAMES)
+
+
+def test_edan_stands_once_in_the_published_budget() -> None:
+    assert [entry.method for entry in entries(["edan", "edan-word2vec"], "paper", labelled=False)] == ["edan, no label"]
+
+
 def test_models_are_named_once_in_the_order_given() -> None:
     assert chosen("saf, edan,saf") == ["saf", "edan"]
 

@@ -40,7 +40,7 @@ def place(workspace: Workspace, make_photos: Callable[..., Path], monkeypatch: p
     return workspace
 
 
-def test_features_train_evaluate_benchmark(place: Workspace) -> None:
+def test_features_train_evaluate_benchmark(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     here = ("-w", place.root)
     made = run("features", "--side", "64", "--json", *here)
     assert json.loads(made.stdout)["images"] == 20
@@ -53,6 +53,11 @@ def test_features_train_evaluate_benchmark(place: Workspace) -> None:
     table = run("benchmark", *here)
     assert table.exit_code == 0
     assert table.stdout.count("| edan |") == 3
+    monkeypatch.setattr(budgets, "CPU", replace(budgets.CPU, lr=1e38, warm_up=1))
+    failed = run("benchmark", "--models", "vse++,cca", *here)
+    assert failed.exit_code == 1
+    assert "| cca |" in failed.stdout
+    assert "- vse++, seed 0: " in failed.stdout
 
 
 def test_features_of_a_whole_workspace_are_for_its_split(place: Workspace) -> None:

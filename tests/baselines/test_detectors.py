@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gatherset.baselines.detected import COCO, seen_in
 from gatherset.baselines.detectors import OnnxDetector, best, decoded, filled_up, make_detector
 from gatherset.baselines.extractors import extract, grid_boxes, make_extractor
 from gatherset.dataset.errors import FeaturesError
@@ -53,6 +54,20 @@ def test_missing_regions_are_the_cells_that_are_covered_least() -> None:
     np.testing.assert_array_equal(filled[0], found[0])
     assert {tuple(cell) for cell in cells[18:]} <= {tuple(cell) for cell in filled}
     np.testing.assert_array_equal(filled_up(cells[:0], cells), cells)
+
+
+def test_what_is_seen_is_named_as_coco_numbers_it(yolox: OnnxDetector, tmp_path: Path) -> None:
+    assert [COCO[number] for number in (0, 16, 39, 56, 79)] == ["person", "dog", "bottle", "chair", "toothbrush"]
+    path = PHOTOS / "1001773457_577c3a7d70.jpg"  # a black and a spotted dog
+    if not path.exists():
+        pytest.skip(f"the photograph is not in {path}")
+    release = TinyRelease({"test": 1})
+    release["test"].image_bytes = lambda _: path.read_bytes()  # type: ignore[method-assign]
+    said: list[str] = []
+    for _ in range(2):
+        seen = seen_in(release, str(YOLOX), tmp_path, said.append)  # type: ignore[arg-type]
+        assert "dog" in seen[release["test"].ids[0]]
+    assert said == ["yolox_nano looks at 1 images"]  # once
 
 
 def test_yolox_finds_people_in_a_photograph(yolox: OnnxDetector) -> None:

@@ -7,7 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from gatherset.baselines.edan import Edan, EdanConfig, Rows, attended_similarities, clipped_similarities, pool
+from gatherset.baselines.edan import (
+    Edan,
+    EdanConfig,
+    Rows,
+    attended_similarities,
+    clipped_similarities,
+    pool,
+    some_regions,
+)
 
 SMALL = EdanConfig(d=16, layers=1, heads=2, word_dim=12, dropout=0.0)
 LENGTHS = (3, 5, 1)
@@ -246,3 +254,14 @@ def test_padding_never_changes_a_clipped_score() -> None:
         S_TI, S_IT = edan.local_similarity(Rows.of(V), Rows.of(T))
     torch.testing.assert_close(S_TI, expected["S_TI"], atol=1e-5, rtol=0)
     torch.testing.assert_close(S_IT, expected["S_IT"], atol=1e-5, rtol=0)
+
+
+def test_region_dropout_leaves_a_share_of_the_regions_that_are_there() -> None:
+    torch.manual_seed(0)
+    regions = torch.zeros(200, 36, 5)
+    regions[:100, :3] = 1
+    regions[100:] = 1
+    left = (some_regions(regions, 0.5) != 0).any(-1).sum(1)
+    assert set(left[:100].tolist()) == {2}
+    assert set(left[100:].tolist()) == {18}
+    assert set((some_regions(regions[:100], 0.01) != 0).any(-1).sum(1).tolist()) == {1}

@@ -43,6 +43,18 @@ def test_a_classifier_learns_from_words_from_pictures_and_from_both(which: dict[
     assert min(guess.score for guess in guesses) > 0.6
 
 
+def test_where_nothing_waits_there_is_nothing_to_guess() -> None:
+    assert Classifier(some(12)).guess(Labelled([], [], [])) == []
+
+
+def test_nothing_waits_where_all_is_labelled(workspace: Workspace, make_photos: Photos) -> None:
+    ingest(workspace, make_photos(12), Provenance())
+    make_all(workspace, ("protest", "sports_event"))
+    done = CliRunner().invoke(main, ["event-labels", "--method", "captions", "-w", str(workspace.root)])
+    assert done.exit_code == 0, done.output
+    assert "12 images are labelled, 0 wait for a type." in done.output
+
+
 def test_an_image_is_judged_by_what_was_learnt_without_it() -> None:
     images = some(30)
     seen: list[set[str]] = []

@@ -34,5 +34,14 @@ def test_average_precision_of_equal_values_is_the_share_of_the_right() -> None:
     assert average_precision(np.zeros(4), np.array([True, False, False, False])) == pytest.approx(0.25)
 
 
+def test_the_names_of_the_types_decide_nothing() -> None:
+    generator = np.random.default_rng(0)
+    kinds = (generator.random(60) < 0.4).astype(int)
+    owner = np.repeat(np.arange(60), 5)
+    scores = generator.random((60, 300))
+    one, other = (event_classification(scores, owner, [names[k] for k in kinds]) for names in ("ab", "ba"))
+    assert one == pytest.approx(other)
+
+
 def test_one_type_is_no_classification() -> None:
     assert event_classification(np.zeros((6, 30)), OWNER, ["a"] * 6) == {}

@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from gatherset.baselines.models import build
 from gatherset.baselines.models.hslm import HslmConfig
@@ -14,8 +15,10 @@ from gatherset.baselines.models.vse_infinity import VseInfinityConfig
 from gatherset.baselines.models.vsepp import VsePlusPlusConfig
 from gatherset.baselines.peer_step import PeerStep
 from gatherset.baselines.runs import load_run
-from gatherset.baselines.train import train
+from gatherset.baselines.train import _Training, train
 from gatherset.baselines.train_settings import TrainConfig
+from gatherset.baselines.trainable import check_settings
+from gatherset.baselines.words import load_words
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
 from tests.baselines.conftest import DIM, TinyRelease
@@ -36,7 +39,8 @@ def silent(_: str) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: type(shape).__name__)
 def test_every_peer_learns(shape: object, release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, epochs=8, captions_an_epoch=5)
+    epochs = 8 if isinstance(shape, (SafConfig, HslmConfig)) else 3
+    settings = replace(SETTINGS, epochs=epochs, captions_an_epoch=5)
     run = train(release, features, tmp_path / "run", shape=shape, settings=settings, report=silent)
     log = run.log()
     assert max(line["rsum"] for line in log) > 200  # guessing reaches 160
@@ -81,6 +85,71 @@ def test_a_loss_that_is_no_number_keeps_the_best_epoch(
     assert len(run.log()) == 3
 
 
+def test_weights_that_are_no_numbers_are_not_kept(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    def break_it(training: _Training, step: int) -> None:
+        average(training, step)
+        if step >= training.steps_an_epoch:
+            with torch.no_grad():
+                training.averaged.fc.weight.fill_(float("nan"))
+
+    average = _Training._average
+    with (
+        patch.object(_Training, "_average", break_it),
+        pytest.raises(ModelError, match="after epoch 2, 2000 of 2000 scores are not finite numbers; its best epoch, 1"),
+    ):
+        train(release, features, tmp_path / "run", shape=SHAPES[2], settings=SETTINGS, report=silent)
+    kept = load_file(tmp_path / "run" / "model.safetensors")
+    assert all(torch.isfinite(tensor).all() for tensor in kept.values())
+
+
+def test_a_gradient_that_is_no_number_moves_no_weight(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    # The root is finite at zero, its slope is not.
+    def steep(self: PeerStep, shown: torch.Tensor, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
+        return shown.new_zeros(()), (0 * self.model.encode_images(shown)[0]).sum().sqrt()
+
+    with (
+        patch.object(PeerStep, "forward", steep),
+        pytest.raises(ModelError, match="the gradient became nan at step 0, in epoch 1; no epoch was finished"),
+    ):
+        train(release, features, tmp_path / "run", shape=SHAPES[0], settings=SETTINGS, report=silent)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"start": "cca"}, "start = cca: only EDAN can be trained so, not scan"),
+        ({"precision": "bfloat16", "tau": 0.1}, "tau = 0.1, precision = bfloat16"),
+        ({"local_loss": "infonce", "literal_triplet": True}, "local_loss = infonce, literal_triplet = True"),
+    ],
+)
+def test_what_only_edan_can_do_is_refused_for_a_peer(
+    given: dict[str, object], message: str, release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        train(release, features, tmp_path, shape=SHAPES[2], settings=replace(SETTINGS, **given), report=silent)
+
+
+def test_a_peer_is_trained_by_one_process() -> None:
+    with (
+        patch("gatherset.baselines.trainable.processes", return_value=2),
+        pytest.raises(ModelError, match="scan is trained by one process"),
+    ):
+        check_settings(SHAPES[2], SETTINGS)
+
+
+def test_a_peer_begins_by_default_with_word_vectors_of_its_own(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    def stop(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(release, features, tmp_path, shape=SHAPES[0], report=stop)
+    assert load_words(tmp_path)[1].any(1).mean() > 0.9
+
+
 def test_too_little_memory_halves_the_block_and_gives_the_same_gradients(capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
     model = build(SHAPES[2], DIM, torch.randn(9, 8))
@@ -101,6 +170,28 @@ def test_too_little_memory_halves_the_block_and_gives_the_same_gradients(capsys:
     for own, gradient in zip(model.parameters(), expected, strict=True):
         torch.testing.assert_close(own.grad, gradient, atol=1e-6, rtol=1e-4)
     assert "out of memory: 2 captions trained on at once instead of 4" in capsys.readouterr().err
+
+
+def test_vectors_of_pairs_that_would_fill_the_memory_are_computed_again_on_the_way_back() -> None:
+    torch.manual_seed(0)
+    model = build(replace(SHAPES[3], dropout=0.0), DIM, torch.randn(9, 8)).eval()
+    batch = (torch.randn(8, 4, DIM), torch.randint(1, 9, (8, 3)), torch.zeros(8, dtype=torch.long), torch.arange(8))
+
+    def kept() -> tuple[int, list[torch.Tensor]]:
+        sizes: list[int] = []
+        model.zero_grad()
+        with torch.autograd.graph.saved_tensors_hooks(lambda own: (sizes.append(own.numel()), own)[1], lambda own: own):
+            loss = PeerStep(model, SETTINGS)(*batch, False)[1]
+        loss.backward()
+        return max(sizes), [own.grad.clone() for own in model.parameters()]
+
+    most, expected = kept()
+    assert most >= 8 * 8 * 3 * 16  # images, captions, words, d
+    with patch("gatherset.baselines.peer_step.LARGEST", 100):
+        less, gradients = kept()
+    assert less < 8 * 8 * 3 * 16
+    for one, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
 def test_a_checkpoint_of_an_unknown_model_is_refused(

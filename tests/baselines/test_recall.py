@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatherset.baselines.recall import RANKS, Hits, TypeRecall, chance, difference, evaluate, hits
+from gatherset.baselines.recall import RANKS, Hits, TypeRecall, chance, difference, evaluate, hits, in_folds
 from gatherset.dataset.errors import InputError
 
 
@@ -90,6 +90,12 @@ def test_scores_that_are_not_finite_are_refused(value: float) -> None:
         evaluate(scores, five_each(4))
 
 
+def test_what_is_not_finite_finds_nothing() -> None:
+    scores = np.full((4, 20), np.nan)
+    with pytest.raises(InputError, match="80 of 80 scores are not finite"):
+        hits(scores, five_each(4), scores)
+
+
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(InputError, match="columns"):
         evaluate(np.zeros((4, 20)), five_each(3))
@@ -154,6 +160,17 @@ def test_a_split_with_one_image_is_evaluated() -> None:
     result = evaluate(np.zeros((1, 5)), five_each(1))
     assert result.rsum == pytest.approx(600)
     assert result.rsum_interval == pytest.approx((600, 600))
+
+
+def test_folds_of_a_thousand_are_ranked_each_by_itself() -> None:
+    scores = np.zeros((2500, 2500), np.float32)
+    owner = np.arange(2500)
+    assert in_folds(scores[:1000, :1000], owner[:1000], scores[:1000, :1000]) == {}
+    scores[owner[:1000], owner[:1000]] = 1  # the first fold is all right, the second is guessed, the rest left out
+    found = in_folds(scores, owner, scores)
+    assert found["folds"] == 2
+    assert found["image_to_text"] == pytest.approx([50.05, 50.25, 50.5])
+    assert found["rsum"] == pytest.approx(2 * (50.05 + 50.25 + 50.5))
 
 
 def random_hits(seed: int, better: float = 0.0) -> Hits:

@@ -7,7 +7,7 @@ import pytest
 
 from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.loader import flat_captions, flat_events
-from gatherset.baselines.measured import run_scores
+from gatherset.baselines.measured import timed_scores
 from gatherset.baselines.runs import Run
 from gatherset.baselines.search import Index
 from gatherset.baselines.train import train
@@ -27,7 +27,7 @@ def run(release: TinyRelease, features: FeatureFile, tmp_path_factory: pytest.Te
 
 def test_a_search_gives_the_scores_of_the_benchmark(run: Run, release: TinyRelease, features: FeatureFile) -> None:
     test = release["test"]
-    _, t2i = run_scores(run, test, features, flat_events(test))
+    _, t2i, _ = timed_scores(run, test, features, flat_events(test))
     index = Index(run, features, test.ids)
     for column in (0, 17):
         scores = index.scores(flat_captions(test)[column], flat_events(test)[column]).numpy()

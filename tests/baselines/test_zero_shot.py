@@ -1,11 +1,14 @@
 """CLIP is its real class with small random weights, saved to a folder and loaded as a hub's model would be."""
 
 import json
+from io import BytesIO
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
 import torch
+from PIL import Image
 
 from gatherset.baselines.zero_shot import ZeroShot, prompts, suggest_types
 from gatherset.dataset.catalog.tables import suggestions
@@ -70,6 +73,41 @@ def test_the_probabilities_of_a_picture_sum_to_one_whatever_is_beside_it(clip: P
     found = model.probabilities([picture(1), picture(2)])
     torch.testing.assert_close(found.sum(1), torch.ones(2))
     torch.testing.assert_close(found[:1], model.probabilities([picture(1)]))
+
+
+def test_what_is_found_is_what_the_whole_model_says(clip: Path, workspace: Workspace) -> None:
+    model = ZeroShot(str(clip), workspace.taxonomy)
+    whole = transformers.CLIPModel.from_pretrained(clip).eval()
+    inputs = transformers.AutoProcessor.from_pretrained(clip)(
+        text=prompts(workspace.taxonomy), images=[Image.open(BytesIO(picture(1)))], return_tensors="pt", padding=True,
+        truncation=True,
+    )  # fmt: skip
+    with torch.inference_mode():
+        expected = whole(**inputs).logits_per_image.softmax(1)
+    torch.testing.assert_close(model.probabilities([picture(1)]), expected)
+
+
+def test_siglip_reads_texts_filled_up_to_64_tokens(clip: Path, tmp_path: Path, workspace: Workspace) -> None:
+    small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {**small, "vocab_size": 80, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    vision = {**small, "image_size": 32, "patch_size": 16}
+    transformers.SiglipModel(transformers.SiglipConfig(text_config=text, vision_config=vision)).save_pretrained(
+        tmp_path
+    )
+    images = transformers.SiglipImageProcessor(size={"height": 32, "width": 32})
+    transformers.SiglipProcessor(images, transformers.CLIPTokenizer.from_pretrained(clip)).save_pretrained(tmp_path)
+    shapes = []
+    read = transformers.SiglipModel.get_text_features
+
+    def seen(self: torch.nn.Module, **inputs: torch.Tensor) -> object:
+        shapes.append(tuple(inputs["input_ids"].shape))
+        return read(self, **inputs)
+
+    with patch.object(transformers.SiglipModel, "get_text_features", seen):
+        model = ZeroShot(str(tmp_path), workspace.taxonomy)
+    found = model.probabilities([picture(1), picture(2)])
+    assert shapes == [(len(model.types), 64)]  # once for all pictures
+    torch.testing.assert_close(found.sum(1), torch.ones(2))
 
 
 def test_every_type_of_the_taxonomy_is_asked_for(workspace: Workspace) -> None:

@@ -66,5 +66,5 @@ if __name__ == "__main__":
     shape, settings = switched(replace(edan.PRESETS["cpu"], label=False), train_settings.PRESETS["cpu"], arguments.set)
     folder = arguments.folder / train.run_config(release, features, shape, settings).hash[:8]
     run = train.train(release, features, folder, shape=shape, settings=settings)
-    rows = [*evaluate_run(run, release, features), *floors(release, features)]
+    rows = [*evaluate_run(run, release, features), *(one.row for one in floors(release, features, ("cca", "random")))]
     print(table(rows))

@@ -36,7 +36,7 @@ if __name__ == "__main__":
     _, document = run_benchmark(
         release,
         FeatureFile.open(path),
-        arguments.folder / "benchmark-cpu",
+        arguments.folder / (f"benchmark-cpu-{arguments.epochs}-epochs" if arguments.epochs else "benchmark-cpu"),
         models=chosen(arguments.models),
         epochs=arguments.epochs,
         seeds=arguments.seeds,
