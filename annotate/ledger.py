@@ -17,6 +17,7 @@ from gatherset.annotate.queue import ANNOTATED
 from gatherset.annotate.submissions import IMPORTED
 from gatherset.dataset.agreement import Agreement
 from gatherset.dataset.catalog.tables import annotators, submissions, tasks
+from gatherset.dataset.timestamps import is_time
 from gatherset.dataset.workspace import Workspace
 
 UNSAID, NO, YES = -1, 0, 1  # is it a gathering; UNSAID stands for no event type too
@@ -141,7 +142,10 @@ def _numbers(values: Sequence[int]) -> Column:
 
 
 def _times(texts: Sequence[str]) -> NDArray[np.datetime64]:
-    return np.array(texts, dtype="U19").astype("datetime64[s]")  # without the Z, which numpy does not read
+    try:
+        return np.array(texts, dtype="U19").astype("datetime64[s]")  # without the Z, which numpy does not read
+    except ValueError:  # older versions stored what a browser sent
+        return _times([text if is_time(text) else "NaT" for text in texts])
 
 
 def _seconds(started: NDArray[np.datetime64], submitted: NDArray[np.datetime64]) -> NDArray[np.float64]:

@@ -258,9 +258,7 @@ _UNFINISHED = (
 )
 # What the person is in the midst of: the practice round, what came back to them, the task they hold, a text that they
 # could not finish. In one statement: each is a way to the server and back, and a database stops at the first it finds.
-_BEGUN = sa.select(
-    sa.func.coalesce(*(query.scalar_subquery() for query in (_PRACTICE, _RETURNED, _HELD, _UNFINISHED)))
-)
+_BEGUN = sa.select(sa.func.coalesce(*(query.scalar_subquery() for query in (_PRACTICE, _RETURNED, _HELD, _UNFINISHED))))
 # The conditions of the partial indexes stand here in the same words, else the database would not use them.
 _urgent_window = (
     sa.select(tasks.c.id)

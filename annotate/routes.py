@@ -42,6 +42,7 @@ from gatherset.annotate.server import open_workspace
 from gatherset.annotate.submissions import IMPORTED, AnsweredMeanwhileError, GoneError, RefusedError, submit
 from gatherset.dataset.errors import GathersetError, InputError, WorkspaceError
 from gatherset.dataset.findings import errors
+from gatherset.dataset.timestamps import is_time
 from gatherset.dataset.workspace import Workspace
 
 
@@ -76,7 +77,7 @@ def submission(workspace: Workspace, annotator: str, body: Body) -> dict[str, An
         read_answer(body["answer"]),
         key=_key(body),
         version=int(body["version"]),
-        started_at=None if body.get("started_at") is None else str(body["started_at"])[:40],
+        started_at=_time(body.get("started_at")),
     )
     said = {"submission": stored.id, "new": stored.new, "late": stored.late}
     return {"stored": said, **next_desk(workspace, annotator)}
@@ -150,6 +151,11 @@ def _later(body: Body) -> list[int]:
     if type(later) is not list or len(later) > 500 or any(type(n) is not int or not 0 <= n < 2**63 for n in later):
         raise ValueError(later)
     return later
+
+
+def _time(value: object) -> str | None:
+    """A time that the page was given and sends back; None for anything else, which would be in every figure's way."""
+    return value if isinstance(value, str) and is_time(value) else None
 
 
 def _key(body: Body) -> str:

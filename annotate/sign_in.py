@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from gatherset.annotate import access, journal, provider
 from gatherset.annotate.accounts import accept_invitation
-from gatherset.annotate.annotators import one_name
-from gatherset.annotate.attempts import Attempts
+from gatherset.annotate.annotators import MAX_NAME, one_name
+from gatherset.annotate.attempts import Attempts, place_of
 from gatherset.annotate.outages import in_words
 from gatherset.annotate.passwords import LEAST, MOST
 from gatherset.annotate.server import open_workspace
@@ -105,15 +105,18 @@ def _sign_in(request: Request, form: Form) -> Response:
             return _come_in(request, access.ticket(workspace, name))
         except GathersetError as error:
             return _sign_in_page(form, str(error))
-    place, called = request.client.host if request.client else "", one_name(name)[:100].casefold()
-    if minutes := attempts.begin(place, called):
-        journal.record("sign_in_held_back", address=place)
+    address = request.client.host if request.client else ""
+    # The name that is tried is the one that is counted, to the letter: else another spelling were another count.
+    called = one_name(name)[:MAX_NAME].strip()
+    counted = place_of(address), called.casefold()
+    if minutes := attempts.begin(*counted):
+        journal.record("sign_in_held_back", address=address)
         return _sign_in_page(form, f"Too many attempts. Try again in {minutes} min.", status=429)
-    token = access.sign_in(workspace, name[:100], form.get("password", ""))
+    token = access.sign_in(workspace, called, form.get("password", ""))
     if token is None:
-        journal.record("sign_in_refused", address=place)
+        journal.record("sign_in_refused", address=address)
         return _sign_in_page(form, "This name and password do not fit.", status=401)
-    attempts.succeeded(place, called)
+    attempts.succeeded(*counted)
     journal.record("signed_in")
     return _come_in(request, token)
 

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from gatherset.annotate import routes, server, sign_in
 from gatherset.annotate.access import COOKIE
 from gatherset.annotate.accounts import add_account, change_account, invite
-from gatherset.annotate.attempts import BOTH, NAME, PLACE, Attempts
+from gatherset.annotate.attempts import BOTH, NAME, PLACE, Attempts, place_of
 from gatherset.annotate.door import Door
 from gatherset.annotate.outages import in_words
 from gatherset.dataset.workspace import Workspace
@@ -76,6 +76,27 @@ def test_after_a_few_attempts_one_waits_known_or_not(client: Any, name: str) -> 
     held = enter(client, name, PASSWORD)
     assert (held.status_code, "Too many attempts" in held.text) == (429, True)
     assert enter(client, "mia").status_code == 303  # others come in
+
+
+def test_a_name_that_is_written_otherwise_is_no_new_count(client: Any) -> None:
+    for _ in range(BOTH):
+        assert enter(client, "ann", "wrong").status_code == 401
+    assert {enter(client, name).status_code for name in ("Ann", " ann ", "\uff41nn", f"ann{' ' * 120}")} == {429}
+    assert enter(client, f"ann{' ' * 97}and what comes after them").status_code == 401  # that is another name
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("testclient", "", False),
+    ],
+)
+def test_the_addresses_of_one_customer_are_one_place(first: str, second: str, same: bool) -> None:
+    assert (place_of(first) == place_of(second)) is same
 
 
 def test_attempts_are_counted_by_place_and_by_name_and_forgotten_after_success() -> None:
