@@ -106,7 +106,10 @@ def test_a_provider_brings_a_person_in_and_lets_them_out(
         ({"refuses": True}, "The provider did not sign you in"),
         ({"clock": 86_400}, "The provider did not sign you in"),
         ({"clock": -86_400}, "The provider did not sign you in"),
-        ({"person": {"sub": "2", "email": "eve@example.org"}}, "nobody with your e-mail address"),
+        (
+            {"person": {"sub": "2", "email": "eve@example.org", "email_verified": True}},
+            "nobody with your e-mail address",
+        ),
         ({"person": {"sub": "3", "email": "mia@example.org", "email_verified": False}}, "nobody with your e-mail"),
     ],
 )
