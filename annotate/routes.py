@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gatherset.annotate import journal
-from gatherset.annotate.access import may, visitor
+from gatherset.annotate.access import may, number_of, visitor
 from gatherset.annotate.annotators import one_name
 from gatherset.annotate.answer import MAX_TEXT, check_answer, read_answer
 from gatherset.annotate.desk import earlier_desk, next_desk, remarks, shown
@@ -199,7 +199,8 @@ def _answer(act: Act, request: Request, data: bytes) -> Response:
         if request.url.path.endswith(KEPT):
             which = {key: body[key] for key in ("task", "image") if isinstance(body.get(key), int | str)}
             milliseconds = round(1000 * (time.perf_counter() - started))
-            journal.record(request.url.path.rpartition("/")[2], **which, ms=milliseconds)
+            event, person = request.url.path.rpartition("/")[2], number_of(workspace, name)
+            journal.record(event, person=person, **which, ms=milliseconds)
         return JSONResponse(answer)
     except RefusedError as error:
         return _no(422, "refused", error.what, error.next_step, findings=shown(error.findings))

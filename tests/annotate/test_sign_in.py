@@ -112,8 +112,20 @@ def test_attempts_are_counted_by_place_and_by_name_and_forgotten_after_success()
 
 def test_a_form_of_another_site_is_refused(client: Any) -> None:
     assert enter(client, "ann", origin="https://evil.example.org").status_code == 403
-    assert enter(client, "ann", origin="null").status_code == 403
+    for origin in ("null", "http://["):
+        assert enter(client, "ann", origin=origin).status_code == 403
     assert enter(client, "ann", origin="http://testserver").status_code == 303
+
+
+@pytest.mark.parametrize("path", ["//evil.example.org/", "///evil.example.org//", "/team/"])
+def test_who_is_sent_on_stays_on_this_site(client: Any, path: str) -> None:
+    enter(client, "ann")
+    answer = client.get(f"http://testserver{path}", headers=HTML)
+    assert (answer.status_code, answer.headers["location"]) == (307, f"/{path.strip('/')}")
+
+
+def test_an_address_that_is_none_is_no_image(client: Any) -> None:
+    assert client.get("/permission", headers={"X-Original-URI": "//["}).status_code == 403
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"name=%00&password=x", b"name=" + b"a" * 9000, b"a" * 20_000])
@@ -171,6 +183,8 @@ def test_a_database_that_is_gone_is_said_on_every_way_in(client: Any, workspace:
         ("database or disk is full", "The disk of the server is full"),
         ('could not extend file "base/1": No space left on device', "The disk of the server is full"),
         ("attempt to write a readonly database", "cannot be written"),
+        ("others are writing, for 10 s already", "The database is busy"),
+        ("canceling statement due to lock timeout", "The database is busy"),
         ("connection failed: Connection refused to db.example.org as gatherset", "cannot be reached"),
     ],
 )
