@@ -40,6 +40,7 @@ _STAMP = (  # what changes whenever a row of the ledger does
     sa.select(sa.func.count()).where(annotators.c.retired.is_not(None)).scalar_subquery(),
     sa.select(sa.func.sum(annotators.c.id)).where(annotators.c.retired.is_not(None)).scalar_subquery(),
     sa.select(sa.func.max(annotators.c.changed_at)).scalar_subquery(),
+    sa.select(sa.func.count()).where(annotators.c.name == annotators.c.pseudonym).scalar_subquery(),  # were erased
 )
 
 
