@@ -264,7 +264,7 @@ def _set(connection: Connection, account: Account, by: str, **values: Any) -> No
 
 
 def _tell(connection: Connection, event: str, person: int, by: str, **fields: Any) -> None:
-    """A line in the journal: whose account, and by whom, None for the shell; numbers, never names."""
+    """A line in the journal: whose account, and by whom; numbers, never names."""
     maintainer = connection.execute(sa.select(annotators.c.id).where(annotators.c.name == by)).scalar()
     journal.record(event, person=person, by=maintainer, **fields)
 

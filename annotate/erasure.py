@@ -9,7 +9,6 @@ from itertools import islice
 import sqlalchemy as sa
 from sqlalchemy import Column, Connection
 
-from gatherset.annotate import journal
 from gatherset.annotate.accounts import change_account, digest_of
 from gatherset.annotate.annotators import one_name, stored_name
 from gatherset.annotate.team import BATCH, CHANGED, retire, take_back
@@ -83,7 +82,6 @@ def erase(workspace: Workspace, name: str, *, withdraw: bool, by: str) -> Erased
         take_back(connection, workspace, row.id)
         _forget(connection, row.id)
         _rename(connection, name, row.pseudonym)
-    journal.record("account_erased", person=row.id)
     return Erased(row.pseudonym, anew, withdrawn)
 
 

@@ -143,10 +143,12 @@ def test_maintainers_make_and_change_accounts_on_a_page(
     guest = browser.new_context().new_page()
     guest.goto(link)
     look(guest, "invitation", "desk", problems)
+    guest.reload()  # what the link holds is still there
     guest.get_by_label("Password").fill(PASSWORD)
     guest.get_by_label("The same again").fill(PASSWORD)
     guest.get_by_role("button", name="Choose it and begin").click()
     guest.locator("#image").wait_for()
+    assert "#" not in guest.url
     guest.context.close()
     change_account(workspace, "ann", by="max", role="reviewer")  # meanwhile, by another maintainer
     page.get_by_role("button", name="Disable").click()
