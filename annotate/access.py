@@ -40,6 +40,7 @@ _ACCOUNT = sa.select(annotators.c.id, annotators.c.name, accounts.c.role, accoun
 )
 _ENABLED = _ACCOUNT.where(accounts.c.disabled.is_(None))
 _NAMED = _ENABLED.where(annotators.c.name == sa.bindparam("name"))
+_NUMBER = sa.select(annotators.c.id).where(annotators.c.name == sa.bindparam("name"))
 # One that began in the future was made by a clock that was wrong, and so was its end.
 _SESSION = (
     sa.select(annotators.c.name, sessions.c.started_at, sessions.c.expires_at)
@@ -79,14 +80,22 @@ def sign_in(workspace: Workspace, name: str, password: str) -> str | None:
         row = connection.execute(_NAMED, {"name": known}).one_or_none()
     if not fits(password, row and row.password) or row is None:
         return None
-    return begin_session(workspace, row.id)
+    return begin_session(workspace, row.id, password=row.password)
 
 
-def begin_session(workspace: Workspace, annotator: int) -> str:
-    """The token of a new session; those that have ended are forgotten on the way."""
+def begin_session(workspace: Workspace, annotator: int, *, password: str | None = None) -> str | None:
+    """The token of a new session; those that have ended are forgotten on the way.
+
+    `password` is the hash that was compared; without it a provider has said who it is. None where that holds no more:
+    the account was disabled or reset while it was looked at.
+    """
+    shown = accounts.c.subject.is_not(None) if password is None else accounts.c.password == password
+    still = sa.select(accounts.c.annotator_id).where(accounts.c.annotator_id == annotator, shown)
     token = secrets.token_urlsafe(32)
     row = {"token": digest_of(token), "annotator_id": annotator, "started_at": now(), "expires_at": _end(workspace)}
     with workspace.catalog.write() as connection:
+        if connection.execute(still.where(accounts.c.disabled.is_(None))).scalar() is None:
+            return None
         connection.execute(sa.delete(sessions).where(sessions.c.expires_at <= now()))
         connection.execute(sa.insert(sessions).values(row))
     return token
@@ -102,6 +111,12 @@ def visitor(workspace: Workspace, cookies: Mapping[str, str]) -> str | None:
     """The name of the person whose cookies these are; None for one who has not signed in, or whose session is over."""
     shown = cookies.get(COOKIE, "")
     return _of_ticket(workspace, shown) if "." in shown else _of_session(workspace, shown)
+
+
+def number_of(workspace: Workspace, name: str) -> int | None:
+    """The annotator's number, by which the journal knows them; None for one who has no row yet."""
+    with workspace.catalog.read() as connection:
+        return connection.execute(_NUMBER, {"name": stored_name(connection, name)}).scalar()
 
 
 def may(workspace: Workspace, name: str, act: str) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from getpass import getuser
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -95,17 +98,14 @@ def import_(file: Path, links: Path | None, workspace: Path | None) -> None:
     Example: gatherset account import team.csv --links links.csv
     """
     from gatherset.annotate.accounts import import_accounts
-    from gatherset.dataset.errors import InputError
     from gatherset.dataset.spreadsheet import as_csv
 
     opened = Workspace.open(workspace)
-    if links and links.exists():
-        raise InputError(f"{links} exists", "Choose another name: links are not overwritten")
-    made = import_accounts(opened, file, by=_by())
-    rows = [{"name": name, "link": _link(opened, token)} for name, token in made]
-    if links:
-        descriptor = os.open(links, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # for nobody else's eyes
-        with open(descriptor, "w", encoding="utf-8", newline="") as out:
+    # The file first: once the accounts are made, nobody learns the links from anywhere else.
+    with _only_mine(links) if links else nullcontext(sys.stdout) as out:
+        made = import_accounts(opened, file, by=_by())
+        rows = [{"name": name, "link": _link(opened, token)} for name, token in made]
+        if links:
             out.write(as_csv(["name", "link"], rows))
     for row in [] if links else rows:
         say(f"{row['name']}: {row['link']}")
@@ -156,10 +156,8 @@ def change(name: str, role: str | None, email: str | None, workspace: Path | Non
     if role is None and email is None:
         raise InputError("nothing is to be changed", "Say --role or --email")
     opened = Workspace.open(workspace)
-    if role is not None:
-        change_account(opened, name, by=_by(), role=role)
-    if email is not None:
-        change_account(opened, name, by=_by(), email=email)
+    asked = {key: value for key, value in (("role", role), ("email", email)) if value is not None}
+    change_account(opened, name, by=_by(), version=None, **asked)
     say(f"Changed: {name}.")
 
 
@@ -241,6 +239,25 @@ def erase(name: str, work: str, yes: bool, workspace: Path | None) -> None:
     say(f"Erased: what they did is {erased.pseudonym}'s now.")
     if work == "withdraw":
         say(f"{erased.decided_anew} images were decided anew, {erased.withdrawn} records withdrawn.")
+
+
+@contextmanager
+def _only_mine(path: Path) -> Iterator[TextIO]:
+    """The new file at `path`, which nobody else can read; not left there where it is not written to its end."""
+    from gatherset.dataset.errors import InputError
+
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise InputError(f"{path} exists", "Choose another name: links are not overwritten") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", "Choose another place for the links") from error
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="") as out:
+            yield out
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _by() -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gatherset.annotate import journal
 from gatherset.annotate.annotators import annotator_id, checked_name, one_name, stored_name
 from gatherset.annotate.passwords import checked_password, hashed
 from gatherset.dataset.catalog.tables import accounts, annotators, sessions
@@ -92,6 +93,7 @@ def _add(connection: Connection, name: str, role: str, email: str | None, passwo
     row = {"annotator_id": person, "role": role, "email": email, "password": password, "version": 1}
     row |= {"created_at": now(), "changed_by": by, "changed_at": now()}
     connection.execute(sa.insert(accounts).values(row))
+    _tell(connection, "account_added", person, by, role=role)
     return "" if password else _invitation(connection, person)
 
 
@@ -166,6 +168,9 @@ def change_account(
             _sign_out(connection, account.annotator)
         _set(connection, account, by, **changes)
         _keep_a_maintainer(connection)
+        # Neither the address nor the reason may be in the journal.
+        told = {key: value if key == "role" else bool(value) for key, value in changes.items()}
+        _tell(connection, "account_changed", account.annotator, by, **told)
 
 
 def invite(workspace: Workspace, name: str, *, by: str, version: int | None = None) -> str:
@@ -173,6 +178,7 @@ def invite(workspace: Workspace, name: str, *, by: str, version: int | None = No
     with workspace.catalog.write() as connection:
         account = _enabled(connection, name, version)
         _set(connection, account, by)
+        _tell(connection, "account_invited", account.annotator, by)
         return _invitation(connection, account.annotator)
 
 
@@ -182,6 +188,7 @@ def reset(workspace: Workspace, name: str, *, by: str, version: int | None = Non
         account = _enabled(connection, name, version)
         _set(connection, account, by, password=None, subject=None)
         _sign_out(connection, account.annotator)
+        _tell(connection, "account_reset", account.annotator, by)
         return _invitation(connection, account.annotator)
 
 
@@ -254,6 +261,12 @@ def _set(connection: Connection, account: Account, by: str, **values: Any) -> No
     change = sa.update(accounts).where(accounts.c.annotator_id == account.annotator)
     values |= {"version": account.version + 1, "changed_by": by, "changed_at": now()}
     connection.execute(change.values(**values))
+
+
+def _tell(connection: Connection, event: str, person: int, by: str, **fields: Any) -> None:
+    """A line in the journal: whose account, and by whom; numbers, never names."""
+    maintainer = connection.execute(sa.select(annotators.c.id).where(annotators.c.name == by)).scalar()
+    journal.record(event, person=person, by=maintainer, **fields)
 
 
 def _invitation(connection: Connection, annotator: int) -> str:

@@ -7,11 +7,23 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from ipaddress import IPv6Address, ip_address
 from threading import Lock
 
 MINUTES = 15
 PLACE, NAME, BOTH = 100, 50, 5  # attempts in that time from one address, at one name, and from one address at one name
 _REMEMBERED = 20_000  # keys; the oldest make room
+
+
+def place_of(address: str) -> str:
+    """What counts as one place: the address; of IPv6 the network (/64), of which one customer has all addresses."""
+    try:
+        place = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(place, IPv6Address):
+        return str(place.ipv4_mapped or f"{int(place) >> 64:x}::/64")
+    return str(place)
 
 
 class Attempts:

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, RowMapping
 
 from gatherset.annotate.answer import IS_CURRENT
 from gatherset.annotate.reasons import SETTLED_BY_AGREEMENT, is_returned, send_to_review, settle
-from gatherset.annotate.suggestions import MODEL, origins
+from gatherset.annotate.suggestions import origins
 from gatherset.dataset.catalog.tables import annotators, decisions, images, records, submissions, tasks
 from gatherset.dataset.records import Record, add_revision, caption, make_record
 from gatherset.dataset.rules.rule import Context
+from gatherset.dataset.suggestions import MODEL
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.validation import record_errors
 from gatherset.dataset.workspace import Workspace

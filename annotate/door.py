@@ -63,7 +63,7 @@ class Door:
                 )
                 await away(scope, receive, send)
             elif page and path != "/" and path.endswith("/"):  # the pages' links are relative to the one above
-                await RedirectResponse(f"{self.base}{path.rstrip('/')}", 307)(scope, receive, send)
+                await RedirectResponse(f"{self.base}/{path.strip('/')}", 307)(scope, receive, send)
             else:
                 await self.app(scope, receive, send)
 

@@ -9,9 +9,9 @@ from itertools import islice
 import sqlalchemy as sa
 from sqlalchemy import Column, Connection
 
-from gatherset.annotate.accounts import change_account
+from gatherset.annotate.accounts import change_account, digest_of
 from gatherset.annotate.annotators import one_name, stored_name
-from gatherset.annotate.team import BATCH, retire
+from gatherset.annotate.team import BATCH, CHANGED, retire, take_back
 from gatherset.dataset.catalog.tables import (
     accounts,
     annotators,
@@ -20,11 +20,12 @@ from gatherset.dataset.catalog.tables import (
     drafts,
     labelstudio_annotations,
     labelstudio_projects,
+    labelstudio_tasks,
     leases,
+    properties,
     reasons,
     records,
     remarks,
-    returns,
     revisions,
     sessions,
     suspects,
@@ -32,7 +33,6 @@ from gatherset.dataset.catalog.tables import (
 )
 from gatherset.dataset.corrections import withdraw_record
 from gatherset.dataset.errors import InputError
-from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 WHY = "its author was erased"
@@ -49,6 +49,8 @@ _NAMES: tuple[Column[str | None], ...] = (
     revisions.c.decided_by,
     suspects.c.settled_by,
 )
+# Where it may stand in a sentence.
+_SENTENCES: tuple[Column[str], ...] = (reasons.c.note, tasks.c.note, labelstudio_tasks.c.remarks, properties.c.value)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def erase(workspace: Workspace, name: str, *, withdraw: bool, by: str) -> Erased
         anew = retire(workspace, name, WHY, by)
         withdrawn = _withdraw_records(workspace, row.pseudonym, by)
     with workspace.catalog.write() as connection:
+        take_back(connection, workspace, row.id)
         _forget(connection, row.id)
         _rename(connection, name, row.pseudonym)
     return Erased(row.pseudonym, anew, withdrawn)
@@ -105,8 +108,6 @@ def _forget(connection: Connection, person: int) -> None:
     connection.execute(sa.delete(sessions).where(sessions.c.annotator_id == person))
     connection.execute(sa.delete(drafts).where(drafts.c.annotator_id == person))
     connection.execute(sa.delete(leases).where(leases.c.annotator_id == person))
-    waiting = (returns.c.annotator_id == person, returns.c.answered_at.is_(None))
-    connection.execute(sa.update(returns).where(*waiting).values(answered_at=now()))
     own = sa.update(accounts).where(accounts.c.annotator_id == person)
     connection.execute(own.values(email=None, password=None, subject=None, invitation=None, invited_until=None))
 
@@ -115,15 +116,35 @@ def _rename(connection: Connection, name: str, pseudonym: str) -> None:
     connection.execute(sa.update(annotators).where(annotators.c.name == name).values(name=pseudonym))
     for column in _NAMES:
         connection.execute(sa.update(column.table).where(column == name).values({column.key: pseudonym}))
-    # In the sentences that Gatherset writes for reviewers the name is a word among others.
+    # In the sentences that Gatherset writes the name is a word among others.
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-    for table in (reasons, tasks):
-        query = sa.select(table.c.id, table.c.note).where(table.c.note.contains(name, autoescape=True))
-        for row in connection.execute(query).all():
-            note = word.sub(pseudonym, row.note)
-            connection.execute(sa.update(table).where(table.c.id == row.id).values(note=note))
+    for sentence in _SENTENCES:
+        keys = list(sentence.table.primary_key)
+        query = sa.select(*keys, sentence).where(sentence.contains(name, autoescape=True), _written(sentence))
+        for row in connection.execute(query).mappings().all():
+            change = sa.update(sentence.table).where(*(key == row[key] for key in keys))
+            connection.execute(change.values({sentence.key: word.sub(pseudonym, row[sentence])}))
+    _rename_in_label_studio(connection, name, pseudonym, word)
+
+
+def _written(column: Column[str]) -> sa.ColumnElement[bool]:
+    return properties.c.key == CHANGED if column is properties.c.value else sa.true()
+
+
+def _rename_in_label_studio(connection: Connection, name: str, pseudonym: str, word: re.Pattern[str]) -> None:
+    """Who comes from there again is who they were, under the pseudonym: of their e-mail a digest is left."""
+    there = labelstudio_annotations.c
     for row in connection.execute(sa.select(labelstudio_projects.c.id, labelstudio_projects.c.people)).all():
-        people = {there: here for there, here in row.people.items() if here != name}
-        if people != row.people:
-            changed = sa.update(labelstudio_projects).where(labelstudio_projects.c.id == row.id)
-            connection.execute(changed.values(people=people))
+        others = {address: here for address, here in row.people.items() if here != name}
+        addresses = {address for address, here in row.people.items() if here == name}
+        own = (there.project_id == row.id, there.author == pseudonym)
+        if not addresses and connection.execute(sa.select(there.remote).where(*own).limit(1)).scalar() is not None:
+            addresses = {name}
+        people = {**others, **{digest_of(address): pseudonym for address in addresses}}
+        changed = sa.update(labelstudio_projects).where(labelstudio_projects.c.id == row.id)
+        connection.execute(changed.values(people=people))
+    for project, remote, known in connection.execute(sa.select(there.project_id, there.remote, there.findings)).all():
+        findings = [{**one, "where": word.sub(pseudonym, one["where"])} for one in known]
+        if findings != known:
+            mine = (there.project_id == project, there.remote == remote)
+            connection.execute(sa.update(labelstudio_annotations).where(*mine).values(findings=findings))

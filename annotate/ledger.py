@@ -17,6 +17,7 @@ from gatherset.annotate.queue import ANNOTATED
 from gatherset.annotate.submissions import IMPORTED
 from gatherset.dataset.agreement import Agreement
 from gatherset.dataset.catalog.tables import annotators, submissions, tasks
+from gatherset.dataset.timestamps import is_time
 from gatherset.dataset.workspace import Workspace
 
 UNSAID, NO, YES = -1, 0, 1  # is it a gathering; UNSAID stands for no event type too
@@ -39,6 +40,7 @@ _STAMP = (  # what changes whenever a row of the ledger does
     sa.select(sa.func.count()).where(annotators.c.retired.is_not(None)).scalar_subquery(),
     sa.select(sa.func.sum(annotators.c.id)).where(annotators.c.retired.is_not(None)).scalar_subquery(),
     sa.select(sa.func.max(annotators.c.changed_at)).scalar_subquery(),
+    sa.select(sa.func.count()).where(annotators.c.name == annotators.c.pseudonym).scalar_subquery(),  # were erased
 )
 
 
@@ -141,7 +143,10 @@ def _numbers(values: Sequence[int]) -> Column:
 
 
 def _times(texts: Sequence[str]) -> NDArray[np.datetime64]:
-    return np.array(texts, dtype="U19").astype("datetime64[s]")  # without the Z, which numpy does not read
+    try:
+        return np.array(texts, dtype="U19").astype("datetime64[s]")  # without the Z, which numpy does not read
+    except ValueError:  # older versions stored what a browser sent
+        return _times([text if is_time(text) else "NaT" for text in texts])
 
 
 def _seconds(started: NDArray[np.datetime64], submitted: NDArray[np.datetime64]) -> NDArray[np.float64]:

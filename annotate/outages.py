@@ -11,6 +11,8 @@ _WORDS = {  # a part of what SQLite or PostgreSQL says: how it is told
     "readonly": "The database cannot be written",
     "read-only": "The database cannot be written",
     "locked": "The database is busy",
+    "others are writing": "The database is busy",
+    "lock timeout": "The database is busy",
     "too many": "The database is busy",
     "no such table": "The database was moved or changed: the app has to be started again",
     "does not exist": "The database was moved or changed: the app has to be started again",

@@ -7,6 +7,7 @@ and /enter again, which knows them now and hands them over with a pass to /arriv
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 import secrets
 import time
@@ -39,11 +40,11 @@ def configuration(workspace: Workspace) -> Mapping[str, Any] | None:
             f"gatherset.toml names a provider of identities, and {SECRET} is not set",
             "Set it to the secret that the provider gave for this client_id",
         )
-    # A key of its own, derived: of the other seals nobody learns this one.
-    key = hashlib.sha256(b"provider " + workspace.pseudonym_key.encode()).hexdigest()
+    # Of the provider's secret too, which no catalog and no backup holds: who reads one of those cannot make a cookie.
+    key = hmac.new(os.environ[SECRET].encode(), b"provider " + workspace.pseudonym_key.encode(), hashlib.sha256)
     return {
         "redirect_uri": f"{app.url.rstrip('/')}/oauth2callback",
-        "cookie_secret": key,
+        "cookie_secret": key.hexdigest(),
         "client_id": app.client_id,
         "client_secret": os.environ[SECRET],
         "server_metadata_url": app.provider,
@@ -63,8 +64,14 @@ def known_person(workspace: Workspace, claims: Mapping[str, Any]) -> int:
             "what the provider says of you is not fresh",
             "Sign in again; if that does not help, the clocks of this server and of the provider differ",
         )
-    email = None if claims.get("email_verified") is False else claims.get("email")
+    verified = claims.get("email_verified", workspace.settings.app.trust_email)
+    email = claims.get("email") if verified in (True, "true") else None
     found = account_from_provider(workspace, f"{claims['iss']} {claims['sub']}", email)
+    if found is None and "email_verified" not in claims and email is None:
+        raise GathersetError(
+            "the provider does not say whether it has verified your e-mail address",
+            "Where it verifies all of them, a maintainer says so in gatherset.toml: [app] trust_email = true",
+        )
     if found is None:
         raise GathersetError(
             "nobody with your e-mail address has an account here", "Ask a maintainer of the dataset to add you"

@@ -71,6 +71,15 @@ def ask_instead(connection: Connection, task_id: int, person: int, other: int) -
     return connection.execute(waiting).scalar() is not None
 
 
+def ask_nothing(connection: Connection, person: int) -> list[str]:
+    """Ask the person nothing any more that was sent back to them; the images, which have come back, for `came_back`."""
+    waiting = (returns.c.annotator_id == person, returns.c.answered_at.is_(None))
+    query = sa.select(tasks.c.image_id).join(returns, returns.c.task_id == tasks.c.id).where(*waiting).distinct()
+    found = list(connection.execute(query).scalars())
+    connection.execute(sa.update(returns).where(*waiting).values(answered_at=now()))
+    return found
+
+
 def look_again(connection: Connection, image_id: str, note: str) -> None:
     """Put the image before a reviewer again when all have answered who were asked; not where it is settled."""
     if is_returned(connection, image_id) or not open_reasons(connection, image_id):

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gatherset.annotate import journal
-from gatherset.annotate.access import may, visitor
+from gatherset.annotate.access import may, number_of, visitor
 from gatherset.annotate.annotators import one_name
 from gatherset.annotate.answer import MAX_TEXT, check_answer, read_answer
 from gatherset.annotate.desk import earlier_desk, next_desk, remarks, shown
@@ -42,6 +42,7 @@ from gatherset.annotate.server import open_workspace
 from gatherset.annotate.submissions import IMPORTED, AnsweredMeanwhileError, GoneError, RefusedError, submit
 from gatherset.dataset.errors import GathersetError, InputError, WorkspaceError
 from gatherset.dataset.findings import errors
+from gatherset.dataset.timestamps import is_time
 from gatherset.dataset.workspace import Workspace
 
 
@@ -76,7 +77,7 @@ def submission(workspace: Workspace, annotator: str, body: Body) -> dict[str, An
         read_answer(body["answer"]),
         key=_key(body),
         version=int(body["version"]),
-        started_at=None if body.get("started_at") is None else str(body["started_at"])[:40],
+        started_at=_time(body.get("started_at")),
     )
     said = {"submission": stored.id, "new": stored.new, "late": stored.late}
     return {"stored": said, **next_desk(workspace, annotator)}
@@ -152,6 +153,11 @@ def _later(body: Body) -> list[int]:
     return later
 
 
+def _time(value: object) -> str | None:
+    """A time that the page was given and sends back; None for anything else, which would be in every figure's way."""
+    return value if isinstance(value, str) and is_time(value) else None
+
+
 def _key(body: Body) -> str:
     key = str(body["key"])
     if not 8 <= len(key) <= 100 or key.startswith(IMPORTED):
@@ -193,7 +199,8 @@ def _answer(act: Act, request: Request, data: bytes) -> Response:
         if request.url.path.endswith(KEPT):
             which = {key: body[key] for key in ("task", "image") if isinstance(body.get(key), int | str)}
             milliseconds = round(1000 * (time.perf_counter() - started))
-            journal.record(request.url.path.rpartition("/")[2], **which, ms=milliseconds)
+            event, person = request.url.path.rpartition("/")[2], number_of(workspace, name)
+            journal.record(event, person=person, **which, ms=milliseconds)
         return JSONResponse(answer)
     except RefusedError as error:
         return _no(422, "refused", error.what, error.next_step, findings=shown(error.findings))

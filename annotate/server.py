@@ -89,7 +89,10 @@ def _image(request: Request, find: Callable[[Workspace, str, str], Path], media_
 
 def permission(request: Request) -> Response:
     """Whether the browser may see the image whose address is in X-Original-URI: a proxy that keeps images asks here."""
-    parts = urlsplit(request.headers.get("x-original-uri", ""))
+    try:
+        parts = urlsplit(request.headers.get("x-original-uri", ""))
+    except ValueError:  # no address: "//["
+        return Response(status_code=403, headers={"Cache-Control": "no-store"})
     try:
         may = _may_see(open_workspace(), request.cookies, parts.path, dict(parse_qsl(parts.query)))
     except DBAPIError as error:

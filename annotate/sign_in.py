@@ -15,8 +15,9 @@ from starlette.routing import Route
 
 from gatherset.annotate import access, journal, provider
 from gatherset.annotate.accounts import accept_invitation
-from gatherset.annotate.annotators import one_name
-from gatherset.annotate.attempts import Attempts
+from gatherset.annotate.annotators import MAX_NAME, one_name
+from gatherset.annotate.attempts import Attempts, place_of
+from gatherset.annotate.marks import filled
 from gatherset.annotate.outages import in_words
 from gatherset.annotate.passwords import LEAST, MOST
 from gatherset.annotate.server import open_workspace
@@ -72,11 +73,18 @@ async def _page(
         data += chunk
         if len(data) > MAX_BYTES:
             return HTMLResponse("The form is too large", status_code=413)
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if _is_of_another_site(request):
         return HTMLResponse("This form was sent from another site", status_code=403)
     form = {key: values[0] for key, values in parse_qs(data.decode("utf-8", "replace")).items()}
     return await run_in_threadpool(_safely, lambda: take(request, form))
+
+
+def _is_of_another_site(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    try:
+        return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    except ValueError:  # no address: "http://["
+        return True
 
 
 def _safely(act: Callable[[], Response]) -> Response:
@@ -105,16 +113,19 @@ def _sign_in(request: Request, form: Form) -> Response:
             return _come_in(request, access.ticket(workspace, name))
         except GathersetError as error:
             return _sign_in_page(form, str(error))
-    place, called = request.client.host if request.client else "", one_name(name)[:100].casefold()
-    if minutes := attempts.begin(place, called):
-        journal.record("sign_in_held_back", address=place)
+    address = request.client.host if request.client else ""
+    # The name that is tried is the one that is counted, to the letter: else another spelling were another count.
+    called = one_name(name)[:MAX_NAME].strip()
+    counted = place_of(address), called.casefold()
+    if minutes := attempts.begin(*counted):
+        journal.record_trouble("sign_in_held_back", address=address)
         return _sign_in_page(form, f"Too many attempts. Try again in {minutes} min.", status=429)
-    token = access.sign_in(workspace, name[:100], form.get("password", ""))
+    token = access.sign_in(workspace, called, form.get("password", ""))
     if token is None:
-        journal.record("sign_in_refused", address=place)
+        journal.record_trouble("sign_in_refused", address=address)
         return _sign_in_page(form, "This name and password do not fit.", status=401)
-    attempts.succeeded(place, called)
-    journal.record("signed_in")
+    attempts.succeeded(*counted)
+    journal.record("signed_in", person=access.number_of(workspace, called))
     return _come_in(request, token)
 
 
@@ -126,7 +137,7 @@ def _accept(request: Request, form: Form) -> Response:
         name = accept_invitation(workspace, token, password)
     except GathersetError as error:
         return _invitation_page(token, f"{error}.")
-    journal.record("invitation_accepted")
+    journal.record("invitation_accepted", person=access.number_of(workspace, name))
     session = access.sign_in(workspace, name, password)
     return _come_in(request, session) if session else RedirectResponse("sign-in", status_code=303)
 
@@ -155,8 +166,11 @@ def arrived(request: Request) -> Response:
         annotator = provider.take_over(request.query_params.get("pass", ""))
         if annotator is None:
             return RedirectResponse("sign-in", status_code=303)
+        token = access.begin_session(open_workspace(), annotator)
+        if token is None:
+            return RedirectResponse("sign-in", status_code=303)
         journal.record("signed_in", person=annotator, provider=True)
-        return _come_in(request, access.begin_session(open_workspace(), annotator))
+        return _come_in(request, token)
 
     return _safely(take)
 
@@ -195,16 +209,12 @@ def _invitation_page(token: str, problem: str, *, status: int = 400) -> Response
 def _drawn(
     workspace: Workspace, page: str, texts: Mapping[str, str], parts: Mapping[str, str], *, status: int
 ) -> Response:
-    """The page with its [PLACES] filled, in one pass: what a person typed must not open further places."""
+    """The page with its [PLACES] filled."""
     style = (PAGES / "sign_in.css").read_text(encoding="utf-8")
-    filled = {key: html.escape(value, quote=True) for key, value in texts.items()}
-    filled |= {"STYLE": style, "DATASET": html.escape(workspace.settings.name), **parts}
-    pieces = (PAGES / page).read_text(encoding="utf-8").split("[")
-    made = [pieces[0]]
-    for piece in pieces[1:]:
-        key, closed, rest = piece.partition("]")
-        made.append(f"{filled[key]}{rest}" if closed and key in filled else f"[{piece}")
-    return HTMLResponse("".join(made), status_code=status, headers=FRESH)
+    values = {key: html.escape(value, quote=True) for key, value in texts.items()}
+    values |= {"STYLE": style, "DATASET": html.escape(workspace.settings.name), **parts}
+    made = filled((PAGES / page).read_text(encoding="utf-8"), values, before="[", after="]")
+    return HTMLResponse(made, status_code=status, headers=FRESH)
 
 
 ROUTES = [

@@ -10,9 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.dataset.catalog.tables import suggestions
+from gatherset.dataset.suggestions import CAPTION, EVENT, MODEL
 from gatherset.dataset.workspace import Workspace
-
-MODEL = "model"  # the origin of a caption that a machine wrote
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,13 @@ def suggestions_for(connection: Connection, workspace: Workspace, image_id: str)
     return [
         Suggestion(row.id, row.kind, row.value, row.model, row.score, row.origin)
         for row in rows
-        if row.kind != "event" or row.value in known
+        if row.kind != EVENT or row.value in known
     ]
 
 
 _SENTENCES = (
     sa.select(suggestions.c.id, suggestions.c.value)
-    .where(suggestions.c.image_id == sa.bindparam("image"), suggestions.c.kind == "caption")
+    .where(suggestions.c.image_id == sa.bindparam("image"), suggestions.c.kind == CAPTION)
     .order_by(suggestions.c.id.desc())
 )
 

@@ -12,7 +12,7 @@ from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.consensus import AGREEMENT, agreed_captions, current_answers, decide, majority, type_votes
 from gatherset.annotate.queue import ANNOTATED, lease
 from gatherset.annotate.reasons import open_reasons, send_to_review, settle
-from gatherset.annotate.returns import ask_instead, came_back, look_again
+from gatherset.annotate.returns import ask_instead, ask_nothing, came_back, look_again
 from gatherset.dataset.catalog.tables import (
     annotators,
     gold,
@@ -34,6 +34,7 @@ from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
 
 CHANGED = "queue changed"  # the property that says who has last changed what the queue hands out
+LEFT = "nobody is left to be asked again"
 BATCH = 100  # images a transaction: others write in between
 
 
@@ -72,9 +73,15 @@ def retire(workspace: Workspace, name: str, reason: str, by: str) -> int:
         person = _person(connection, name)
         _mark(connection, person, by, retired=reason)
         connection.execute(sa.delete(leases).where(leases.c.annotator_id == person))
-        waiting = (returns.c.annotator_id == person, returns.c.answered_at.is_(None))
-        connection.execute(sa.update(returns).where(*waiting).values(answered_at=now()))
+        take_back(connection, workspace, person)
     return _count_anew(workspace, person, f"rests on the work of {name}, which was retired: {reason}", retired=True)
+
+
+def take_back(connection: Connection, workspace: Workspace, person: int) -> None:
+    """Ask the person nothing any more that was sent back to them: those images are settled, or with the reviewer."""
+    for image_id in ask_nothing(connection, person):
+        _recount(connection, image_id)
+        came_back(connection, workspace, image_id, LEFT)
 
 
 def reinstate(workspace: Workspace, name: str, by: str) -> int:
@@ -123,7 +130,7 @@ def _move_return(connection: Connection, workspace: Workspace, task: int, person
     if ask_instead(connection, task, person, other):
         return True
     image_id = connection.execute(sa.select(tasks.c.image_id).where(tasks.c.id == task)).scalar_one()
-    came_back(connection, workspace, image_id, "nobody is left to be asked again")
+    came_back(connection, workspace, image_id, LEFT)
     return False
 
 

@@ -45,6 +45,8 @@ def back_up(workspace: Workspace, path: Path) -> int:
         with tempfile.TemporaryDirectory(dir=path.parent or None, prefix=".gatherset-backup-") as made:
             catalog = Path(made) / FILE
             snapshot(workspace.catalog, catalog)
+            partial.unlink(missing_ok=True)
+            partial.touch(mode=0o600)  # it holds names, and what seals are made with
             with partial.open("wb") as raw, tarfile.open(fileobj=raw, mode="w") as tar:
                 sums = {FILE: _add(tar, catalog, FILE)}
                 files = sorted(_files(workspace.root))
@@ -82,6 +84,7 @@ def restore(path: Path, folder: Path) -> Workspace:
         root = Path(made) / "workspace"
         root.mkdir()
         _extract(path, root)
+        (root / FILE).chmod(0o600)
         if folder.exists():
             folder.rmdir()
         os.replace(root, folder)

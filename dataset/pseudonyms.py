@@ -1,6 +1,7 @@
 """Pseudonyms: under what name an author is known in the workspace, and in the releases that bear a name.
 
-In the workspace it is drawn by lot, so that nothing leads from it to the person once the name is erased. A release
+In the workspace it is drawn by lot, so that nothing leads from it to the person once the name is erased. (Of those who
+came before schema 0007 it was made from the name and the workspace's secret: who has that can test names.) A release
 shows another one, which follows from it, from the workspace's secret and from the release's name: the same in all
 versions, and without the secret nobody can tell that authors of two datasets are one person.
 """

@@ -92,6 +92,7 @@ class AppSettings:
     session_hours: int = 12  # without a sign of life, after which one signs in again; at most 30 days in all
     provider: str = ""  # of OpenID Connect: the address of its metadata; empty: passwords alone
     client_id: str = ""  # what the provider calls this app; the secret is $GATHERSET_PROVIDER_SECRET
+    trust_email: bool = False  # also take an address of which the provider does not say whether it has verified it
 
 
 @dataclass(frozen=True)

@@ -12,5 +12,13 @@ def now(*, plus_minutes: float = 0) -> str:
     return (datetime.now(UTC) + timedelta(minutes=plus_minutes)).strftime(FORMAT)
 
 
+def is_time(text: str) -> bool:
+    """Whether `text` is a time as it is written here."""
+    try:
+        return datetime.strptime(text, FORMAT).strftime(FORMAT) == text
+    except ValueError:
+        return False
+
+
 def from_epoch(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime(FORMAT)

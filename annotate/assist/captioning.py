@@ -8,17 +8,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from PIL import Image
 
-from gatherset.annotate.assist.endpoint import ClosedError, Endpoint, Message, NoAnswerError
+from gatherset.annotate.assist.endpoint import ClosedError, Endpoint, Message, NoAnswerError, in_threads
 from gatherset.annotate.assist.prompts import Prompt, language_name
 from gatherset.dataset.errors import GathersetError, ImageError, ModelError
 from gatherset.dataset.findings import Finding
@@ -60,7 +59,7 @@ class TransformersCaptioner:
     at_once = 1
     batch = BATCH
 
-    def __init__(self, name: str, *, prompt: str = "") -> None:
+    def __init__(self, name: str) -> None:
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
         try:
@@ -71,18 +70,16 @@ class TransformersCaptioner:
             what = f"{name} is no captioner that transformers can load: {reason}"
             raise ModelError(what, "Name its folder, or a model for image-text-to-text") from error
         self._model.requires_grad_(False)
-        self._prompt = prompt
         self.name = model_name(name)
-        self.made_with = {"weights_sha256": _weights_sha256(self._model), "prompt": prompt, "beams": 1}
+        self.made_with = {"weights_sha256": _weights_sha256(self._model), "beams": 1}
 
     def describe(self, images: Sequence[bytes]) -> list[str]:
         pictures = [_picture(data) for data in images]
-        given: dict[str, Any] = {"text": [self._prompt] * len(pictures)} if self._prompt else {}
-        inputs = self._processor(images=pictures, return_tensors="pt", **given)
+        inputs = self._processor(images=pictures, return_tensors="pt")
         # The likeliest word each time: the same picture has the same caption, today and after an interruption.
         ids = self._model.generate(**inputs, max_new_tokens=MOST_NEW_TOKENS, do_sample=False, num_beams=1)
         texts = self._processor.batch_decode(ids, skip_special_tokens=True)
-        return [" ".join(text.removeprefix(self._prompt).split()) for text in texts]
+        return [" ".join(text.split()) for text in texts]
 
 
 class EndpointCaptioner:
@@ -93,12 +90,7 @@ class EndpointCaptioner:
     def __init__(self, endpoint: Endpoint, prompt: Prompt, language: str, *, at_once: int = 4) -> None:
         self._endpoint, self._text, self.at_once = endpoint, prompt.filled(language=language_name(language)), at_once
         self.name = endpoint.asking.model
-        self.made_with = {
-            "temperature": endpoint.asking.temperature,
-            "prompt": f"{prompt.name}-{prompt.sha256[:16]}.txt",
-            "prompt_sha256": prompt.sha256,
-            "endpoint": urlsplit(endpoint.url).hostname,
-        }
+        self.made_with = prompt.made_with(endpoint)
 
     def messages(self, data: bytes) -> list[Message]:
         picture = _picture(data)
@@ -143,7 +135,7 @@ def suggest_captions(workspace: Workspace, items: Sequence[Waiting], captioner: 
     context = Context(workspace.settings, workspace.taxonomy)
     with closing(_answers(workspace, items, captioner)) as answers:
         total = -(-len(items) // captioner.batch)
-        for answer in progress(answers, total=total, label="caption"):
+        for answer in chain.from_iterable(progress(answers, total=total, label="caption")):
             if isinstance(answer.error, ClosedError):
                 report.closed = report.closed or str(answer.error)
             report.findings += _findings(answer, context)
@@ -158,24 +150,22 @@ def _proposed(image: Waiting, text: str, captioner: Captioner) -> Proposed:
     return Proposed(image.id, CAPTION, text, captioner.name, MODEL, made_with=captioner.made_with)
 
 
-def _answers(workspace: Workspace, items: Sequence[Waiting], captioner: Captioner) -> Generator[_Answer, None, None]:
+def _answers(
+    workspace: Workspace, items: Sequence[Waiting], captioner: Captioner
+) -> Generator[list[_Answer], None, None]:
+    """What was said to each batch: one answer, or one an image where one of them cannot be read."""
     batches = [items[start : start + captioner.batch] for start in range(0, len(items), captioner.batch)]
 
-    def ask(batch: Sequence[Waiting]) -> _Answer:
+    def ask(batch: Sequence[Waiting]) -> list[_Answer]:
         try:
             data = [workspace.store.read(image.sha256, image.format) for image in batch]
-            return _Answer(batch, captioner.describe(data))
+            return [_Answer(batch, captioner.describe(data))]
         except (ImageError, NoAnswerError, ClosedError) as error:
-            return _Answer(batch, (), error)
+            if isinstance(error, ImageError) and len(batch) > 1:
+                return [answer for image in batch for answer in ask([image])]
+            return [_Answer(batch, (), error)]
 
-    if captioner.at_once == 1:
-        yield from map(ask, batches)
-        return
-    pool = ThreadPoolExecutor(captioner.at_once)
-    try:
-        yield from (done.result() for done in as_completed([pool.submit(ask, batch) for batch in batches]))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return in_threads(ask, batches, captioner.at_once)
 
 
 def _findings(answer: _Answer, context: Context) -> Iterator[Finding]:
@@ -195,8 +185,12 @@ def _faults(image: Waiting, text: str, context: Context) -> str:
 
 
 def _picture(data: bytes) -> Image.Image:
-    with Image.open(BytesIO(data)) as picture:
-        return picture.convert("RGB")
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            return picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
+        what = "its stored copy is damaged"
+        raise ImageError(what, "gatherset validate names it; ingest its folder again") from error
 
 
 def _one_sentence(text: str) -> str:
@@ -204,8 +198,15 @@ def _one_sentence(text: str) -> str:
 
 
 def model_name(given: str) -> str:
-    """What a model is called in the catalog: its name on the hub, or that of its folder."""
-    return Path(given).resolve().name if Path(given).is_dir() else given
+    """What a model is called in the catalog: its name on the hub, or its folder's with a digest of the weights."""
+    folder = Path(given).resolve()
+    if not folder.is_dir():
+        return given
+    digest = hashlib.sha256()
+    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+        with file.open("rb") as weights:
+            digest.update(hashlib.file_digest(weights, "sha256").digest())
+    return f"{folder.name}-{digest.hexdigest()[:8]}"
 
 
 def _weights_sha256(model: Any) -> str:

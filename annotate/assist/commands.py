@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from gatherset.dataset.findings import Finding, errors
 from gatherset.dataset.findings import as_json as findings_json
@@ -132,12 +133,14 @@ def caption(
     from gatherset.annotate.assist.prompts import read_prompt
     from gatherset.dataset.workspace import Workspace
 
+    if endpoint is None:
+        _need_an_endpoint("temperature", "stream", "seconds", "at_once", "prices")
     space = Workspace.open(workspace)
     if endpoint is None:
         captioner = None if dry_run else captioning.TransformersCaptioner(model or captioning.DEFAULT)
         name = captioning.model_name(model or captioning.DEFAULT)
         items = captioning.caption_items(space, name, limit)
-        say(f"{len(items)} images wait for a caption.")
+        say(f"{len(items)} images wait for a caption.", err=True)
         if captioner:
             _captioned(space, items, captioner, None, prices, as_json)
         return
@@ -152,6 +155,14 @@ def caption(
         if not dry_run:
             seeing = captioning.EndpointCaptioner(asked, prompt, space.settings.language, at_once=at_once)
             _captioned(space, items, seeing, asked, prices, as_json)
+
+
+def _need_an_endpoint(*names: str) -> None:
+    """Raises UsageError for an option that a model here does not heed, and that was given all the same."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --endpoint")
 
 
 def _captioned(

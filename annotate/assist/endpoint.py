@@ -9,12 +9,13 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -35,6 +36,8 @@ _CLOSED = {  # what no other question would be answered better
     404: "it does not know this address or model",
 }
 Message = dict[str, Any]
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,8 @@ class Endpoint:
         if document is None:
             what = f"{self.url} answered what is no JSON: {data[:60]!r}"
             raise _LateError(NoAnswerError(what, "See how the server is, then run it again"))
-        self.usage.count(document.get("usage") or {})
+        usage = document.get("usage")
+        self.usage.count(usage if isinstance(usage, dict) else {})
         return _said(document)
 
     def _refusal(self, response: httpx.Response, data: bytes) -> Exception:
@@ -191,6 +195,15 @@ class _LateError(Exception):
     def __init__(self, given_up: ServerError, wait: float = 0.0) -> None:
         self.given_up, self.wait = given_up, wait
         super().__init__(str(given_up))
+
+
+def in_threads(ask: Callable[[Item], Answer], items: Sequence[Item], at_once: int) -> Generator[Answer, None, None]:
+    """What `ask` makes of each item, in the order in which it is done. Close it: what was not begun is not asked."""
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        yield from (done.result() for done in as_completed([pool.submit(ask, item) for item in items]))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def estimated_tokens(messages: Sequence[Message]) -> int:
@@ -247,27 +260,44 @@ def _streamed(data: bytes) -> dict[str, Any] | None:
         if event is None:
             return None
         usage = event.get("usage") or usage
-        for choice in event.get("choices") or ():
-            delta = choice.get("delta") or {}
-            parts.append(delta.get("content") or "")
-            refusals.append(delta.get("refusal") or "")
-            finish = choice.get("finish_reason") or finish
+        try:
+            for choice in event.get("choices") or ():
+                delta = choice.get("delta") or {}
+                parts.append(_text(delta.get("content")))
+                refusals.append(_text(delta.get("refusal")))
+                finish = choice.get("finish_reason") or finish
+        except (AttributeError, TypeError) as error:
+            raise _malformed() from error
     return None
 
 
+def _text(value: Any) -> str:
+    if value is not None and not isinstance(value, str):
+        raise TypeError
+    return value or ""
+
+
+def _malformed() -> _LateError:
+    return _LateError(NoAnswerError("the answer has not the form of the protocol", "Check the address"))
+
+
 def _said(document: Mapping[str, Any]) -> str:
-    """The text of an answer. Raises NoAnswerError for a refusal, and for one that has none."""
+    """The text of an answer. Raises NoAnswerError for a refusal, one that was cut off, and one that has no text."""
     try:
         choice = document["choices"][0]
         message = choice["message"]
         text, refusal = message.get("content"), message.get("refusal")
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise _LateError(NoAnswerError("the answer has not the form of the protocol", "Check the address")) from error
+        raise _malformed() from error
     if refusal:
         raise NoAnswerError(f"the model refuses: {str(refusal)[:200]}", "Leave it to a person")
     if choice.get("finish_reason") == "content_filter":
         raise NoAnswerError("the answer was held back by a filter", "Leave it to a person")
-    return text if isinstance(text, str) else ""
+    if choice.get("finish_reason") == "length":
+        raise NoAnswerError("the answer is too long, and was cut off", "Ask a model that says less")
+    if not isinstance(text, str) or not text.strip():
+        raise NoAnswerError("the answer is empty", "Run it again, or leave it to a person")
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair can be neither stored nor sent back
 
 
 def _error_text(data: bytes) -> str:
@@ -284,6 +314,6 @@ def _number(value: Any) -> int:
 
 def _read(path: Path) -> str | None:
     try:
-        return str(json.loads(path.read_bytes())["text"])
+        return str(json.loads(path.read_bytes())["text"]) or None  # older versions kept empty ones
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from gatherset.annotate.answer import box_of
-from gatherset.annotate.assist.endpoint import ClosedError, Endpoint, Message, NoAnswerError, estimated_tokens
+from gatherset.annotate.assist.endpoint import (
+    ClosedError,
+    Endpoint,
+    Message,
+    NoAnswerError,
+    estimated_tokens,
+    in_threads,
+)
 from gatherset.annotate.assist.faithfulness import faults
 from gatherset.annotate.assist.prompts import Prompt, language_name
 from gatherset.dataset.findings import Finding
@@ -101,7 +106,7 @@ def expand(
     """
     writer = _Writer(workspace, endpoint, prompt)
     report = Expanded(items=len(items))
-    with closing(_in_threads(writer, items, at_once)) as answers:
+    with closing(in_threads(writer.write, items, at_once)) as answers:
         for written in progress(answers, total=len(items), label="expand"):
             if written.texts or written.item.imported:
                 report.suggested += add_suggestions(workspace, list(writer.proposals(written)))
@@ -111,14 +116,6 @@ def expand(
             report.findings += _findings(written)
     report.findings.sort(key=lambda finding: finding.where)
     return report
-
-
-def _in_threads(writer: _Writer, items: Sequence[Item], at_once: int) -> Generator[Written, None, None]:
-    pool = ThreadPoolExecutor(at_once)
-    try:
-        yield from (done.result() for done in as_completed([pool.submit(writer.write, item) for item in items]))
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 class _Writer:
@@ -170,13 +167,7 @@ class _Writer:
 
     def proposals(self, written: Written) -> Iterator[Proposed]:
         item, asking = written.item, self.endpoint.asking
-        made = {
-            "first": item.given[0],
-            "temperature": asking.temperature,
-            "prompt": f"{self.prompt.name}-{self.prompt.sha256[:16]}.txt",
-            "prompt_sha256": self.prompt.sha256,
-            "endpoint": urlsplit(self.endpoint.url).hostname,
-        }
+        made = {"first": item.given[0], **self.prompt.made_with(self.endpoint)}
         if item.imported:
             for text in item.given:
                 yield Proposed(item.image_id, CAPTION, text, "the collection", IMPORTED, 1.0)
@@ -192,7 +183,7 @@ def _objection(text: str, refused: Sequence[str], missing: int) -> list[Message]
 
 
 def captions_in(text: str) -> list[str]:
-    """The captions in an answer: a JSON array of them, wherever it stands; else its lines."""
+    """The captions in an answer: a JSON array of them, wherever it stands; else its lines, unless it is broken JSON."""
     for start, end in (("[", "]"), ("{", "}")):
         first, last = text.find(start), text.rfind(end)
         if 0 <= first < last:
@@ -202,8 +193,10 @@ def captions_in(text: str) -> list[str]:
                 continue
             if found:
                 return found
+    if any(line.lstrip().startswith(("[", "{")) for line in text.splitlines()):
+        return []
     lines = [_LIST_MARK.sub("", line).strip().strip('"“”') for line in text.splitlines()]
-    return [line for line in lines if line and not line.endswith(":") and not line.startswith(("```", "{", "[", "]"))]
+    return [line for line in lines if line and not line.endswith(":") and not line.startswith("```")]
 
 
 def _texts(value: Any) -> list[str]:

@@ -6,7 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+from gatherset.annotate.assist.endpoint import Endpoint
+from gatherset.annotate.marks import filled
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.store import write_whole
 
@@ -43,14 +47,19 @@ class Prompt:
     def sha256(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def used(self) -> str:
+        """The name of the file in which it is kept once it was used."""
+        return f"{self.name}-{self.sha256[:16]}.txt"
+
     def filled(self, **values: object) -> str:
-        """The prompt for one image. Filled in one pass: what stands in a caption is not filled again."""
-        parts = self.text.split("{")
-        filled = [parts[0]]
-        for part in parts[1:]:
-            name, brace, rest = part.partition("}")
-            filled.append(f"{values[name]}{rest}" if brace and name in values else "{" + part)
-        return "".join(filled)
+        """The prompt for one image."""
+        return filled(self.text, values, before="{", after="}")
+
+    def made_with(self, endpoint: Endpoint) -> dict[str, Any]:
+        """What it takes to ask for a suggestion again."""
+        used = {"prompt": self.used, "prompt_sha256": self.sha256}
+        return {"temperature": endpoint.asking.temperature, **used, "endpoint": urlsplit(endpoint.url).hostname}
 
 
 def read_prompt(root: Path, name: str) -> Prompt:
@@ -68,7 +77,7 @@ def read_prompt(root: Path, name: str) -> Prompt:
     if missing := [mark for mark in _NEEDED[name] if mark not in text]:
         raise InputError(f"{path} lacks {' and '.join(missing)}", "Add it, or remove the file to get the default again")
     prompt = Prompt(name, text)
-    write_whole(root / FOLDER / "used" / f"{name}-{prompt.sha256[:16]}.txt", text.encode())
+    write_whole(root / FOLDER / "used" / prompt.used, text.encode())
     return prompt
 
 

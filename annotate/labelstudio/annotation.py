@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from gatherset.annotate.accounts import digest_of
 from gatherset.annotate.annotators import annotator_id, checked_name
 from gatherset.annotate.answer import Answer, check_answer
 from gatherset.annotate.labelstudio.client import Client, Json
@@ -95,11 +96,11 @@ def _time(text: str) -> datetime:
 
 
 def _author(completed_by: Any, people: Mapping[int, str], link: Link) -> str:
-    """The annotator's name here: what the link says of their e-mail, else that e-mail."""
+    """The annotator's name here: what the link says of their e-mail, or of its digest (who was erased), else that."""
     if isinstance(completed_by, dict):
         completed_by = completed_by.get("email") or completed_by.get("id")
     name = completed_by if isinstance(completed_by, str) else people.get(completed_by, f"Label Studio {completed_by}")
-    return link.people.get(name, name)
+    return link.people.get(name) or link.people.get(digest_of(name), name)
 
 
 def is_news(known: Any, returned: Annotation) -> bool:

@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
 from gatherset.annotate.labelstudio.annotation import Pulled
 from gatherset.annotate.labelstudio.client import Client
 from gatherset.annotate.labelstudio.links import Link, current_links
 from gatherset.annotate.labelstudio.pull import pull, pull_some
 from gatherset.annotate.labelstudio.push import Pushed, push
+from gatherset.annotate.outages import in_words
 from gatherset.dataset.errors import GathersetError, ServerError
 from gatherset.dataset.workspace import Workspace
 
@@ -147,8 +150,8 @@ def sync(
     """Push and pull every `every` seconds, and look at once where a webhook hints at, until `stop` is set.
 
     The workspace in the folder `root` is opened anew each time: a run lasts for days, while its settings, its projects
-    and who is who in them change. `told` hears what was done. A server that is not there for a while is waited for:
-    `failed` hears of it. Raises GathersetError where the first round fails.
+    and who is who in them change. `told` hears what was done. A server, or a database, that is not there for a while is
+    waited for: `failed` hears of it. Raises GathersetError where the first round fails.
     """
 
     def whole(workspace: Workspace, client: Client, link: Link) -> None:
@@ -174,6 +177,8 @@ def _for_each_project(root: Path, act: Callable[[Workspace, Client, Link], None]
         for link in current_links(workspace):
             with Client(link.url) as client:
                 act(workspace, client, link)
+    except DBAPIError as error:
+        raise ServerError(in_words(error), "It is tried again in the next round") from error
     finally:
         workspace.catalog.close()
 

@@ -20,6 +20,7 @@ from gatherset.dataset.catalog.tables import annotators, gold, images, submissio
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.progress import progress
 from gatherset.dataset.release_folder import assembled
+from gatherset.dataset.timestamps import is_time
 from gatherset.dataset.workspace import Workspace
 
 BATCH = 500  # tasks a query
@@ -76,7 +77,7 @@ def _document(connection: Connection, workspace: Workspace, kind: str, images_ur
 
 def _annotation(row: Any) -> dict[str, Any]:
     lead = None
-    if row.started_at:
+    if row.started_at and is_time(row.started_at):  # older versions stored what a browser sent
         begun, ended = datetime.fromisoformat(row.started_at), datetime.fromisoformat(row.submitted_at)
         lead = max(0.0, (ended - begun).total_seconds())
     return {

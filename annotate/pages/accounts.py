@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
+from dataclasses import asdict
 
 import streamlit as st
 
 from gatherset.annotate.access import may, open_to_all
 from gatherset.annotate.accounts import INVITED_DAYS, ROLES, Account, add_account, all_accounts, change_account, invite
 from gatherset.annotate.accounts import reset as reset_account
+from gatherset.annotate.pages.parts import STYLE, notice, small, table
 from gatherset.annotate.server import open_workspace
 from gatherset.dataset.errors import GathersetError
 from gatherset.dataset.workspace import Workspace
 
-STYLE = """<style>
-.gs-table { border-collapse: collapse; font-size: .9rem; }
-.gs-table th { text-align: left; font-weight: 600; }
-.gs-table th, .gs-table td { padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid #e0e6e4; vertical-align: top; }
-.gs-table td { overflow-wrap: anywhere; }
-.gs-scroll { overflow-x: auto; }
-.gs-small { margin: 0 0 .5rem; font-size: .9rem; color: #4a5a57; }
-.gs-notice { margin: 0; padding: .5rem .9rem; border-radius: .5rem; background: #fdf4e3; color: #7a4b00; }
-.gs-notice.good { background: #e4f4ee; color: #1c2826; }
-</style>"""
 Act = Callable[[], str | None]  # what an invitation holds, where it made one
 
 
@@ -42,11 +33,12 @@ def main() -> None:
         return
     if said := st.session_state.pop("said", None):
         text, good, token = said
-        st.html(f'<p class="gs-notice {"good" if good else ""}" role="status">{html.escape(text)}</p>')
+        notice(text, good=good)
         if token:
             show_invitation(token)
     found = all_accounts(workspace)
-    st.html(table(found))
+    columns = {"name": "Name", "role": "Role", "email": "E-mail", "state": "State"}
+    table(columns, [{**asdict(account), "email": account.email or ""} for account in found])
     st.subheader("Change one", anchor=False)
     chosen = st.selectbox("Account", [account.name for account in found])
     show_changes(workspace, name, next(account for account in found if account.name == chosen))
@@ -98,19 +90,6 @@ def done(said: str, act: Act) -> None:
         st.session_state.said = str(error), False, None
     st.session_state.shown = {}
     st.rerun()
-
-
-def table(found: list[Account]) -> str:
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in (a.name, a.role, a.email or "", a.state)) + "</tr>"
-        for a in found
-    )
-    head = "<tr><th>Name</th><th>Role</th><th>E-mail</th><th>State</th></tr>"
-    return f'<div class="gs-scroll" tabindex="0"><table class="gs-table">{head}{rows}</table></div>'
-
-
-def small(text: str) -> None:
-    st.html(f'<p class="gs-small">{html.escape(text)}</p>')
 
 
 main()

@@ -17,6 +17,8 @@ from gatherset.annotate.checklist import checklist
 from gatherset.annotate.discussions import raise_discussion
 from gatherset.annotate.labelstudio.returned import count_returned, returned_annotations
 from gatherset.annotate.overview import Overview, annotator_rows, overview
+from gatherset.annotate.pages.parts import STYLE as PARTS
+from gatherset.annotate.pages.parts import notice, small, table
 from gatherset.annotate.server import open_workspace
 from gatherset.annotate.team import (
     change_queue,
@@ -41,7 +43,6 @@ WHOLE = alt.Axis(format="d", tickMinStep=1)
 FLAT = alt.Axis(labelAngle=0, labelOverlap=True)
 SEVERAL = alt.Scale(range=["#0f766e", "#7cc4b8", "#b7791f", "#4a6fa5", "#e0b973", "#9b5c8f", "#9aa7a4", "#1c2826"])
 STYLE = """<style>
-.gs-small { margin: 0 0 .5rem; font-size: .9rem; color: #4a5a57; }
 .gs-counts { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0 0 .5rem; }
 .gs-counts, .gs-list { padding: 0 !important; list-style: none; }
 .gs-counts li { margin: 0 !important; padding: .5rem 1rem; border-radius: .5rem; background: #f1f5f4; }
@@ -52,13 +53,6 @@ STYLE = """<style>
 .gs-list .open::before { content: "○ "; color: #7a4b00; font-weight: 700; }
 .gs-list .done::before { content: "✓ "; color: #0f766e; font-weight: 700; }
 .gs-list small { color: #4a5a57; }
-.gs-scroll { overflow-x: auto; }
-.gs-table { width: max-content; border-collapse: collapse; font-size: .9rem; }
-.gs-table th { text-align: left; font-weight: 600; }
-.gs-table th, .gs-table td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid #e0e6e4; vertical-align: top; }
-.gs-table td.number, .gs-table th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.gs-notice { margin: 0; padding: .5rem .9rem; border-radius: .5rem; background: #fdf4e3; color: #7a4b00; }
-.gs-notice.good { background: #e4f4ee; color: #1c2826; }
 .gs-dispute img { width: 100%; height: 9rem; object-fit: cover; border-radius: .4rem; }
 .gs-dispute img.veiled { filter: blur(14px); }
 .gs-dispute p { margin: .2rem 0 0; font-size: .85rem; }
@@ -70,7 +64,7 @@ def main() -> None:
     if not may(workspace, name, "lead"):
         st.error("This page is for the lead of the team.")
         return
-    st.html(STYLE)
+    st.html(PARTS + STYLE)
     st.header("Team", anchor=False)
     if said := st.session_state.pop("said", ""):
         notice(said, good=not st.session_state.pop("wrong", False))
@@ -370,18 +364,6 @@ def chart(drawn: alt.Chart, rows: Sequence[object]) -> None:
         small("Nothing yet.")
 
 
-def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """A plain table: a screen reader reads it, and the browser finds words in it."""
-
-    def cell(tag: str, value: object) -> str:
-        number = ' class="number"' if isinstance(value, int | float) else ""
-        return f"<{tag}{number}>{html.escape(str(value))}</{tag}>"
-
-    head = "".join(f"<th>{html.escape(title)}</th>" for title in columns.values())
-    body = "".join("<tr>" + "".join(cell("td", row[key]) for key in columns) + "</tr>" for row in rows)
-    st.html(f'<div class="gs-scroll" tabindex="0"><table class="gs-table"><tr>{head}</tr>{body}</table></div>')
-
-
 def download(label: str, name: str, text: str) -> None:
     st.download_button(label, text.encode("utf-8"), name, "text/csv", key=name)
 
@@ -392,16 +374,6 @@ def percent(share: float | None) -> str:
 
 def three(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"
-
-
-def notice(text: str, *, good: bool = False) -> None:
-    """Not Streamlit's own boxes: they read Markdown, and a person's name may hold some."""
-    st.html(f'<p class="gs-notice {"good" if good else ""}" role="status">{html.escape(text)}</p>')
-
-
-def small(text: str) -> None:
-    """Streamlit's own captions are too pale to be read by everybody."""
-    st.html(f'<p class="gs-small">{html.escape(text)}</p>')
 
 
 main()

@@ -112,6 +112,8 @@ class Catalog:
         from alembic import command
         from alembic.config import Config
 
+        if self.path and not self.path.exists():
+            self.path.touch(mode=0o600)  # it holds names, and what seals are made with
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         with self.write() as connection:

@@ -2,10 +2,22 @@ import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher, extract_parameters
 
-from gatherset.annotate.access import COOKIE, DAYS, MAY, end_session, is_signed, may, sign_in, signed, ticket, visitor
+from gatherset.annotate.access import (
+    COOKIE,
+    DAYS,
+    MAY,
+    begin_session,
+    end_session,
+    is_signed,
+    may,
+    sign_in,
+    signed,
+    ticket,
+    visitor,
+)
 from gatherset.annotate.accounts import add_account, change_account, reset
 from gatherset.annotate.annotators import annotator_id, known_annotator
-from gatherset.dataset.catalog.tables import sessions
+from gatherset.dataset.catalog.tables import accounts, annotators, sessions
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
@@ -103,6 +115,20 @@ def test_a_password_opens_a_session_under_the_name_as_it_is_written(team: Worksp
 )
 def test_whatever_does_not_fit_opens_nothing(team: Workspace, name: str, password: str) -> None:
     assert sign_in(team, name, password) is None
+
+
+@pytest.mark.parametrize("end", ["reset", "disable"])
+def test_whose_account_ends_while_the_password_is_compared_does_not_come_in(team: Workspace, end: str) -> None:
+    with team.catalog.read() as connection:
+        query = sa.select(accounts.c.annotator_id, accounts.c.password).join(annotators)
+        row = connection.execute(query.where(annotators.c.name == "reviewer")).one()
+    assert begin_session(team, row.annotator_id, password=row.password)
+    if end == "reset":
+        reset(team, "reviewer", by="maintainer")
+    else:
+        change_account(team, "reviewer", by="maintainer", disabled="gone")
+    assert begin_session(team, row.annotator_id, password=row.password) is None
+    assert begin_session(team, row.annotator_id) is None  # as from a provider that knew them
 
 
 def test_who_has_no_password_yet_or_is_disabled_cannot_sign_in(team: Workspace) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from gatherset import schemas
@@ -18,10 +20,13 @@ from gatherset.annotate.agreement_report import agreement_report, as_table, text
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.answer_file import import_answers
 from gatherset.annotate.gold import set_gold
+from gatherset.annotate.labelstudio.task_file import export_tasks
+from gatherset.annotate.ledger import read_ledger
 from gatherset.annotate.overview import overview
 from gatherset.annotate.submissions import submit
 from gatherset.annotate.team import retire
 from gatherset.cli import main
+from gatherset.dataset.catalog.tables import submissions
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
 from tests.conftest import some_photographs
@@ -235,3 +240,13 @@ def test_the_second_opinion_breaks_ties(photos: Workspace) -> None:
     [one] = agreement_report(photos)["questions"]["event_type"]["second_opinion"]
     assert one["most"] == ["protest", "sports_event"]
     assert one["estimate"] in one["most"]
+
+
+def test_a_time_that_an_older_version_stored_as_it_came_is_no_time(photos: Workspace) -> None:
+    for task in (1, 2):
+        began = "2026-11-20T10:00:00Z"
+        submit(photos, task, "anna", Answer("event", True, "protest"), key=f"key-{task}", started_at=began)
+    with photos.catalog.write() as connection:
+        connection.execute(sa.update(submissions).where(submissions.c.task_id == 1).values(started_at="x"))
+        assert list(np.isnan(read_ledger(connection).seconds)) == [True, False]
+    assert export_tasks(photos, "event", photos.root.parent / "out", "http://x/") == (4, 2)

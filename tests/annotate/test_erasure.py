@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -11,16 +12,27 @@ from gatherset.annotate.answer import Answer
 from gatherset.annotate.discussions import add_remark, raise_discussion
 from gatherset.annotate.drafts import save_draft
 from gatherset.annotate.erasure import erase
+from gatherset.annotate.labelstudio.annotation import annotations_in
+from gatherset.annotate.labelstudio.links import current_links, keep_link
+from gatherset.annotate.ledger import current_ledger
 from gatherset.annotate.queue import next_task
-from gatherset.annotate.review import Verdict, decide_review
+from gatherset.annotate.review import Verdict, decide_review, send_back
 from gatherset.annotate.review_desk import opened_desk
 from gatherset.annotate.submissions import submit
-from gatherset.annotate.team import pause, retire
-from gatherset.dataset.catalog.tables import annotators, images, metadata
+from gatherset.annotate.team import last_change, pause, put_first, retire
+from gatherset.dataset.catalog.tables import (
+    annotators,
+    images,
+    labelstudio_annotations,
+    labelstudio_tasks,
+    metadata,
+    tasks,
+)
 from gatherset.dataset.corrections import withdraw
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.records import count_records, current_records
+from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 NAME = "Anna Zimtstern"
@@ -105,6 +117,55 @@ def test_who_decided_is_a_pseudonym_afterwards(worked: Workspace) -> None:
     )
     erase(worked, NAME, withdraw=False, by="mia")
     assert NAME not in everything(worked)
+
+
+def test_what_was_sent_back_to_them_is_before_the_reviewer_again(worked: Workspace) -> None:
+    with worked.catalog.read() as connection:
+        image = next(iter(current_records(connection)))["id"]
+    version = opened_desk(worked, "mia", image)["review"]["version"]
+    send_back(worked, image, "mia", [NAME], "Look again", key="sent-back", version=version)
+    assert review_state(worked, image) == "waiting"
+    erase(worked, NAME, withdraw=False, by="mia")
+    assert review_state(worked, image) == "open"
+
+
+def review_state(workspace: Workspace, image: str) -> str:
+    with workspace.catalog.read() as connection:
+        query = sa.select(tasks.c.state).where(tasks.c.image_id == image, tasks.c.kind == "review")
+        return str(connection.execute(query).scalar_one())
+
+
+def test_who_has_changed_the_queue_is_a_pseudonym_afterwards(worked: Workspace) -> None:
+    put_first(worked, "web", "", NAME, first=True)
+    with worked.catalog.read() as connection:
+        assert NAME in current_ledger(worked, connection).names
+    erased = erase(worked, NAME, withdraw=False, by="mia")
+    assert f"{erased.pseudonym}: web" in last_change(worked)
+    with worked.catalog.read() as connection:
+        assert NAME not in current_ledger(worked, connection).names
+
+
+def test_who_comes_again_from_label_studio_is_who_they_were(worked: Workspace) -> None:
+    with worked.catalog.write() as connection:
+        link = keep_link(
+            connection,
+            "caption",
+            **{"url": "http://x", "project": 1, "title": "mg", "config": "", "images": ""},
+            people={"anna@example.org": NAME, "ben@example.org": "ben"},
+        )
+        row = {"project_id": link.id, "remote": 7, "task_id": 1, "author": NAME, "state": "refused", "digest": ""}
+        row |= {"findings": [{"rule": "GS301", "where": f"annotation 7 (gs-1, {NAME})"}], "pulled_at": now()}
+        connection.execute(sa.insert(labelstudio_annotations).values(row))
+        sent = {"project_id": link.id, "task_id": 1, "image": "", "overlap": 1, "remarks": f"{NAME}: too short"}
+        connection.execute(sa.insert(labelstudio_tasks).values(sent))
+    erased = erase(worked, NAME, withdraw=False, by="mia")
+    assert NAME not in everything(worked)
+    assert "anna@example.org" not in everything(worked)
+    [link] = current_links(worked)
+    given = {"id": 7, "result": [], "completed_by": "anna@example.org"}
+    [again] = annotations_in({"annotations": [given]}, SimpleNamespace(id=1), {}, link)
+    assert again.author == erased.pseudonym
+    assert link.people["ben@example.org"] == "ben"
 
 
 def test_a_short_name_leaves_the_words_of_others_alone(worked: Workspace) -> None:

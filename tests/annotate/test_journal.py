@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
-from gatherset.annotate.accounts import add_account
+from gatherset.annotate.accounts import add_account, change_account, reset
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
 from tests.benchmarks.session import Session
@@ -48,5 +49,24 @@ def test_a_day_of_work_is_told_without_names_or_texts(workspace: Workspace, make
         "stopped",
     ]
     assert all(line["time"] for line in lines)
+    assert [line["person"] for line in lines if line["event"] in ("signed_in", "submission")] == [1, 1]
     for word in ("Zimtstern", "anna@", PASSWORD, CAPTION, "wrong one"):
         assert word not in said
+
+
+def test_who_changes_an_account_is_told_by_number(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "gatherset")
+    add_account(workspace, "mia", "maintainer", by="the shell")
+    add_account(workspace, NAME, "annotator", "anna@example.org", by="mia")
+    change_account(workspace, NAME, by="mia", role="reviewer")
+    change_account(workspace, NAME, by="mia", disabled="talks too much", email="a@example.org")
+    change_account(workspace, NAME, by="mia", disabled=None)
+    reset(workspace, NAME, by="mia")
+    assert [vars(entry)["fields"] for entry in caplog.records] == [
+        {"event": "account_added", "person": 1, "by": None, "role": "maintainer"},
+        {"event": "account_added", "person": 2, "by": 1, "role": "annotator"},
+        {"event": "account_changed", "person": 2, "by": 1, "role": "reviewer"},
+        {"event": "account_changed", "person": 2, "by": 1, "disabled": True, "email": True},
+        {"event": "account_changed", "person": 2, "by": 1, "disabled": False},
+        {"event": "account_reset", "person": 2, "by": 1},
+    ]

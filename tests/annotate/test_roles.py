@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 from gatherset.annotate import routes, server, sign_in
 from gatherset.annotate.access import COOKIE, begin_session, signed
-from gatherset.annotate.accounts import add_account, all_accounts
+from gatherset.annotate.accounts import account_from_provider, add_account, all_accounts
 from gatherset.annotate.desk import image_url, original_url
 from gatherset.dataset.catalog.tables import images
 from gatherset.dataset.ingest import Provenance, ingest
@@ -109,7 +109,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     draw(folder / "photos" / "1.jpg", 1)
     ingest(workspace, folder / "photos", Provenance(license="CC-BY-4.0"))
     for role in reversed(EVERYBODY):
-        add_account(workspace, role, role, by="a test")
+        add_account(workspace, role, role, f"{role}@example.org", by="a test")
+        account_from_provider(workspace, role, f"{role}@example.org")
     running = Server(workspace.root, APP)
     running.path = BASE
     settings = workspace.root / "gatherset.toml"

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import sqlalchemy as sa
 
 pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
 from starlette.applications import Starlette
@@ -13,6 +15,8 @@ from starlette.testclient import TestClient
 from gatherset.annotate import routes, server, sign_in
 from gatherset.annotate.access import COOKIE, signed, ticket
 from gatherset.annotate.door import Door
+from gatherset.annotate.ledger import read_ledger
+from gatherset.dataset.catalog.tables import submissions
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
 
@@ -44,6 +48,24 @@ def test_a_task_is_handed_out_drafted_and_submitted(client: Any) -> None:
     done = post(client, "submission", **given).json()
     assert (done["stored"]["new"], done["task"]["id"] != task) == (True, True)
     assert post(client, "submission", **given).json()["stored"]["new"] is False
+
+
+@pytest.mark.parametrize("sent", ["x", 5, ["2026-11-20T10:00:00Z"], "2026-11-20", "today"])
+def test_a_time_that_is_none_is_not_stored(client: Any, sent: object) -> None:
+    desk = post(client, "next").json()
+    given = {"task": desk["task"]["id"], "key": "a-key-of-16-signs", "version": 0, "answer": EVENT}
+    post(client, "submission", **given, started_at=sent)
+    with server.open_workspace().catalog.read() as connection:
+        assert connection.execute(sa.select(submissions.c.started_at)).scalar_one() is None
+        assert list(np.isnan(read_ledger(connection).seconds)) == [True]
+
+
+def test_the_time_that_the_page_was_given_is_stored(client: Any) -> None:
+    desk = post(client, "next").json()
+    given = {"task": desk["task"]["id"], "key": "a-key-of-16-signs", "version": 0, "answer": EVENT}
+    post(client, "submission", **given, started_at=desk["started_at"])
+    with server.open_workspace().catalog.read() as connection:
+        assert connection.execute(sa.select(submissions.c.started_at)).scalar_one() == desk["started_at"]
 
 
 def test_nobody_comes_in_without_a_ticket(client: Any) -> None:

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from gatherset.annotate import routes, server, sign_in
 from gatherset.annotate.access import COOKIE
 from gatherset.annotate.accounts import add_account, change_account, invite
-from gatherset.annotate.attempts import BOTH, NAME, PLACE, Attempts
+from gatherset.annotate.attempts import BOTH, NAME, PLACE, Attempts, place_of
 from gatherset.annotate.door import Door
 from gatherset.annotate.outages import in_words
 from gatherset.dataset.workspace import Workspace
@@ -78,6 +78,27 @@ def test_after_a_few_attempts_one_waits_known_or_not(client: Any, name: str) -> 
     assert enter(client, "mia").status_code == 303  # others come in
 
 
+def test_a_name_that_is_written_otherwise_is_no_new_count(client: Any) -> None:
+    for _ in range(BOTH):
+        assert enter(client, "ann", "wrong").status_code == 401
+    assert {enter(client, name).status_code for name in ("Ann", " ann ", "\uff41nn", f"ann{' ' * 120}")} == {429}
+    assert enter(client, f"ann{' ' * 97}and what comes after them").status_code == 401  # that is another name
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("testclient", "", False),
+    ],
+)
+def test_the_addresses_of_one_customer_are_one_place(first: str, second: str, same: bool) -> None:
+    assert (place_of(first) == place_of(second)) is same
+
+
 def test_attempts_are_counted_by_place_and_by_name_and_forgotten_after_success() -> None:
     attempts = Attempts()
     assert all(attempts.begin("here", f"name {n}") == 0 for n in range(PLACE))
@@ -91,8 +112,20 @@ def test_attempts_are_counted_by_place_and_by_name_and_forgotten_after_success()
 
 def test_a_form_of_another_site_is_refused(client: Any) -> None:
     assert enter(client, "ann", origin="https://evil.example.org").status_code == 403
-    assert enter(client, "ann", origin="null").status_code == 403
+    for origin in ("null", "http://["):
+        assert enter(client, "ann", origin=origin).status_code == 403
     assert enter(client, "ann", origin="http://testserver").status_code == 303
+
+
+@pytest.mark.parametrize("path", ["//evil.example.org/", "///evil.example.org//", "/team/"])
+def test_who_is_sent_on_stays_on_this_site(client: Any, path: str) -> None:
+    enter(client, "ann")
+    answer = client.get(f"http://testserver{path}", headers=HTML)
+    assert (answer.status_code, answer.headers["location"]) == (307, f"/{path.strip('/')}")
+
+
+def test_an_address_that_is_none_is_no_image(client: Any) -> None:
+    assert client.get("/permission", headers={"X-Original-URI": "//["}).status_code == 403
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"name=%00&password=x", b"name=" + b"a" * 9000, b"a" * 20_000])
@@ -150,6 +183,8 @@ def test_a_database_that_is_gone_is_said_on_every_way_in(client: Any, workspace:
         ("database or disk is full", "The disk of the server is full"),
         ('could not extend file "base/1": No space left on device', "The disk of the server is full"),
         ("attempt to write a readonly database", "cannot be written"),
+        ("others are writing, for 10 s already", "The database is busy"),
+        ("canceling statement due to lock timeout", "The database is busy"),
         ("connection failed: Connection refused to db.example.org as gatherset", "cannot be reached"),
     ],
 )

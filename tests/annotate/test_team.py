@@ -262,6 +262,16 @@ def test_who_was_asked_too_and_has_answered_is_not_asked_twice(photos: Workspace
     assert next_review(photos, "rita") == image
 
 
+def test_what_was_handed_to_one_who_is_retired_comes_back_to_the_reviewer(photos: Workspace) -> None:
+    say(photos, 1, anna="protest", ben="political_rally")
+    say(photos, 2, kim="protest")
+    image = send(photos, "ben")
+    hand_over(photos, "ben", "kim", "lea")
+    assert next_review(photos, "rita") is None
+    retire(photos, "kim", "guessed", "lea")
+    assert next_review(photos, "rita") == image
+
+
 def test_who_lays_aside_what_they_took_over_brings_it_back_to_the_reviewer(photos: Workspace) -> None:
     say(photos, 1, anna="protest", ben="political_rally")
     say(photos, 2, cleo="protest")

@@ -61,6 +61,7 @@ def ask(site: Nginx, path: str, method: str = "GET", data: bytes | None = None, 
     answer = connection.getresponse()
     answer.read()
     connection.close()
+    assert {"Strict-Transport-Security", "X-Frame-Options", "Referrer-Policy"} <= set(answer.headers.keys())
     return answer.status, answer.headers.get("X-Cache", "")
 
 

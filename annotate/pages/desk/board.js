@@ -11,6 +11,7 @@ class Board {
     this.ends = new AbortController(); // takes all listeners away at once
     this.work = null; // what lies on the desk, as the server handed it out
     this.now = null; // the answer as it stands
+    this.on(window, "storage", ({ key, newValue }) => key === "gatherset:signed-out" && newValue !== null && this.signedOut());
   }
 
   $(id) {
@@ -19,6 +20,13 @@ class Board {
 
   on(target, name, act, options = {}) {
     target.addEventListener(name, act, { signal: this.ends.signal, ...options });
+  }
+
+  // Somebody signed out in another tab: nothing of theirs is to stay in this browser.
+  signedOut() {
+    this.now = null;
+    this.close();
+    location.assign("sign-in");
   }
 
   close() {

@@ -62,7 +62,6 @@ class Desk extends Board {
     this.on(window, "pagehide", () => this.save({ keepalive: true }));
     this.on(document, "visibilitychange", () => document.hidden && this.save({ keepalive: true }));
     for (const name of ["pointerdown", "keydown", "wheel"]) this.on(document, name, () => (this.present = true));
-    this.on(window, "storage", ({ key, newValue }) => key === "gatherset:signed-out" && newValue !== null && this.signedOut());
     this.holding = setInterval(() => this.hold(), HOLD_EVERY);
     this.on(this.$("form"), "submit", (event) => event.preventDefault());
     this.on(this.$("back"), "click", () => this.back());
@@ -74,13 +73,6 @@ class Desk extends Board {
     this.picture = new Picture(this.root, this.ends.signal, () => this.focus());
     this.fill();
     this.begin();
-  }
-
-  // Somebody signed out in another tab: nothing of theirs is to stay in this browser.
-  signedOut() {
-    this.now = null;
-    this.close();
-    location.assign("sign-in");
   }
 
   close() {

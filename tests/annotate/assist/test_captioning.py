@@ -1,23 +1,29 @@
 """BLIP is its real class with small random weights, saved to a folder and loaded as a hub's model would be."""
 
 import base64
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from PIL import Image
 
 from gatherset.annotate.assist.captioning import (
     Captioned,
     EndpointCaptioner,
     TransformersCaptioner,
+    _picture,
     caption_items,
+    model_name,
     suggest_captions,
 )
 from gatherset.annotate.assist.endpoint import Endpoint
 from gatherset.annotate.assist.prompts import read_prompt
+from gatherset.cli import main
 from gatherset.dataset.catalog.tables import images, suggestions
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.workspace import Workspace
@@ -91,7 +97,7 @@ def test_blip_describes_pictures_the_same_way_each_time(blip: Path, waiting: Wor
         for text in texts
     )
     assert TransformersCaptioner(str(blip)).describe(data[:1]) == texts[:1]
-    assert captioner.name == "small-blip"
+    assert captioner.name.startswith("small-blip-")
     assert len(captioner.made_with["weights_sha256"]) == 64
 
 
@@ -101,6 +107,44 @@ def test_what_a_captioner_says_goes_through_the_rules_before_it_is_suggested(bli
     report = suggest_captions(waiting, caption_items(waiting, captioner.name), captioner)
     assert report.images == 3
     assert report.suggested + len(report.findings) == 3
+
+
+class Silent:
+    """Reads the pictures as the others do, and says the same of each."""
+
+    name, at_once, batch, made_with = "silent", 1, 8, dict[str, Any]()
+
+    def describe(self, images: Sequence[bytes]) -> list[str]:
+        return ["A large crowd of people stands in a street." for data in images if _picture(data)]
+
+
+def test_a_damaged_picture_is_told_and_keeps_no_other_from_its_caption(waiting: Workspace) -> None:
+    items = caption_items(waiting, "silent")
+    path = waiting.store.path(items[1].sha256, items[1].format)
+    path.write_bytes(path.read_bytes()[:200])
+    report = suggest_captions(waiting, items, Silent())
+    assert report.suggested == 2
+    assert [(finding.where, "damaged" in finding.message) for finding in report.findings] == [(items[1].id, True)]
+
+
+def test_models_of_one_name_in_two_folders_are_two(tmp_path: Path) -> None:
+    for parent in ("a", "b"):
+        (tmp_path / parent / "blip").mkdir(parents=True)
+        (tmp_path / parent / "blip" / "model.safetensors").write_text(parent)
+    first, second = (model_name(str(tmp_path / parent / "blip")) for parent in ("a", "b"))
+    assert first != second
+    assert first.startswith("blip-")
+    assert model_name("Salesforce/blip-image-captioning-base") == "Salesforce/blip-image-captioning-base"
+
+
+def test_the_json_of_a_run_stands_alone(waiting: Workspace, models: ModelServer) -> None:
+    there = ["--endpoint", models.url, "--model", "small"]
+    for options in (["--dry-run"], there):
+        done = CliRunner().invoke(main, ["caption", "--json", *options, "-w", str(waiting.root)])
+        assert done.exit_code == 0
+        assert done.stdout == "" if options == ["--dry-run"] else json.loads(done.stdout)["suggested"] == 3
+    done = CliRunner().invoke(main, ["caption", "--temperature", "0", "-w", str(waiting.root)])
+    assert (done.exit_code, "--temperature needs --endpoint" in done.stderr) == (2, True)
 
 
 def test_what_is_no_captioner_is_refused(tmp_path: Path) -> None:

@@ -43,6 +43,9 @@ def test_a_server_that_streams_unasked_is_understood(models: ModelServer, asked:
         {"raw": b"[]"},
         {"raw": b'{"choices": []}'},
         {"raw": b'{"choices": [{"message": "text"}]}'},
+        {"raw": b'data: {"choices": ["x"]}\n\ndata: [DONE]\n\n'},
+        {"raw": b'data: {"choices": 5}\n\ndata: [DONE]\n\n'},
+        {"raw": b'data: {"choices": [{"delta": {"content": ["x"]}}]}\n\ndata: [DONE]\n\n'},
     ],
 )
 def test_what_may_pass_is_asked_again_and_given_up_for_this_one_alone(
@@ -97,7 +100,15 @@ def test_a_server_that_is_down_closes_the_endpoint(tmp_path: object, asked: Make
 
 
 @pytest.mark.parametrize(
-    "reply", [{"refusal": "I cannot help"}, {"text": "", "finish": "content_filter"}, {"status": 400}]
+    "reply",
+    [
+        {"refusal": "I cannot help"},
+        {"text": "", "finish": "content_filter"},
+        {"text": "A crowd fills the", "finish": "length"},
+        {"text": None},
+        {"text": " \n"},
+        {"status": 400},
+    ],
 )
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_refusal_is_about_one_question(models: ModelServer, asked: Make, reply: Reply, stream: bool) -> None:
@@ -107,6 +118,7 @@ def test_a_refusal_is_about_one_question(models: ModelServer, asked: Make, reply
         endpoint.ask(HELLO)
     assert len(models.requests) == 1
     assert endpoint.ask([{"role": "user", "content": "Another"}]) == "There."
+    assert endpoint.ask(HELLO) == "There."  # what could not be used was not kept
 
 
 def test_an_answer_is_paid_for_once(models: ModelServer, asked: Make) -> None:
@@ -116,6 +128,22 @@ def test_an_answer_is_paid_for_once(models: ModelServer, asked: Make) -> None:
     assert (len(models.requests), again.usage.cached, again.usage.requests) == (1, 1, 0)
     asked(temperature=0.1).ask(HELLO)
     assert len(models.requests) == 2
+
+
+def test_an_empty_answer_that_an_older_version_has_kept_is_asked_for_again(models: ModelServer, asked: Make) -> None:
+    asked().ask(HELLO)
+    endpoint = asked()
+    [kept] = endpoint._answers.rglob("*.json")
+    kept.write_text('{"text": ""}')
+    assert endpoint.ask(HELLO)
+    assert len(models.requests) == 2
+
+
+def test_half_a_sign_and_odd_counts_are_taken_as_they_can_be(models: ModelServer, asked: Make) -> None:
+    models.reply = lambda body: {"raw": b'{"choices": [{"message": {"content": "A \\ud83d crowd"}}], "usage": [1]}'}
+    endpoint = asked()
+    assert endpoint.ask(HELLO) == "A ? crowd"
+    assert (endpoint.usage.requests, endpoint.usage.tokens_in) == (1, 0)
 
 
 def test_the_key_is_written_nowhere(models: ModelServer, asked: Make, tmp_path: object) -> None:

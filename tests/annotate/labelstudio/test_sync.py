@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from gatherset.annotate.labelstudio.annotation import Pulled
 from gatherset.annotate.labelstudio.client import TOKEN as TOKEN_NAME
+from gatherset.annotate.labelstudio.links import keep_link
 from gatherset.annotate.labelstudio.project import Wanted, set_up
 from gatherset.annotate.labelstudio.push import Pushed
-from gatherset.annotate.labelstudio.sync import HEADER, Inbox, Webhooks, receiver, sync
+from gatherset.annotate.labelstudio.sync import HEADER, Inbox, Webhooks, _for_each_project, receiver, sync
 from gatherset.annotate.standing import standing
 from gatherset.annotate.team import change_queue
 from gatherset.dataset.catalog.tables import annotators, submissions
@@ -125,6 +126,19 @@ def test_a_webhook_that_was_left_behind_is_replaced(over: Make) -> None:
         assert webhook["headers"] == {HEADER: "new"}
     webhooks.remove()
     assert there.client.webhooks(there.link.project) == []
+
+
+def test_a_database_that_cannot_be_used_is_told_as_a_server_that_is_away(workspace: Workspace) -> None:
+    with workspace.catalog.write() as connection:
+        values = {"url": "http://127.0.0.1:1", "project": 1, "title": "mg", "config": "", "images": "", "people": {}}
+        keep_link(connection, "event", **values)
+
+    def ask(space: Workspace, *_: object) -> None:
+        with space.catalog.read() as connection:
+            connection.execute(sa.text("SELECT 1 FROM what_is_not_there"))
+
+    with pytest.raises(ServerError, match="The database was moved or changed"):
+        _for_each_project(workspace.root, ask)
 
 
 @pytest.mark.parametrize("headers", [{}, {HEADER: "guessed"}, {HEADER: ""}])

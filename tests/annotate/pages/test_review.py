@@ -101,6 +101,18 @@ def test_one_answer_is_accepted_with_two_keys(disputed: Served, review: Visit) -
     assert "wide" in record["captions"][0]["text"]
 
 
+def test_who_signs_out_in_another_tab_leaves_nothing_on_the_review_desk(disputed: Served, review: Visit) -> None:
+    _, address = disputed
+    page = review(address)
+    page.keyboard.press("1")
+    page.get_by_role("status").get_by_text("Saved", exact=True).wait_for()
+    other = page.context.new_page()
+    other.goto(f"{address}/sign-out")
+    page.wait_for_url(f"{address}/sign-in")
+    kept = page.evaluate("Object.keys(localStorage)")
+    assert not [key for key in kept if key.startswith("gatherset:")]
+
+
 def test_the_captions_are_merged_row_by_row_on_the_keyboard(disputed: Served, review: Visit) -> None:
     workspace, address = disputed
     page = review(address)
