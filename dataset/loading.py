@@ -100,6 +100,8 @@ class Split(Sequence[Example]):
 
     def _shown(self, name: str) -> list[Any]:
         values = self._column(name)
+        if len(values) != len(self._all_ids):
+            raise _unreadable(self.release.path, ValueError(f"its column {name} is shorter or longer than its ids"))
         return values if len(self._rows) == len(values) else [values[row] for row in self._rows]
 
     @cached_property
@@ -121,7 +123,7 @@ class Split(Sequence[Example]):
         for table in _row_groups(self._path, ["id", "record"]):
             for identity, text in zip(table["id"].to_pylist(), table["record"].to_pylist(), strict=True):
                 if identity not in self.release.retracted:
-                    yield orjson.loads(text)
+                    yield _parsed(text, self._path)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A table of everything but the pixels, a row an image, in the order of `ids`."""
@@ -151,7 +153,7 @@ class Split(Sequence[Example]):
             message = f"{path} does not hold {self._all_ids[row]} where it should"
             raise ReleaseError(message, "Check it: gatherset validate FOLDER")
         image = values[0].get("image") or {"bytes": b""}
-        return Example(json.loads(values[0]["record"]), image["bytes"])
+        return Example(_parsed(values[0]["record"], path), image["bytes"])
 
     def _place(self, row: int) -> tuple[Path, int]:
         """The file that holds a row, and the row's number in it."""
@@ -159,7 +161,10 @@ class Split(Sequence[Example]):
             assert self._path is not None
             return self._path, row
         buckets = self.release.manifest["buckets"]
-        bucket = bucket_of(self._all_ids[row], buckets)
+        try:
+            bucket = bucket_of(self._all_ids[row], buckets)
+        except ValueError as error:
+            raise _unreadable(self.release.path / captions_file(self.name), error) from error
         return self.release.path / bucket_file(self.name, bucket), row - self._bucket_starts[bucket]
 
     @cached_property
@@ -304,9 +309,29 @@ def _unreadable(path: Path, error: Exception) -> ReleaseError:
     return ReleaseError(f"{path} cannot be read: {error}", "Check it: gatherset validate FOLDER")
 
 
+_FIELDS = frozenset(schemas.read("record.schema.json")["required"])
+
+
+def _parsed(text: Any, path: Path) -> Record:
+    """The record in a cell of the column `record`. Raises ReleaseError where there is none."""
+    try:
+        record = orjson.loads(text)
+    except ValueError as error:
+        raise _unreadable(path, error) from error
+    if isinstance(record, dict) and record.keys() >= _FIELDS:
+        return record
+    raise _unreadable(path, ValueError("what should be a record is none"))
+
+
+def _valid(table: pa.Table) -> pa.Table:
+    """The table; pyarrow.ArrowInvalid where a damaged file made texts of it that are none."""
+    table.validate(full=True)
+    return table
+
+
 def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
-        return pq.read_table(path, columns=columns)
+        return _valid(pq.read_table(path, columns=columns))
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
 
@@ -315,7 +340,7 @@ def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
     try:
         with pq.ParquetFile(path) as file:
             for number in range(file.num_row_groups):
-                yield file.read_row_group(number, columns)
+                yield _valid(file.read_row_group(number, columns))
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
 
@@ -335,7 +360,7 @@ def _opened(path: Path, stamp: _Stamp) -> tuple[pq.ParquetFile, list[int]]:
 def _group(path: Path, stamp: _Stamp, number: int) -> pa.Table:
     file, _ = _opened(path, stamp)
     wanted = [name for name in ("id", "image", "record") if name in file.schema_arrow.names]
-    return file.read_row_group(number, wanted, use_threads=False)
+    return _valid(file.read_row_group(number, wanted, use_threads=False))
 
 
 def _group_at(path: Path, place: int) -> tuple[pa.Table, int]:

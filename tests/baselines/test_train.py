@@ -303,3 +303,35 @@ def test_an_event_type_that_training_lacks_is_named(tmp_path: Path) -> None:
     said: list[str] = []
     train(release, features, tmp_path / "run", shape=EDAN, settings=replace(SETTINGS, epochs=1), report=said.append)
     assert said[0] == "no training image shows riot_response: as a label it says nothing"
+
+
+@pytest.mark.parametrize(
+    ("file", "forged"),
+    [
+        ("model.safetensors", b"\x80\x04cos\nsystem\n(S'touch pwned'\ntR."),  # a pickle
+        ("words.safetensors", b"\x80\x04cos\nsystem\n(S'touch pwned'\ntR."),
+        ("config.json", b'{"format": 3, "model": "os.system", "shape": {}}'),
+        ("config.json", b'{"format": 3}'),
+        ("config.json", b"[" * 100_000),
+        ("words.json", b'{"words": 3}'),
+    ],
+)
+def test_a_forged_run_is_refused_in_words_and_runs_nothing(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, forged: bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "forged"
+    shutil.copytree(trained, folder)
+    (folder / file).write_bytes(forged)
+    with pytest.raises(ModelError):
+        load_run(folder)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_model_that_is_not_in_the_list_is_refused_by_name(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "forged"
+    shutil.copytree(trained, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model": "subprocess.Popen"}))
+    with pytest.raises(ModelError, match=r"no model subprocess\.Popen"):
+        load_run(folder)
