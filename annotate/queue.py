@@ -33,7 +33,7 @@ from gatherset.dataset.workspace import Workspace
 
 ANNOTATED = ("screen", "event", "caption")  # the kinds that the queue hands out; reviews wait for a reviewer
 WINDOW = 500  # started tasks that are looked through before a fresh one is taken instead
-URGENT_WINDOW = 1000  # likewise of those that the lead has put first, a window at a time, of three
+URGENT_WINDOW = 250  # likewise of those that the lead has put first, a window at a time, of three
 LAST = 2**31 - 1  # no task has a higher number
 SENSITIVE = "sensitive"  # the flag of an image that starts blurred
 
@@ -313,7 +313,13 @@ _GOLD = (
     .order_by(gold.c.task_id)
     .limit(1)
 )
-_LAST_SUBMISSION = sa.select(sa.func.max(submissions.c.id)).where(submissions.c.annotator_id == sa.bindparam("person"))
+# By order, not by max(): PostgreSQL would add up all of a person of whom it does not know yet how much they have done.
+_LAST_SUBMISSION = (
+    sa.select(submissions.c.id)
+    .where(submissions.c.annotator_id == sa.bindparam("person"))
+    .order_by(submissions.c.id.desc())
+    .limit(1)
+)
 _LAST_ANSWERED = (
     sa.select(submissions.c.task_id)
     .where(submissions.c.annotator_id == sa.bindparam("person"))

@@ -18,6 +18,8 @@ from gatherset.dataset.catalog.database import VARIABLE
 from gatherset.dataset.workspace import Workspace
 from tests.postgresql import Cluster, programs
 
+# Tests run two at a time: the threads of two trainings, which wait by spinning, would take the cores from each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A machine that does other work at the same time is slow now and then; that is no failure.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")

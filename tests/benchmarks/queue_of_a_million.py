@@ -64,7 +64,12 @@ def make_images(connection: sa.Connection, count: int) -> None:
 def fill(workspace: Workspace) -> None:
     with workspace.catalog.write() as connection:
         make_images(connection, COUNT)
-    with workspace.catalog.engine.connect() as connection:  # as PostgreSQL itself does within minutes
+    count_anew(workspace)
+
+
+def count_anew(workspace: Workspace) -> None:
+    """What PostgreSQL does itself within minutes of so many changes: its plans go by it."""
+    with workspace.catalog.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("ANALYZE")
             connection.commit()
@@ -78,6 +83,7 @@ def answered(workspace: Workspace, name: str, first: int, last: int) -> None:
         made = ANSWERED.format(person=person, answer=answer, now=now(), first=first, last=last)
         connection.exec_driver_sql(made)
         connection.execute(sa.update(tasks).where(tasks.c.id.between(first, last)).values(answers=1))
+    count_anew(workspace)
 
 
 def timed(act: Callable[[int], T], then: Callable[[T], object] = lambda _: None) -> tuple[list[float], list[float]]:
