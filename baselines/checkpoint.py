@@ -66,7 +66,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         if not isinstance(known["epoch"], int):
             raise ValueError("it does not say after which epoch it is")
         return Checkpoint(tensors, known)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}", f"Delete {folder} and train again") from error
 
 

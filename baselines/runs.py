@@ -138,7 +138,7 @@ def read_config(folder: Path) -> RunConfig:
         return RunConfig(**document)
     except OSError as error:
         raise ModelError(f"{folder} is not a run: {path.name}: {error.strerror}", "See the folder runs/") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: {error}", "Train the model again") from error
 
 

@@ -129,7 +129,7 @@ def load_words(folder: Path) -> tuple[Vocabulary, Vectors]:
     try:
         vocabulary = Vocabulary(tuple(json.loads((folder / "words.json").read_text("utf-8"))))
         vectors = load_file(folder / "words.safetensors")["vectors"]
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, SafetensorError) as error:
         raise ModelError(f"{folder} has no readable word vectors: {error}", "Train the model again") from error
     if len(vectors) != len(vocabulary):
         raise ModelError(f"{folder}: {len(vocabulary)} words but {len(vectors)} vectors", "Train the model again")

@@ -142,7 +142,7 @@ def _extract(path: Path, root: Path) -> None:
     except FileNotFoundError as error:
         what = f"there is no file {path}" if not path.exists() else f"{path} is no whole backup: its end is missing"
         raise InputError(what, "Use a file that gatherset backup has written") from error
-    except (tarfile.TarError, ValueError, EOFError, FileExistsError) as error:
+    except (tarfile.TarError, ValueError, RecursionError, EOFError, FileExistsError) as error:
         raise InputError(f"{path} is no backup of a workspace: {error}", "Use another backup") from error
     _compare(path, root, about)
     (root / CONTENTS).unlink()

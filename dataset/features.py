@@ -135,7 +135,7 @@ def _read_head(file: BinaryIO, path: Path) -> tuple[Header, int, int]:
         raise FeaturesError(f"{path} has a damaged header", again)
     try:
         return Header.from_bytes(file.read(length)), length, rows
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise FeaturesError(f"{path} has a damaged header: {error}", again) from error
 
 

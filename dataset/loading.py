@@ -277,8 +277,19 @@ def open_release(path: Path) -> Release:
         raise ReleaseError(f"{path} is not a release: it has no {MANIFEST}", "Name the folder of one") from error
     except OSError as error:
         raise ReleaseError(f"{path}/{MANIFEST} cannot be read: {error}", "Get the release again") from error
-    pulled = json.loads((path / PULLED).read_text(encoding="utf-8")) if (path / PULLED).is_file() else {}
-    return Release(path, manifest, pulled, frozenset(entry.id for entry in folder_retractions(path)))
+    return Release(path, manifest, _pulled(path), frozenset(entry.id for entry in folder_retractions(path)))
+
+
+def _pulled(path: Path) -> dict[str, Any]:
+    """What pull left out, where it did."""
+    note = path / PULLED
+    try:
+        said = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise ReleaseError(f"{note} cannot be read: {error}", "Pull the release again") from error
+    if not isinstance(said, dict):
+        raise ReleaseError(f"{note} does not say what was pulled", "Pull the release again")
+    return said
 
 
 def read_manifest(data: bytes, where: str) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         jsonschema.validate(document, schemas.read("event_taxonomy.schema.json"), jsonschema.Draft202012Validator)
-    except (OSError, ValueError, jsonschema.ValidationError) as error:
+    except (OSError, ValueError, RecursionError, jsonschema.ValidationError) as error:
         reason = error.message if isinstance(error, jsonschema.ValidationError) else error
         raise InputError(
             f"{path} is not a taxonomy of event types: {reason}",

@@ -26,7 +26,7 @@ from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.integrity import content_findings, integrity_findings
 from gatherset.dataset.loading import open_release
 from gatherset.dataset.release import build_release
-from gatherset.dataset.release_folder import file_sha256
+from gatherset.dataset.release_folder import PULLED, file_sha256
 from gatherset.dataset.rules.rule import GOLDEN, Context
 from gatherset.dataset.settings import Settings, read_settings
 from gatherset.dataset.splits import assign_splits
@@ -204,6 +204,21 @@ def test_a_mutated_taxonomy_is_read_or_refused_in_words(
     path.write_text(json.dumps(document))
     with or_refused_in_words():
         assert load_taxonomy(path).names
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "{", "\udcff"])
+def test_a_note_of_what_was_pulled_that_is_none_is_refused_in_words(folder: Path, text: str) -> None:
+    (folder / PULLED).write_text(text, errors="surrogateescape")
+    with or_refused_in_words() as refused:
+        open_release(folder)
+    assert refused
+
+
+def test_a_taxonomy_nested_without_end_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "event_types.json").write_text("[" * 100_000)
+    with or_refused_in_words() as refused:
+        load_taxonomy(tmp_path / "event_types.json")
+    assert refused
 
 
 @many(0.1)
