@@ -19,7 +19,7 @@ test: $(VENV)/installed-test chromium labelstudio postgresql nginx check
 	$(PYTEST) -m "not slow and not nightly" $(ARGS)
 	$(PYTEST) --postgresql -m "not slow and not nightly and not in_file" \
 	  tests/dataset/test_catalog.py $(foreach name,$(RELEASES),tests/dataset/test_release.py::test_$(name)) \
-	  $(foreach name,queue submissions drafts consensus review,tests/annotate/test_$(name).py)
+	  $(foreach name,queue submissions drafts consensus returns review review_desk,tests/annotate/test_$(name).py)
 
 test-slow: $(VENV)/installed-test chromium labelstudio
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -15,6 +16,7 @@ from gatherset.dataset.errors import GathersetError
 from gatherset.dataset.shell import COULD_NOT_RUN, say
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
+NOBODY_READS = 141  # and where nobody reads what is written
 COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's life
     "demo": ("gatherset.cli:demo", "Walk the whole line with synthetic images, or open the app on them."),
     "init": ("gatherset.annotate.account_commands:init", "Make a folder a new workspace."),
@@ -106,6 +108,9 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("Stopped. What was finished is kept; run the same command again to go on.", err=True)
             sys.exit(INTERRUPTED)
+        except BrokenPipeError:  # `gatherset … | head`: whoever reads has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still wants to flush
+            sys.exit(NOBODY_READS)
         except Exception as error:
             _fail(_trouble(error) or _fault(error))
 

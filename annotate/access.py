@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from gatherset.annotate.accounts import any_account, digest_of
-from gatherset.annotate.annotators import checked_name, one_name, stored_name
+from gatherset.annotate.annotators import checked_name, find_annotator, one_name, stored_name
 from gatherset.annotate.passwords import fits
 from gatherset.dataset.catalog.tables import accounts, annotators, sessions
 from gatherset.dataset.timestamps import now
@@ -40,7 +40,6 @@ _ACCOUNT = sa.select(annotators.c.id, annotators.c.name, accounts.c.role, accoun
 )
 _ENABLED = _ACCOUNT.where(accounts.c.disabled.is_(None))
 _NAMED = _ENABLED.where(annotators.c.name == sa.bindparam("name"))
-_NUMBER = sa.select(annotators.c.id).where(annotators.c.name == sa.bindparam("name"))
 # One that began in the future was made by a clock that was wrong, and so was its end.
 _SESSION = (
     sa.select(annotators.c.name, sessions.c.started_at, sessions.c.expires_at)
@@ -116,7 +115,8 @@ def visitor(workspace: Workspace, cookies: Mapping[str, str]) -> str | None:
 def number_of(workspace: Workspace, name: str) -> int | None:
     """The annotator's number, by which the journal knows them; None for one who has no row yet."""
     with workspace.catalog.read() as connection:
-        return connection.execute(_NUMBER, {"name": stored_name(connection, name)}).scalar()
+        found = find_annotator(connection, one_name(name))
+    return None if found is None else int(found.id)
 
 
 def may(workspace: Workspace, name: str, act: str) -> bool:

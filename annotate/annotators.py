@@ -22,7 +22,7 @@ _BY_NAME = _ALL.where(annotators.c.name == sa.bindparam("name"))
 def annotator_id(connection: Connection, name: str) -> int:
     """The number of the annotator called `name`, who is entered when seen for the first time."""
     name = checked_name(name)
-    if (known := _known(connection, name)) is not None:
+    if (known := find_annotator(connection, name)) is not None:
         return int(known.id)
     row = {"name": name, "pseudonym": new_pseudonym(), "created_at": now()}
     return int(connection.execute(sa.insert(annotators).values(row).returning(annotators.c.id)).scalar_one())
@@ -30,7 +30,7 @@ def annotator_id(connection: Connection, name: str) -> int:
 
 def known_annotator(connection: Connection, name: str) -> int:
     """The number of an annotator who has been seen before."""
-    known = _known(connection, one_name(name))
+    known = find_annotator(connection, one_name(name))
     assert known is not None, "nobody has ever seen this annotator"
     return int(known.id)
 
@@ -46,11 +46,12 @@ def resting(workspace: Workspace, name: str) -> str | None:
 def stored_name(connection: Connection, name: str) -> str:
     """`name` as the person wrote it when they were first seen: Anna and anna are one person."""
     name = one_name(name)
-    known = _known(connection, name)
+    known = find_annotator(connection, name)
     return name if known is None else str(known.name)
 
 
-def _known(connection: Connection, name: str) -> sa.Row[*tuple[Any, ...]] | None:
+def find_annotator(connection: Connection, name: str) -> sa.Row[*tuple[Any, ...]] | None:
+    """The (id, name) of the annotator called `name`, in whatever case it is written; None for a stranger."""
     found = connection.execute(_BY_NAME, {"name": name}).one_or_none()
     if found is None:  # compared here, because a database folds the case of Latin letters alone
         everybody = connection.execute(_ALL)

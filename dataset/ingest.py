@@ -12,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from gatherset.dataset.bulk import Job, Measuring, Row, in_processes, in_threads, look
+from gatherset.dataset.bulk import Job, Measuring, Row, in_processes, in_threads, look, pieces
 from gatherset.dataset.candidates import Candidate, CaptionFile, Offer, offered, require_own_captions
 from gatherset.dataset.catalog.tables import images, tasks
 from gatherset.dataset.errors import InputError
@@ -112,7 +112,8 @@ def _admit(
     *,
     most: int = BATCH,
 ) -> None:
-    for some in _batches(progress(measured, total=total, label="ingest"), most):
+    shown = progress(measured, total=total, label="ingest")
+    for some in pieces(shown, most, CARRIED, lambda one: len(one[1].data or b"")):
         rows = door.rows(some, report)
         with workspace.catalog.write() as connection:
             # Another ingest may have been quicker since this one looked.
@@ -123,20 +124,6 @@ def _admit(
                 connection.execute(sa.insert(tasks), [task for row in new for task in tasks_for(workspace, row)])
         report.added += len(new)
         report.present += len(there)
-
-
-def _batches(measured: Iterable[tuple[Candidate, Row]], most: int) -> Iterator[list[tuple[Candidate, Row]]]:
-    """At most so many images, and so many bytes of stored copies, at once."""
-    batch: list[tuple[Candidate, Row]] = []
-    carried = 0
-    for one in measured:
-        batch.append(one)
-        carried += len(one[1].data or b"")
-        if len(batch) == most or carried >= CARRIED:
-            yield batch
-            batch, carried = [], 0
-    if batch:
-        yield batch
 
 
 def _by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:

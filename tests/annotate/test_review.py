@@ -8,70 +8,21 @@ import pytest
 import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
-from gatherset.annotate.desk import next_desk
-from gatherset.annotate.queue import next_task
-from gatherset.annotate.review import ChangedError, Verdict, decide_review, read_verdict, seen_version, send_back
-from gatherset.annotate.review_desk import (
-    NewerVerdictError,
-    next_review_desk,
-    opened_desk,
-    save_verdict,
-    verdict_remarks,
-)
+from gatherset.annotate.review import ChangedError, Verdict, decide_review, read_verdict
+from gatherset.annotate.review_desk import next_review_desk, opened_desk
 from gatherset.annotate.review_queue import gather, next_review, waiting_reviews
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import RefusedError, submit
 from gatherset.annotate.team import retire
-from gatherset.dataset.catalog.tables import annotators, decisions, images, revisions, suspects, tasks
-from gatherset.dataset.corrections import edit, restore, withdraw
+from gatherset.dataset.catalog.tables import annotators, decisions, revisions, suspects
+from gatherset.dataset.corrections import restore
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.ingest import Provenance, ingest
-from gatherset.dataset.records import Record, current_record
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.suspects import Suspect, add_suspects
 from gatherset.dataset.validation import record_errors
 from gatherset.dataset.workspace import Workspace
-
-KEY = "a-key-of-16-signs"
-TYPES = {"anna": "protest", "ben": "political_rally"}
-
-
-@pytest.fixture
-def image(workspace: Workspace, make_photos: Callable[..., Path]) -> str:
-    """An image on which anna and ben disagree, and nobody else is there to ask."""
-    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
-    for name, kind in TYPES.items():
-        submit(workspace, 1, name, Answer("event", True, kind), key=f"1-{name}")
-    gather(workspace)
-    with workspace.catalog.read() as connection:
-        return str(connection.execute(sa.select(images.c.id)).scalar_one())
-
-
-def version(workspace: Workspace, image: str) -> str:
-    with workspace.catalog.read() as connection:
-        return seen_version(connection, image)
-
-
-def record(workspace: Workspace, image: str) -> Record:
-    with workspace.catalog.read() as connection:
-        found = current_record(connection, image)
-    assert found is not None
-    return found
-
-
-def captions(workspace: Workspace) -> tuple[str, ...]:
-    with workspace.catalog.read() as connection:
-        return tuple(entry["text"] for entry in connection.execute(sa.select(images.c.captions)).scalar_one())
-
-
-def decide(workspace: Workspace, image: str, kind: str = "protest", *, key: str = KEY, **more: object) -> None:
-    verdict = Verdict(True, kind, captions(workspace), **more)  # type: ignore[arg-type]
-    decide_review(workspace, image, "rita", verdict, key=key, version=version(workspace, image))
-
-
-def state(workspace: Workspace, kind: str = "review") -> str:
-    with workspace.catalog.read() as connection:
-        return str(connection.execute(sa.select(tasks.c.state).where(tasks.c.kind == kind)).scalar_one())
+from tests.annotate.conftest import KEY, TYPES, captions, decide, record, state, version
 
 
 def test_what_nobody_is_left_to_decide_goes_to_review(workspace: Workspace, image: str) -> None:
@@ -300,118 +251,6 @@ def test_a_record_that_is_restored_is_rejected_no_more(workspace: Workspace, ima
     assert standing(workspace)["records"] == 1
 
 
-def test_what_is_sent_back_comes_first_with_the_comment(workspace: Workspace, image: str) -> None:
-    seen = version(workspace, image)
-    send_back(workspace, image, "rita", ["ben"], "Is there a speaker?", key=KEY, version=seen)
-    assert next_review(workspace, "sam") is None  # it waits for ben
-    assert next_task(workspace, "anna") is None
-    desk = next_desk(workspace, "ben")
-    assert desk["returned"] == {"by": "rita", "comment": "Is there a speaker?"}
-    assert desk["answer"]["event_type"] == "political_rally"
-
-
-def test_who_corrects_what_was_sent_back_can_settle_it(workspace: Workspace, image: str) -> None:
-    send_back(workspace, image, "rita", ["ben"], "Look again", key=KEY, version=version(workspace, image))
-    submit(workspace, 1, "ben", Answer("event", True, "protest"), key="ben again", version=1)
-    assert standing(workspace)["records"] == 1
-    assert state(workspace) == "done"
-    assert next_desk(workspace, "ben")["task"] is None
-
-
-def test_who_stands_by_an_answer_brings_it_back_to_the_reviewer(workspace: Workspace, image: str) -> None:
-    send_back(workspace, image, "rita", ["anna", "ben"], "Talk", key=KEY, version=version(workspace, image))
-    for name, kind in TYPES.items():
-        assert next_review(workspace, "rita") is None
-        submit(workspace, 1, name, Answer("event", True, kind), key=f"{name} again", version=1)
-    assert next_review(workspace, "rita") == image
-    assert next_task(workspace, "anna") is None
-
-
-def agreed(workspace: Workspace, make_photos: Callable[..., Path]) -> str:
-    """An image whose record anna and ben agree on: nothing puts it before a reviewer."""
-    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
-    for name in TYPES:
-        submit(workspace, 1, name, Answer("event", True, "protest"), key=f"1-{name}")
-    assert next_review(workspace, "rita") is None
-    with workspace.catalog.read() as connection:
-        return str(connection.execute(sa.select(images.c.id)).scalar_one())
-
-
-def test_a_record_that_was_opened_and_sent_back_is_before_the_reviewer_again(
-    workspace: Workspace, make_photos: Callable[..., Path]
-) -> None:
-    image = agreed(workspace, make_photos)
-    seen = opened_desk(workspace, "rita", image)["review"]["version"]
-    send_back(workspace, image, "rita", ["ben"], "Is there a speaker?", key=KEY, version=seen)
-    assert next_review(workspace, "rita") is None  # it waits for ben
-    submit(workspace, 1, "ben", Answer("event", True, "political_rally"), key="ben again", version=1)
-    assert next_review(workspace, "rita") == image
-    [reason] = opened_desk(workspace, "rita", image)["review"]["reasons"]
-    assert (reason["title"], reason["note"]) == ("Was sent back", "rita asked ben: Is there a speaker?")
-
-
-def test_a_flag_that_is_taken_back_on_request_is_before_the_reviewer_again(
-    workspace: Workspace, make_photos: Callable[..., Path]
-) -> None:
-    image = agreed(workspace, make_photos)
-    submit(workspace, 1, "ben", Answer("event", True, "protest", flags=("personal_data",)), key="flag", version=1)
-    send_back(workspace, image, "rita", ["ben"], "Whose data?", key=KEY, version=version(workspace, image))
-    submit(workspace, 1, "ben", Answer("event", True, "protest"), key="ben again", version=2)
-    assert next_review(workspace, "rita") == image
-
-
-@pytest.fixture
-def asked_again(workspace: Workspace, image: str) -> str:
-    """The image, with a third opinion, sent back to all three; ben agrees with anna now, and the others are asked."""
-    submit(workspace, 1, "cleo", Answer("event", True, "sports_event"), key="1-cleo")
-    seen = version(workspace, image)
-    send_back(workspace, image, "rita", ["anna", "ben", "cleo"], "Talk", key=KEY, version=seen)
-    submit(workspace, 1, "ben", Answer("event", True, "protest"), key="ben again", version=1)
-    return image
-
-
-def test_no_record_is_made_while_somebody_is_still_asked_to_look_again(workspace: Workspace, asked_again: str) -> None:
-    assert standing(workspace)["records"] == 0
-    for name in ("anna", "cleo"):
-        submit(workspace, 1, name, Answer("event", True, "political_rally"), key=f"{name} again", version=1)
-    assert record(workspace, asked_again)["event"]["type"] == "political_rally"
-    assert next_review(workspace, "rita") is None
-
-
-def test_agreement_settles_what_was_sent_back_once_the_last_stands_by_the_answer(
-    workspace: Workspace, asked_again: str
-) -> None:
-    for name, kind in (("anna", "protest"), ("cleo", "sports_event")):
-        submit(workspace, 1, name, Answer("event", True, kind), key=f"{name} again", version=1)
-    assert record(workspace, asked_again)["event"]["type"] == "protest"
-    assert next_review(workspace, "rita") is None
-
-
-def test_only_the_disputed_task_is_sent_back(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
-    ingest(workspace, make_photos(1), Provenance("filtered", "CC-BY-4.0"))
-    for number, (name, kind) in enumerate(TYPES.items()):
-        submit(workspace, 1, name, Answer("screen", is_gathering=True), key=f"screen {number}")
-        submit(workspace, 2, name, Answer("event", None, kind), key=f"event {number}")
-    gather(workspace)
-    image = next_review(workspace, "rita")
-    assert image is not None
-    send_back(workspace, image, "rita", ["ben"], "Look again", key=KEY, version=version(workspace, image))
-    assert next_desk(workspace, "ben")["task"]["kind"] == "event"
-
-
-def test_sending_back_needs_a_comment_and_somebody_who_answered(workspace: Workspace, image: str) -> None:
-    seen = version(workspace, image)
-    for names, comment in ((["ben"], " "), ([], "why"), (["nobody"], "why"), (["ben", "nobody"], "why")):
-        with pytest.raises(InputError):
-            send_back(workspace, image, "rita", names, comment, key=KEY, version=seen)
-
-
-def test_a_decision_asks_nobody_any_more(workspace: Workspace, image: str) -> None:
-    send_back(workspace, image, "rita", ["ben"], "Look again", key=KEY, version=version(workspace, image))
-    decide(workspace, image, key="another-key-of-16")
-    assert next_task(workspace, "ben") is None
-
-
 def test_a_flag_brings_a_record_before_a_reviewer(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
     ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
     submit(workspace, 1, "anna", Answer("event", True, "protest", flags=("personal_data",)), key="1")
@@ -462,78 +301,9 @@ def test_what_a_model_doubts_is_reviewed_and_settled_by_what_stands_there_then(
     assert next_review(workspace, "rita") == image
     decide(workspace, image, "political_rally", key="another-key-of-16", reason="It is one")
     with workspace.catalog.read() as connection:
-        states = dict(connection.execute(sa.select(suspects.c.kind, suspects.c.state)).tuples().all())
+        states = dict(connection.execute(sa.select(suspects.c.kind, suspects.c.state)).all())
     assert states == {"event": "mended", "caption": "right"}
     assert gather(workspace) == 0
-
-
-def test_a_draft_is_kept_for_its_reviewer_and_two_tabs_notice_each_other(workspace: Workspace, image: str) -> None:
-    first = Verdict(True, "protest", ("Begun",), "because")
-    seen = version(workspace, image)
-    assert save_verdict(workspace, image, "rita", first, revision=0, version=seen) == 1
-    assert opened_desk(workspace, "rita", image)["review"]["draft"]["content"]["reason"] == "because"
-    assert opened_desk(workspace, "sam", image)["review"]["draft"] is None
-    with pytest.raises(NewerVerdictError):
-        save_verdict(workspace, image, "rita", Verdict(False), revision=0, version=seen)
-    decide(workspace, image)
-    assert opened_desk(workspace, "rita", image)["review"]["draft"] is None
-
-
-def test_a_draft_from_before_a_decision_is_not_shown_over_it(workspace: Workspace, image: str) -> None:
-    seen = opened_desk(workspace, "sam", image)["review"]["version"]
-    stale = Verdict(True, "sports_event", ("Begun",))
-    save_verdict(workspace, image, "sam", stale, revision=0, version=seen)
-    decide(workspace, image)
-    assert opened_desk(workspace, "sam", image)["review"]["draft"] is None
-    with pytest.raises(ChangedError, match="rita has decided"):  # a page that is still open
-        save_verdict(workspace, image, "sam", stale, revision=1, version=seen)
-    desk = opened_desk(workspace, "sam", image)["review"]
-    again = Verdict(True, "sports_event", ("Begun anew",))
-    assert save_verdict(workspace, image, "sam", again, revision=0, version=desk["version"]) == 1
-    assert opened_desk(workspace, "sam", image)["review"]["draft"]["content"] == again.document()
-
-
-def test_a_draft_from_before_the_record_was_edited_is_not_shown_over_it(workspace: Workspace, image: str) -> None:
-    decide(workspace, image)
-    seen = version(workspace, image)
-    save_verdict(workspace, image, "sam", Verdict(True, "protest", ("Begun",)), revision=0, version=seen)
-    edit(workspace, image, {1: "Two drummers lead the long march."}, None, "A slip", "lea")
-    assert opened_desk(workspace, "sam", image)["review"]["draft"] is None
-
-
-def test_a_draft_outlives_a_further_answer(workspace: Workspace, image: str) -> None:
-    seen = version(workspace, image)
-    save_verdict(workspace, image, "sam", Verdict(True, "protest", ("Begun",)), revision=0, version=seen)
-    submit(workspace, 1, "cleo", Answer("event", True, "sports_event"), key="cleo")
-    assert opened_desk(workspace, "sam", image)["review"]["draft"]["content"]["captions"] == ["Begun"]
-
-
-def test_the_proposal_is_what_most_say(workspace: Workspace, image: str) -> None:
-    submit(workspace, 1, "cleo", Answer("event", True, "protest"), key="cleo")
-    proposal = opened_desk(workspace, "rita", image)["review"]["proposal"]
-    assert (proposal["event_type"], proposal["captions"]) == ("protest", list(captions(workspace)))
-
-
-def test_an_image_is_opened_by_the_name_of_its_file(workspace: Workspace, image: str) -> None:
-    assert opened_desk(workspace, "rita", "0.jpg")["review"]["image_id"] == image
-    with pytest.raises(InputError, match="no image is called 'nothing'"):
-        opened_desk(workspace, "rita", "nothing")
-
-
-def test_a_withdrawn_record_is_not_opened(workspace: Workspace, image: str) -> None:
-    decide(workspace, image)
-    withdraw(workspace, image, "takedown", "lea")
-    with pytest.raises(InputError, match="takedown"):
-        opened_desk(workspace, "rita", image)
-    with pytest.raises(InputError, match="takedown"):
-        decide(workspace, image, key="another-key-of-16")
-
-
-def test_the_rules_speak_about_the_decision_while_it_is_made(workspace: Workspace) -> None:
-    texts = ("A crowd.", *["Many people stand on the long bridge."] * 2, "", "")
-    found = {(one["rule"], one["caption"]) for one in verdict_remarks(workspace, Verdict(True, "protest", texts))}
-    assert {("GS302", 1), ("GS304", 3)} <= found
-    assert verdict_remarks(workspace, Verdict(False, None, texts)) == []
 
 
 @pytest.mark.parametrize(

@@ -1,35 +1,22 @@
-"""What the lead of a team sees and changes."""
+"""What the lead of a team changes."""
 
-import json
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from gatherset.annotate import team
 from gatherset.annotate.answer import Answer
-from gatherset.annotate.checklist import checklist
 from gatherset.annotate.desk import next_desk
-from gatherset.annotate.discussions import (
-    add_remark,
-    all_discussions,
-    decide_discussion,
-    decided_cases,
-    raise_discussion,
-    reopen_discussion,
-)
-from gatherset.annotate.guidelines import guidelines
-from gatherset.annotate.overview import TOO_MANY, most_in_a_minute, overview
 from gatherset.annotate.queue import next_task, skip
 from gatherset.annotate.reasons import open_reasons
 from gatherset.annotate.review import Verdict, decide_review, seen_version, send_back
 from gatherset.annotate.review_queue import gather, next_review, waiting_reviews
 from gatherset.annotate.standing import standing
-from gatherset.annotate.submissions import GoneError, store, submit
+from gatherset.annotate.submissions import GoneError, submit
 from gatherset.annotate.team import (
     change_queue,
     groups,
@@ -41,32 +28,14 @@ from gatherset.annotate.team import (
     resume,
     retire,
 )
-from gatherset.dataset.catalog.tables import annotators, discussions, images, leases, submissions, tasks
+from gatherset.dataset.catalog.tables import annotators, images, leases, submissions, tasks
 from gatherset.dataset.errors import InputError, WorkspaceError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.settings import read_settings
-from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
+from tests.annotate.conftest import say, some_image
 
 Photos = Callable[..., Path]
-
-
-@pytest.fixture
-def photos(workspace: Workspace, make_photos: Photos) -> Workspace:
-    ingest(workspace, make_photos(4), Provenance(license="CC-BY-4.0"))
-    return workspace
-
-
-def say(workspace: Workspace, task: int, **types: str) -> None:
-    """What annotators say to a task; "" for no gathering."""
-    for name, kind in types.items():
-        answer = Answer("event", True, kind) if kind else Answer("event", is_gathering=False)
-        submit(workspace, task, name, answer, key=f"{task}-{name}-{kind}", started_at=now(plus_minutes=-0.5))
-
-
-def some_image(workspace: Workspace) -> str:
-    with workspace.catalog.read() as connection:
-        return str(connection.execute(sa.select(tasks.c.image_id).where(tasks.c.id == 1)).scalar_one())
 
 
 @contextmanager
@@ -428,152 +397,6 @@ def test_settings_that_cannot_be_change_nothing(photos: Workspace) -> None:
         change_queue(photos, "lea", overlap=3, max_overlap=2, gold_rate=0.1)
     assert (photos.root / "gatherset.toml").read_text() == before
     assert not list(photos.root.glob("*.partial"))
-
-
-def test_a_thousand_answers_in_a_minute_are_flagged_unless_they_came_in_a_file(photos: Workspace) -> None:
-    say(photos, 1, anna="protest", ben="protest")
-    rows = [
-        {"task_id": 1, "annotator_id": person, "version": n + 2, "key": f"{prefix}{n}", "submitted_at": now()}
-        | {"answer": Answer("event", True, "protest").document()}
-        for person, prefix in ((1, "quick-"), (2, "import-"))
-        for n in range(1000)
-    ]
-    with photos.catalog.write() as connection:
-        connection.execute(sa.insert(submissions), rows)
-    lines = {line.name: line for line in overview(photos).annotators}
-    assert (lines["anna"].hurried, lines["anna"].most_a_minute >= 1000) == (True, True)
-    assert (lines["ben"].hurried, lines["ben"].answers) == (False, 1)
-
-
-def test_the_last_answer_is_the_latest_whatever_came_last(photos: Workspace) -> None:
-    with photos.catalog.write() as connection:
-        for task, at in ((1, "2026-11-20T10:00:00Z"), (2, "2026-11-19T10:00:00Z")):
-            answer = Answer("event", True, "protest")
-            store(connection, photos, task, "anna", answer, key=f"pulled-{task}", submitted_at=at)
-    [line] = overview(photos).annotators
-    assert line.last == "2026-11-20 10:00"
-
-
-def test_the_most_in_a_minute_is_not_cut_at_the_full_minute() -> None:
-    start = np.datetime64("2026-11-21T10:00:50")
-    assert most_in_a_minute(start + np.arange(40).astype("timedelta64[s]")) == 40
-    assert most_in_a_minute(start + 61 * np.arange(5).astype("timedelta64[s]")) == 1
-    assert most_in_a_minute(np.array([], dtype="datetime64[s]")) == 0
-    later_first = start + 300 * np.arange(200)[::-1].astype("timedelta64[s]")  # as they come from elsewhere
-    assert most_in_a_minute(later_first) == 1
-    assert TOO_MANY == 60
-
-
-def test_the_overview_counts_what_there_is(photos: Workspace) -> None:
-    say(photos, 1, anna="protest", ben="protest")
-    say(photos, 2, anna="protest", ben="sports_event")
-    seen = overview(photos)
-    assert seen.standing["records"] == 1
-    assert [(day["annotator"], day["answers"]) for day in seen.days] == [("anna", 2), ("ben", 2)]
-    assert {one["answers"]: one["images"] for one in seen.coverage} == {0: 2, 2: 2}
-    assert {one["type"]: one["records"] for one in seen.types if one["records"]} == {"protest": 1}
-    assert seen.seconds == {"event": 30}
-    assert [(one.image_id != some_image(photos), one.votes) for one in seen.disputes] == [
-        (True, "Protest 1, Sports event 1")
-    ]
-    assert [(line.name, line.answers, line.agreed) for line in seen.annotators] == [("anna", 2, 0.5), ("ben", 2, 0.5)]
-
-
-def test_an_overview_of_nothing_is_empty(workspace: Workspace) -> None:
-    seen = overview(workspace)
-    assert (seen.days, seen.annotators, seen.disputes, seen.seconds) == ([], [], [], {})
-    assert not checklist(workspace, seen.types)[0].done
-
-
-def test_the_overview_sees_what_was_submitted_since(photos: Workspace) -> None:
-    say(photos, 1, anna="protest")
-    assert len(overview(photos).ledger) == 1
-    say(photos, 1, ben="protest")
-    assert len(overview(photos).ledger) == 2
-
-
-def test_the_checklist_names_what_is_missing(photos: Workspace) -> None:
-    say(photos, 1, anna="protest", ben="protest")
-    say(photos, 2, anna="protest", ben="sports_event")
-    gather(photos)
-    said = {point.what: point.done for point in checklist(photos, overview(photos).types)}
-    assert said["records: 1"]
-    assert not said["images that wait for a reviewer: 1"]
-    assert not said["types with fewer than 10 records (GS403): Protest"]
-    assert not said["records without a split: 1"]
-
-
-def test_a_type_without_its_place_in_the_taxonomy_is_on_the_checklist(photos: Workspace) -> None:
-    say(photos, 1, anna="protest", ben="protest")
-    from gatherset import schemas
-
-    taxonomy = json.loads(json.dumps(schemas.read("event_types.json")))
-    taxonomy["types"] = [one for one in taxonomy["types"] if one["name"] != "protest"]
-    (photos.root / "event_types.json").write_text(json.dumps(taxonomy))
-    again = Workspace.open(photos.root)
-    points = checklist(again, overview(again).types)
-    assert "types no longer in the taxonomy: protest" in [point.what for point in points if not point.done]
-    again.catalog.close()
-
-
-def test_a_decided_discussion_stands_in_the_guidelines_with_its_picture(photos: Workspace) -> None:
-    image = some_image(photos)
-    raise_discussion(photos, image, "rita", "March or *rally*?")
-    raise_discussion(photos, image, "lea", "Is there a stage?")
-    add_remark(photos, image, "anna", "I see a speaker")
-    [talk] = all_discussions(photos)
-    assert [remark.text for remark in talk.remarks] == ["Is there a stage?", "I see a speaker"]
-    assert "decided case" not in guidelines(photos)
-    decide_discussion(photos, image, "lea", "A speaker on a stage makes it a rally")
-    assert "A speaker on a stage makes it a rally" in guidelines(photos)
-    assert r"March or \*rally\*?" in guidelines(photos)
-    assert "(<img/" in guidelines(photos)
-    reopen_discussion(photos, image)
-    assert "decided case" not in guidelines(photos)
-
-
-def test_a_question_that_is_sent_again_is_asked_once(photos: Workspace) -> None:
-    image = some_image(photos)
-    for by, question in (("rita", "March or rally?"), ("lea", "Is there a stage?")) * 2:
-        raise_discussion(photos, image, by, question)
-    raise_discussion(photos, image, "lea", "March or rally?")
-    [talk] = all_discussions(photos)
-    assert [remark.text for remark in talk.remarks] == ["Is there a stage?", "March or rally?"]
-
-
-def test_the_guidelines_grow_at_their_end(photos: Workspace) -> None:
-    with photos.catalog.read() as connection:
-        first, second = connection.execute(sa.select(tasks.c.image_id).order_by(tasks.c.id).limit(2)).scalars()
-    for image, decided_at in ((first, "2026-11-21T10:00:02Z"), (second, "2026-11-21T10:00:01Z")):
-        raise_discussion(photos, image, "rita", "Which?")
-        decide_discussion(photos, image, "lea", f"The case of {decided_at}")
-        with photos.catalog.write() as connection:
-            this = discussions.c.image_id == image
-            raised_at = "2026-11-20T10:00:00Z" if image == first else "2026-11-20T11:00:00Z"
-            connection.execute(sa.update(discussions).where(this).values(decided_at=decided_at, raised_at=raised_at))
-    assert [one.image_id for one in decided_cases(photos)] == [second, first]
-
-
-def test_a_sensitive_picture_does_not_stand_in_the_guidelines(photos: Workspace) -> None:
-    image = some_image(photos)
-    with photos.catalog.write() as connection:
-        connection.execute(sa.update(images).values(flags=["sensitive"]))
-    raise_discussion(photos, image, "rita", "Flag it?")
-    decide_discussion(photos, image, "lea", "Flag it")
-    assert "(<img/" not in guidelines(photos)
-
-
-def test_what_is_not_there_cannot_be_discussed(photos: Workspace) -> None:
-    for act in (
-        lambda: raise_discussion(photos, "gs-0000000000000000", "rita", "why"),
-        lambda: raise_discussion(photos, some_image(photos), "rita", " "),
-        lambda: add_remark(photos, some_image(photos), "rita", "why"),
-        lambda: decide_discussion(photos, some_image(photos), "rita", ""),
-        lambda: decide_discussion(photos, some_image(photos), "rita", "so be it"),
-        lambda: reopen_discussion(photos, some_image(photos)),
-    ):
-        with pytest.raises(InputError):
-            act()
 
 
 def test_what_was_sent_back_to_who_is_retired_is_before_the_reviewer_again(photos: Workspace) -> None:

@@ -1,6 +1,7 @@
 """The shell door: help, exit codes, and one line for whatever a person can mend."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -113,6 +114,15 @@ def test_a_fault_of_the_program_is_exit_code_2_and_says_what_to_report(monkeypat
     assert result.exit_code == 2
     assert "ZeroDivisionError" in result.stderr
     assert "gatherset: this is a fault of Gatherset itself. Report the lines above" in result.stderr
+
+
+def test_who_reads_no_further_ends_a_command_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "records.jsonl").write_text("{}\n" * 2000)
+    errors = tmp_path / "errors"
+    command = f"'{sys.executable}' -m gatherset.cli validate records.jsonl --format json 2>{errors} | head -c 100"
+    shell = ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(shell, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True)
+    assert (done.returncode, len(done.stdout), errors.read_text()) == (141, 100, "")
 
 
 def test_ctrl_c_keeps_what_was_finished_and_the_next_run_goes_on(tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ from gatherset.dataset.release import build_release
 from gatherset.dataset.release_folder import PULLED, file_sha256
 from gatherset.dataset.rules.rule import GOLDEN, Context
 from gatherset.dataset.settings import Settings, read_settings
+from gatherset.dataset.specimens import write_specimens
 from gatherset.dataset.splits import assign_splits
 from gatherset.dataset.taxonomy import load_taxonomy
 from gatherset.dataset.validation import Run, rule_ids
 from gatherset.dataset.workspace import Workspace
-from tests.conftest import CAPTIONS, draw
 from tests.dataset.conftest import make_all
 from tests.dataset.rules.test_shape import VALUES, places
 
@@ -96,14 +96,9 @@ def or_refused_in_words() -> Iterator[list[GathersetError]]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace with a release of four records."""
     folder = tmp_path_factory.mktemp("whole")
-    lines = []
-    for number in range(4):
-        draw(folder / "photos" / f"{number}.jpg", number)
-        texts = [f"{text[:-1]}, photo {number}." for text in CAPTIONS]
-        lines.append(json.dumps({"image": f"{number}.jpg", "captions": texts}))
-    (folder / "photos" / "captions.jsonl").write_text("\n".join(lines))
+    write_specimens(folder / "photos", 4)
     workspace = Workspace.create(folder / "mg")
-    ingest(workspace, folder / "photos", Provenance("collected", "CC-BY-4.0"))
+    ingest(workspace, folder / "photos", Provenance())
     make_all(workspace)
     assign_splits(workspace)
     assert build_release(workspace).release is not None

@@ -31,6 +31,7 @@ from gatherset.dataset.records import caption
 from gatherset.dataset.release import build_release
 from gatherset.dataset.splits import assign_splits
 from gatherset.dataset.workspace import Workspace
+from tests.annotate.pages.test_team import each_part
 from tests.browser import APP, server
 from tests.conftest import CAPTIONS, draw
 from tests.dataset.conftest import make_all
@@ -131,16 +132,7 @@ def test_no_text_runs_on_the_pages(served: str, watched: Watched, path: str) -> 
 def test_no_text_runs_for_the_lead(served: str, watched: Watched) -> None:
     page, noticed = signed_in(watched, served, "lea")
     page.goto(f"{served}/team")
-    page.get_by_role("heading", name="Worth talking about").wait_for()
-    for part, text in {
-        "Overview": "Coverage",
-        "Annotators": "Hand over",
-        "Agreement": "Krippendorff's alpha",
-        "Release": "Check all records now",
-        "Steer": "What comes first",
-    }.items():
-        page.locator("label").filter(has_text=part).first.click()
-        page.get_by_text(text).first.wait_for()
+    for _part in each_part(page):
         hover_over_all(page)
     assert noticed == []
 

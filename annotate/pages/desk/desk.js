@@ -343,7 +343,10 @@ class Desk extends Board {
     const places = [this.$("general"), ...[...this.$("boxes").children].map((box) => box.querySelector(".remarks"))];
     const typing = this.root.activeElement?.closest?.(".remark input");
     if (typing) return; // a reason is being written: what it is about stays where it is
-    places.forEach((place) => place.replaceChildren());
+    places.forEach((place) => {
+      place.replaceChildren();
+      place.inert = false;
+    });
     for (const finding of this.findings ?? []) {
       (places[finding.caption ?? 0] ?? places[0]).append(this.remark(finding));
     }
@@ -403,6 +406,8 @@ class Desk extends Board {
     if (origin && origin.value !== text) this.now.suggested[i] = null; // edited: it is the annotator's own now
     // A reason was given for other words.
     this.now.overruled = this.now.overruled.filter((one) => one.caption !== i + 1);
+    // So is what the rules said: the Tab key goes past it to the next box, and does not choose a type with what follows.
+    this.$("boxes").children[i].querySelector(".remarks").inert = true;
     this.counted(i);
     this.changedSomething();
   }

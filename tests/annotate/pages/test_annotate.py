@@ -79,7 +79,7 @@ def test_three_images_are_captioned_and_the_three_submissions_are_stored(uncapti
 def test_the_whole_task_is_done_on_the_keyboard(uncaptioned: Served, visit: Visit) -> None:
     workspace, address = uncaptioned
     page = visit(address, "keys")
-    page.wait_for_timeout(100)  # the first box has the focus by itself
+    # The first box has the focus by itself.
     for number, beginning in zip(("one", "two", "three", "four", "five"), BEGINNINGS, strict=True):
         page.keyboard.type(f"{beginning}Sentence {number} has a 5 in it.")
         page.keyboard.press("Tab")
@@ -129,6 +129,21 @@ def test_the_rules_answer_under_the_box_while_one_types(uncaptioned: Served, vis
     page.locator("#caption-2-remarks").get_by_text("Has 2 words; write at least 3").wait_for()
     assert page.locator(".box").nth(1).get_by_text("2 words", exact=True).is_visible()
     assert page.locator("#caption-1-remarks").inner_text() == ""
+
+
+def test_what_was_said_of_half_a_sentence_is_not_in_the_way_to_the_next_box(uncaptioned: Served, visit: Visit) -> None:
+    _, address = uncaptioned
+    page = visit(address, "pause")
+    page.keyboard.type("A crowd")
+    page.get_by_role("button", name="Keep it").wait_for()
+    page.route("**/draft", lambda route: route.abort())  # a server that has not looked at the rest yet
+    page.keyboard.type(" waits for the first train of the day.")
+    page.keyboard.press("Tab")
+    page.keyboard.type("12 people wait.")
+    assert page.get_by_label("Caption 2", exact=True).input_value() == "12 people wait."
+    page.unroute("**/draft")
+    page.keyboard.type(" They wave.")
+    page.locator("#caption-1-remarks").get_by_text("Keep it").wait_for(state="detached")
 
 
 def test_a_warning_is_overruled_with_a_reason_which_is_stored(uncaptioned: Served, visit: Visit) -> None:

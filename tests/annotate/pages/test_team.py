@@ -1,7 +1,7 @@
 """The pages of reviewers and of the lead in a browser: what they say, and that everybody can use them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,24 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace
     workspace.catalog.close()
 
 
+PARTS = {  # of the team's page: what is said there
+    "Overview": "Coverage",
+    "Annotators": "Hand over",
+    "Agreement": "Krippendorff's alpha",
+    "Release": "Check all records now",
+    "Steer": "What comes first",
+}
+
+
+def each_part(page: Any, parts: Mapping[str, str] = PARTS) -> Iterator[str]:
+    """Its parts, one after the other, each when it is there."""
+    page.get_by_role("heading", name="Worth talking about").wait_for()
+    for part, text in parts.items():
+        page.locator("label").filter(has_text=part).first.click()
+        page.get_by_text(text).first.wait_for()
+        yield part
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_every_page_is_accessible_and_fits(served: tuple[Workspace, str], browser: Any, size: str) -> None:
     _, address = served
@@ -67,17 +85,7 @@ def test_every_page_is_accessible_and_fits(served: tuple[Workspace, str], browse
     page.get_by_text("lea decided: Ten").wait_for()
     look(page, "discussions", size, problems)
     page.goto(f"{address}/team")
-    page.get_by_role("heading", name="Worth talking about").wait_for()
-    for part, text in {
-        "Overview": "Coverage",
-        "Annotators": "Hand over",
-        "Agreement": "Krippendorff's alpha",
-        "Release": "Check all records now",
-        "Steer": "What comes first",
-        "Label Studio": "4 captions instead of 5",
-    }.items():
-        page.locator("label").filter(has_text=part).first.click()
-        page.get_by_text(text).first.wait_for()
+    for part in each_part(page, {**PARTS, "Label Studio": "4 captions instead of 5"}):
         page.wait_for_timeout(300)  # for the charts
         look(page, f"team-{part.lower()}", size, problems)
     page.context.close()

@@ -1,5 +1,7 @@
 import pickle
 import re
+import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -131,8 +133,22 @@ HOSTILE = [
 ]
 
 
+@pytest.fixture
+def watchdog() -> Iterator[None]:
+    """Ends a test that would run for ever, after a hundred times what it takes."""
+
+    def bark(*_: object) -> None:
+        raise TimeoutError("this does not end")
+
+    before = signal.signal(signal.SIGALRM, bark)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_no_caption_keeps_a_rule_busy(piece: str) -> None:
+def test_no_caption_keeps_a_rule_busy(piece: str, watchdog: None) -> None:
     """Some patterns take time with the square of a text's length: without a bound on it, this would not end."""
     for rule_id in CAPTION_RULES:
         found(RULES[rule_id], with_caption(1, (piece * LONGEST)[: LONGEST - 20] + " people . x"))
