@@ -22,7 +22,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 # Without these, Chromium calls home at every start, which a closed network refuses many times over.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 SECONDS_TO_START = 300  # a machine that does other work at the same time is slow, and that is no failure
-PATIENCE = 30_000  # milliseconds that a page may take on a machine that runs other tests at the same time
+PATIENCE = 60_000  # milliseconds that a page may take on a machine that runs other tests at the same time
 APP = [sys.executable, "-m", "gatherset.cli", "app", "--port", "PORT"]
 STREAMLIT = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "PORT"]
 
@@ -87,6 +87,24 @@ def chromium() -> Iterator[Browser]:
         browser = launch(playwright)
         yield browser
         browser.close()
+
+
+# Nothing runs, loads, fades or is about to be drawn anew; what turns for ever is no reason to wait.
+_SETTLED = """() => {
+  const app = document.querySelector("[data-test-script-state]");
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  return (!app || app.dataset.testScriptState === "notRunning")
+    && !document.querySelector('[data-stale="true"]')
+    && [...document.images].every((image) => image.complete)
+    && all('[data-testid="stVegaLiteChart"]').every((chart) => chart.querySelector("canvas, svg"))
+    && document.getAnimations().every((one) =>
+      one.playState !== "running" || one.effect.getComputedTiming().endTime === Infinity);
+}"""
+
+
+def settled(page: Any) -> None:
+    """Wait until the page looks as it will."""
+    page.wait_for_function(_SETTLED)
 
 
 def sign_in(page: Any, address: str, name: str = "anna") -> None:

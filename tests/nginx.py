@@ -54,7 +54,7 @@ class Nginx:
     def start(self) -> None:
         command = [str(NGINX), "-e", f"{self.folder}/error.log", "-c", f"{self.folder}/nginx.conf"]
         self.process = subprocess.Popen(command)
-        for _ in range(200):
+        for _ in range(1200):
             assert self.process.poll() is None, (self.folder / "error.log").read_text()
             try:
                 socket.create_connection(("127.0.0.1", self.https), 1).close()

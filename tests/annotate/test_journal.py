@@ -39,7 +39,7 @@ def test_a_day_of_work_is_told_without_names_or_texts(workspace: Workspace, make
     session.post("submission", task=task, key="a-key-of-16-signs", version=0, answer=session.answer(task))
     session.close()
     server.process.terminate()
-    _, said = server.process.communicate(timeout=30)
+    _, said = server.process.communicate(timeout=120)
     lines = [json.loads(line) for line in said.splitlines()]
     assert [line["event"] for line in lines if line["event"] != "log"] == [
         "started",

@@ -150,7 +150,7 @@ def test_ctrl_c_while_processes_are_starting_ends_them_in_silence(tmp_path: Path
         time.sleep(0.2)
         os.killpg(process.pid, signal.SIGINT)
         try:
-            assert process.communicate(timeout=30) == ("stopped\n", "")
+            assert process.communicate(timeout=120) == ("stopped\n", "")
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

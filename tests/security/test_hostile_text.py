@@ -32,7 +32,7 @@ from gatherset.dataset.release import build_release
 from gatherset.dataset.splits import assign_splits
 from gatherset.dataset.workspace import Workspace
 from tests.annotate.pages.test_team import each_part
-from tests.browser import APP, server
+from tests.browser import APP, server, settled
 from tests.conftest import CAPTIONS, draw
 from tests.dataset.conftest import make_all
 from tests.security.conftest import Watched
@@ -96,11 +96,11 @@ def signed_in(watched: Watched, address: str, name: str) -> tuple[Any, list[str]
 
 def hover_over_all(page: Any) -> None:
     """A mouse over everything that somebody might point at."""
-    page.wait_for_timeout(500)
+    settled(page)
     page.evaluate(
         "document.querySelectorAll('*').forEach(one => one.dispatchEvent(new MouseEvent('mouseover', {bubbles: true})))"
     )
-    page.wait_for_timeout(200)
+    page.wait_for_timeout(200)  # for what hears of it later
 
 
 def test_no_text_runs_on_the_desk(served: str, watched: Watched) -> None:

@@ -305,7 +305,7 @@ def test_words_typed_while_the_server_is_dead_are_there_when_it_is_back(
         page.get_by_text("Not connected").wait_for()
         page.keyboard.press("Control+Enter")  # it is sent as soon as somebody does
         running.start()
-        page.get_by_text("Nothing is left for you").wait_for(timeout=20_000)
+        page.get_by_text("Nothing is left for you").wait_for()
     finally:
         running.stop()
     [answer] = answers(workspace)

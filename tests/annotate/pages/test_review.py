@@ -79,7 +79,7 @@ def title(page: Any) -> str:
 
 def stored(page: Any, before: str) -> None:
     """Wait for what comes after the image called `before`: the next one, or nothing."""
-    expect(page.locator("#title")).not_to_have_text(before, timeout=20_000)
+    expect(page.locator("#title")).not_to_have_text(before, timeout=PATIENCE)
 
 
 def identity(workspace: Workspace, ref: str) -> str:

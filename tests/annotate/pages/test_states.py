@@ -23,7 +23,7 @@ from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.specimens import write_specimens
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
-from tests.browser import APP, server
+from tests.browser import APP, server, settled
 
 SIZES = {"desk": (1400, 900), "telephone": (390, 844)}
 WORDS = (
@@ -83,11 +83,11 @@ def practise(page: Any) -> None:
     page.get_by_role("button", name="Next").click()
     page.get_by_text("0 today").wait_for()
     page.locator("#image:not(.coming)").wait_for()
-    page.wait_for_timeout(200)  # what fades has faded
 
 
 def look(page: Any, name: str, size: str, problems: list[str]) -> None:
     """Keep the picture, and collect what axe-core calls serious and what sticks out of the page."""
+    settled(page)
     if folder := os.environ.get("GATHERSET_PICTURES"):
         page.screenshot(path=Path(folder) / f"{name}-{size}.png", full_page=size == "telephone")
     found = Axe().run(page).response["violations"]
@@ -158,6 +158,5 @@ def test_every_state_is_accessible_and_fits(address: str, visit: Callable[..., A
     page = visit(address, "history", width, height)
     page.get_by_role("link", name="Your work").click() if size == "desk" else page.goto(f"{address}/your-work")
     page.get_by_text("Not a gathering").wait_for()
-    page.wait_for_timeout(500)  # for the pictures
     look(page, "your-work", size, problems)
     assert problems == []

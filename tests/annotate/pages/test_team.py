@@ -86,7 +86,6 @@ def test_every_page_is_accessible_and_fits(served: tuple[Workspace, str], browse
     look(page, "discussions", size, problems)
     page.goto(f"{address}/team")
     for part in each_part(page, {**PARTS, "Label Studio": "4 captions instead of 5"}):
-        page.wait_for_timeout(300)  # for the charts
         look(page, f"team-{part.lower()}", size, problems)
     page.context.close()
     assert problems == []
@@ -119,7 +118,7 @@ def test_who_does_not_lead_is_refused_the_page(workspace: Workspace, monkeypatch
 
     monkeypatch.setattr("gatherset.annotate.server.open_workspace", lambda: workspace)
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # the page takes its place
-    page = AppTest.from_file(str(PAGE), default_timeout=30)
+    page = AppTest.from_file(str(PAGE), default_timeout=120)
     page.session_state.visitor = "anna"
     for leads in (True, False):
         monkeypatch.setattr("gatherset.annotate.access.may", lambda *asked, leads=leads: leads and asked[2] == "lead")
