@@ -83,6 +83,14 @@ def test_local_similarity_equals_the_equations(sharpness: float) -> None:
             assert S_IT[b, c] == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_caption_and_hundreds_of_images_have_the_scores_of_image_by_image() -> None:
+    V, T = torch.randn(300, 6, 8), Rows.of(torch.randn(1, 4, 8))
+    together = attended_similarities(Rows.of(V), T, 9.0)
+    for b in (0, 299):
+        for found, alone in zip(together, attended_similarities(Rows.of(V[b : b + 1]), T, 9.0), strict=True):
+            torch.testing.assert_close(found[b], alone[0])
+
+
 @pytest.mark.parametrize("output", ["weighted", "residual"])
 def test_event_driven_attention_equals_the_equations(output: str) -> None:
     edan = model(output=output).double()

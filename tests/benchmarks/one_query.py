@@ -52,7 +52,7 @@ def main() -> None:
     torch.manual_seed(0)
     vocabulary = Vocabulary(("<padding>", "<unknown>", "protest", *(f"w{number}" for number in range(1000))))
     model = Edan(replace(PRESETS["paper"], layers=1), REGION, torch.randn(len(vocabulary), 300)).eval()
-    config = RunConfig("edan", {}, {}, {}, "", REGION, None, "", [])
+    config = RunConfig("edan", {}, {}, {}, "", REGION, None, "", ["protest"])
     run = AnyFeaturesRun(Path("."), config, model, vocabulary)
     index = Index(run, cast(FeatureFile, Features()), [str(number) for number in range(IMAGES)])
     sentence = " ".join(f"w{number}" for number in range(WORDS))
