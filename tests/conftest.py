@@ -18,7 +18,7 @@ from gatherset.dataset.catalog.database import VARIABLE
 from gatherset.dataset.workspace import Workspace
 from tests.postgresql import Cluster, programs
 
-# Tests run two at a time: the threads of two trainings, which wait by spinning, would take the cores from each other.
+# Tests run side by side: the threads of two trainings, which wait by spinning, would take the cores from each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A machine that does other work at the same time is slow now and then; that is no failure.
 hypothesis.settings.register_profile("unhurried", deadline=None)
@@ -35,7 +35,7 @@ CAPTIONS = (
 )
 
 
-# Files of minutes, which would be what is left at the end when two are run at a time.
+# Files of minutes, which would be what is left at the end where files are run side by side.
 LONGEST = ("docs/test_docs.py", "doors/test_demo.py", "benchmarks/test_kill.py", "pages/test_states.py")
 
 
