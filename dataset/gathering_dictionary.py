@@ -71,11 +71,16 @@ class GatheringDictionary:
         }
 
     def judge(self, captions: Iterable[str]) -> Judgement:
-        """Whether enough of an image's captions hold terms of enough weight, each and together."""
+        """Whether enough of an image's captions hold terms of enough weight, each and together.
+
+        A caption whose terms weigh less than nothing ("three men") speaks against what the others say.
+        """
         count, total, seen = 0, 0.0, defaultdict[str, int](int)
         for caption in captions:
             terms = self.terms_in(caption)
-            if (weight := sum(terms.values())) >= self.least_weight:
+            weight = sum(terms.values())
+            total += min(weight, 0.0)
+            if weight >= self.least_weight:
                 count, total = count + 1, total + weight
                 for name, weight in terms.items():
                     seen[name] += weight > 0

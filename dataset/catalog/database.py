@@ -8,15 +8,17 @@ in it, and a workspace must not. One database can hold the catalogs of many work
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
@@ -62,7 +64,8 @@ class Catalog:
 
     @classmethod
     def in_file(cls, path: Path) -> Catalog:
-        engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS})
+        url, waiting = sa.URL.create("sqlite", database=str(path)), {"timeout": BUSY_SECONDS}
+        engine = sa.create_engine(url, connect_args=waiting, json_serializer=_as_json)
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
         return cls(engine, path=path)
@@ -74,6 +77,7 @@ class Catalog:
             pool_pre_ping=True,  # a connection that died with the server is noticed before it is used, and made anew
             pool_size=10,
             max_overflow=40,  # as many as the threads of the app
+            json_serializer=_as_json,
             connect_args={"options": _options(schema), "connect_timeout": CONNECT_SECONDS, **_KEPT_ALIVE},
         )
         event.listen(engine, "begin", _on_begin_in_postgresql)
@@ -162,6 +166,19 @@ class Catalog:
         self.engine.dispose()
 
 
+def insert_many(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same columns, straight through the driver: in a third of SQLAlchemy's time."""
+    if not rows:
+        return
+    names = list(rows[0])
+    documents = [name for name in names if isinstance(table.c[name].type, sa.JSON)]
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    columns, marks = ", ".join(f'"{name}"' for name in names), ", ".join([mark] * len(names))
+    values = ({**row, **{name: _as_json(row[name]) for name in documents}} for row in rows)
+    statement = f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'
+    connection.exec_driver_sql(statement, [tuple(row.values()) for row in values])
+
+
 def new_schema() -> Catalog:
     """A catalog that is still to be made, where $GATHERSET_DATABASE_URL says. Raises WorkspaceError."""
     return Catalog.in_postgresql(database_url(), f"gatherset_{secrets.token_hex(8)}")
@@ -212,6 +229,14 @@ def _options(schema: str) -> str:
         **{f"tcp_{name}": value for name, value in _KEPT_ALIVE.items()},
     }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def _as_json(value: Any) -> str:
+    """What json.dumps writes, but for its spaces, in a fifth of its time."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half a character, or a number of more than 64 bits
+        return json.dumps(value)
 
 
 def _lock_number(schema: str) -> int:

@@ -22,14 +22,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from subprocess import PIPE
 
 from gatherset.dataset.bulk import Row
 from gatherset.dataset.candidates import Candidate
 from gatherset.dataset.caption_file import as_entry
 from gatherset.dataset.parts import PART, write_part
 from gatherset.dataset.places import Place
-from gatherset.dataset.rules.rule import numbered
+from gatherset.dataset.specimens import PROVENANCE, specimens
 from tests.benchmarks.validation_speed import run
 
 CLEANVISION = "from cleanvision import Imagelab; Imagelab(data_path={!r}, verbose=False).find_issues(verbose=False)"
@@ -51,6 +53,18 @@ class Finder:
 sys.meta_path.insert(0, Finder)
 from imagededup.methods.hashing import PHash
 print(len(PHash(verbose=False).encode_images({!r}, num_enc_workers=2)))
+"""
+
+DIFFERENT = 2000  # specimens whose captions are written; the others have these, each with its number
+BRING_IN = """
+import resource, sys
+from pathlib import Path
+from gatherset.dataset.ingest import Provenance, bring_in_parts
+from gatherset.dataset.workspace import Workspace
+workspace = Workspace.open(Path(sys.argv[1]))
+report = bring_in_parts(workspace, Path(sys.argv[2]), Provenance(), pixels=False)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+print(f"{report.added:,} of {report.found:,} added, {len(report.findings)} findings, at most {peak:,.0f} MB", end="")
 """
 
 
@@ -80,24 +94,32 @@ def theirs(python: str, program: str) -> tuple[float, float, float]:
 
 
 def rows(count: int) -> Iterator[tuple[Candidate, Row]]:
+    """`count` specimens without pixels, each with hashes and captions of its own; ids are spread as hashes are."""
+    texts = [specimen.captions for specimen in specimens(min(count, DIFFERENT))]
     for number in range(count):
-        record = numbered(number)
         digits = f"{(number + 1) * 0xD1B54A32D192ED03 % 2**64:016x}"
-        image = record["image"] | {"sha256": digits[::-1] * 4, "phash": digits}
-        texts = [entry["text"] for entry in record["captions"]]
-        entry = as_entry(number + 1, {"image": f"{digits}.jpg", "captions": texts, "license": "CC-BY-4.0"})
-        yield Candidate(Place(Path(".")), f"{digits}.jpg", f"{digits}.jpg", entry), Row(digits * 4, **image)
+        captions = [f"{text[:-1]}, number {number}." for text in texts[number % len(texts)]]
+        name = f"specimen-{number:07d}.jpg"
+        entry = as_entry(number + 1, {"image": name, "captions": captions, **PROVENANCE})
+        row = Row(digits * 4, digits[::-1] * 4, digits, 320, 240, "jpeg", None, 20_000 + number % 5000)
+        yield Candidate(Place(Path(".")), name, name, entry), row
 
 
 def import_rows(count: int) -> None:
+    """Write the rows as measured parts, and time how long another process takes to bring them in."""
     with tempfile.TemporaryDirectory() as folder:
         source, parts = rows(count), Path(folder, "parts")
         parts.mkdir()
         for number in range(-(-count // PART)):
-            write_part(parts, number, (next(source) for _ in range(min(PART, count - number * PART))), "made")
+            write_part(parts, number, islice(source, min(PART, count - number * PART)), "made")
         run("init", f"{folder}/mg")
-        seconds, used, peak, said = run("ingest", str(parts), "-w", f"{folder}/mg")
-        print(f"{said} {seconds:.0f} s, {used:.0f} s of a processor, {peak:.0f} MB")
+        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", BRING_IN, f"{folder}/mg", str(parts)], check=True, stdout=PIPE)
+        seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        size = Path(folder, "mg", "catalog.db").stat().st_size / 1e6
+        print(f"{done.stdout.decode().strip()}; a catalog of {size:,.0f} MB")
+        print(f"{seconds:.1f} s by the clock, {used:.1f} s of processors; load {os.getloadavg()[0]:.1f}")
 
 
 def main() -> None:

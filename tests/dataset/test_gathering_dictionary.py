@@ -71,6 +71,13 @@ def test_the_captions_together_must_weigh_enough() -> None:
     assert heavy.judge(["A parade."]).matches
 
 
+def test_a_caption_that_speaks_against_the_others_counts_against_the_image() -> None:
+    terms = [{"words": "crowd", "weight": 1}, {"pattern": r"(two|three) men", "weight": -0.5}]
+    weighed = dictionary(terms=terms, least_total=1)
+    assert weighed.judge(["A crowd.", "Some men."]).matches
+    assert not weighed.judge(["A crowd.", "Two men."]).matches
+
+
 def test_a_pattern_is_matched_over_whole_words() -> None:
     patterned = dictionary(terms=[{"pattern": r"(hundreds|thousands) of \w+", "weight": 1}])
     assert patterned.judge(["Hundreds of fans!"]).matches

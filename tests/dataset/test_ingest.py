@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from PIL import Image
 
+from gatherset.cli import main
 from gatherset.dataset.catalog.tables import images, tasks
 from gatherset.dataset.errors import InputError
 from gatherset.dataset.findings import Finding
 from gatherset.dataset.ingest import IngestReport, Provenance, ingest
 from gatherset.dataset.workspace import Workspace
-from tests.conftest import draw
+from tests.conftest import ROOT, draw
 from tests.dataset.conftest import Photos, encoded, picture
 
 
@@ -286,3 +288,30 @@ def test_what_macos_leaves_beside_a_photograph_is_no_photograph(workspace: Works
     folder = make_photos(1)
     (folder / "images" / "._0.jpg").write_bytes(b"\x00\x05\x16\x07")
     assert counts(ingest(workspace, folder, Provenance())) == (1, 1, 0)
+
+
+DEADLY = """
+import os, signal
+from PIL import ImageFile
+loaded = ImageFile.ImageFile.load
+def load(self):
+    if self.size == (97, 61):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return loaded(self)
+ImageFile.ImageFile.load = load
+"""
+
+
+def test_an_image_that_crashes_the_decoder_is_told_and_costs_only_itself(
+    workspace: Workspace, make_photos: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_photos(4)
+    (folder / "images" / "2.jpg").write_bytes(encoded(Image.new("RGB", (97, 61)), "JPEG"))
+    (tmp_path / "sitecustomize.py").write_text(DEADLY)  # in the processes that decode: Pillow with such a fault
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    arguments = ["ingest", str(folder), "-w", str(workspace.root)]
+    for said in ("3 added, 0 were there already", "0 added, 3 were there already"):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 1
+        assert "2.jpg: GS203 error: decoding it ended the process" in done.output
+        assert said in done.output

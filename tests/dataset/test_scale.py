@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -72,14 +74,15 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     ray = str(Path(sys.executable).with_name("ray"))
-    port = 20000 + os.getpid() % 20000
+    port = 20000 + os.getpid() % 12000
+    folder = tempfile.mkdtemp(prefix="ray")  # the path of a socket in it has room for 107 bytes: not below tmp_path
     head = (
         "start",
         "--head",
         f"--port={port}",
         "--num-cpus=1",
         "--include-dashboard=false",
-        f"--temp-dir={tmp_path}/ray",
+        f"--temp-dir={folder}",
     )
     node = ("start", f"--address=127.0.0.1:{port}", "--num-cpus=1")
     memory = ("--object-store-memory=200000000", "--disable-usage-stats")
@@ -87,27 +90,32 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     try:
         for command in (head, node):
             run = [ray, *command, *memory, "--block"]
-            quiet = subprocess.DEVNULL
-            started.append(subprocess.Popen(run, env=environment, stdout=quiet, stderr=quiet))
-            wait_for_nodes(ray, port, environment, len(started))
+            with (tmp_path / "ray.log").open("a") as log:
+                started.append(subprocess.Popen(run, env=environment, stdout=log, stderr=log))
+            wait_for_nodes(ray, port, environment, started, tmp_path / "ray.log")
         yield f"127.0.0.1:{port}", environment
     finally:
         for process in reversed(started):
             process.terminate()
         for process in started:
             process.wait(60)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for_nodes(ray: str, port: int, environment: dict[str, str], count: int) -> None:
+def wait_for_nodes(
+    ray: str, port: int, environment: dict[str, str], started: list[subprocess.Popen[bytes]], log: Path
+) -> None:
     until = time.monotonic() + 200
     while time.monotonic() < until:
         command = [ray, "status", f"--address=127.0.0.1:{port}"]
         with suppress(subprocess.TimeoutExpired):  # it waits for a head that is not yet there
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
-            if done.stdout.count(" node_") >= count:
+            if done.stdout.count(" node_") >= len(started):
                 return
+        if any(process.poll() is not None for process in started):
+            break
         time.sleep(2)
-    pytest.fail("the Ray cluster did not come up")
+    pytest.fail(f"the Ray cluster did not come up: {log.read_text()[-2000:]}")
 
 
 @pytest.mark.slow
