@@ -30,6 +30,7 @@ BUSY_SECONDS = 10  # that a writer waits for the others
 CONNECT_SECONDS = 10
 VARIABLE = "GATHERSET_DATABASE_URL"
 FILE, POINTER = "catalog.db", "catalog.postgresql"
+_VERSION = sa.text("SELECT version_num FROM alembic_version")
 _SCHEMA = re.compile(r"gatherset_[0-9a-f]{16}")
 _KEPT_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}  # s, s, times: of a dead server
 
@@ -96,8 +97,15 @@ class Catalog:
         """A transaction that holds the write lock from its start, so that what it read is still true when it writes.
 
         Commits at the end; rolls back on any exception, Ctrl-C included. Raises OperationalError where others write
-        for longer than BUSY_SECONDS.
+        for longer than BUSY_SECONDS, and WorkspaceError where a newer Gatherset has changed the catalog meanwhile.
         """
+        with self._alone() as connection:
+            self._require_known(connection.execute(_VERSION).scalar())
+            yield connection
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """The part of `write` that does not ask which version the catalog has."""
         # Within a process, writers wait in line: SQLite lets them sleep and try again, and the unlucky one starves.
         if not self._turn.acquire(timeout=BUSY_SECONDS):
             raise OperationalError("BEGIN", None, TimeoutError(f"others are writing, for {BUSY_SECONDS} s already"))
@@ -116,7 +124,7 @@ class Catalog:
             self.path.touch(mode=0o600)  # it holds names, and what seals are made with
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        with self.write() as connection:
+        with self._alone() as connection:
             if self.schema:
                 connection.execute(sa.schema.CreateSchema(self.schema, if_not_exists=True))
             config.attributes["connection"] = connection
@@ -130,17 +138,20 @@ class Catalog:
             version = self.version()
         except DatabaseError as error:
             raise WorkspaceError(f"{self} cannot be used: {_reason(error)}", _next_step(self)) from error
+        self._require_known(version)
+        if version != HEAD:
+            self.create()
+
+    def _require_known(self, version: str | None) -> None:
         if version is None or version > HEAD:
             raise WorkspaceError(
                 f"{self} was made by a newer Gatherset (schema {version}; this one knows {HEAD})",
                 "Upgrade: pip install -U gatherset",
             )
-        if version < HEAD:
-            self.create()
 
     def version(self) -> str | None:
         with self.read() as connection:
-            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            return connection.execute(_VERSION).scalar()
 
     def property(self, key: str) -> str:
         with self.read() as connection:
@@ -154,7 +165,7 @@ class Catalog:
     def discard(self) -> None:
         """Leave nothing behind in PostgreSQL; a file is its folder's."""
         if self.schema:
-            with suppress(DatabaseError), self.write() as connection:
+            with suppress(DatabaseError), self._alone() as connection:
                 connection.execute(sa.schema.DropSchema(self.schema, cascade=True, if_exists=True))
         self.close()
 
