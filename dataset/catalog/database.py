@@ -100,7 +100,12 @@ class Catalog:
         for longer than BUSY_SECONDS, and WorkspaceError where a newer Gatherset has changed the catalog meanwhile.
         """
         with self._alone() as connection:
-            self._require_known(connection.execute(_VERSION).scalar())
+            version = connection.execute(_VERSION).scalar()
+            if version is None or version > HEAD:  # said in pages: neither addresses nor names
+                raise WorkspaceError(
+                    f"the database was changed by a newer Gatherset (schema {version}; this one knows {HEAD})",
+                    "Upgrade the app, then start it again",
+                )
             yield connection
 
     @contextmanager
@@ -138,16 +143,13 @@ class Catalog:
             version = self.version()
         except DatabaseError as error:
             raise WorkspaceError(f"{self} cannot be used: {_reason(error)}", _next_step(self)) from error
-        self._require_known(version)
-        if version != HEAD:
-            self.create()
-
-    def _require_known(self, version: str | None) -> None:
         if version is None or version > HEAD:
             raise WorkspaceError(
                 f"{self} was made by a newer Gatherset (schema {version}; this one knows {HEAD})",
                 "Upgrade: pip install -U gatherset",
             )
+        if version < HEAD:
+            self.create()
 
     def version(self) -> str | None:
         with self.read() as connection:

@@ -249,7 +249,7 @@ def test_a_catalog_that_a_newer_gatherset_has_changed_meanwhile_is_not_written_t
 ) -> None:
     enter(client, "ann")
     change_version(workspace, "9999")
-    said = "was made by a newer Gatherset"
+    said = "the database was changed by a newer Gatherset"
     assert all(said in answer.text for answer in (enter(client, "ann"), client.get("/sign-out")))
     asked = client.post("/work/next", json={"annotator": "ann"})
     assert (asked.status_code, asked.json()["kind"], said in asked.json()["what"]) == (503, "unavailable", True)
