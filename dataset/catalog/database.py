@@ -99,7 +99,7 @@ class Catalog:
         Commits at the end; rolls back on any exception, Ctrl-C included. Raises OperationalError where others write
         for longer than BUSY_SECONDS, and WorkspaceError where a newer Gatherset has changed the catalog meanwhile.
         """
-        with self._alone() as connection:
+        with self.alone() as connection:
             version = connection.execute(_VERSION).scalar()
             if version is None or version > HEAD:  # said in pages: neither addresses nor names
                 raise WorkspaceError(
@@ -109,8 +109,8 @@ class Catalog:
             yield connection
 
     @contextmanager
-    def _alone(self) -> Iterator[Connection]:
-        """The part of `write` that does not ask which version the catalog has."""
+    def alone(self) -> Iterator[Connection]:
+        """As `write`, whatever version the catalog has: for what makes and upgrades it."""
         # Within a process, writers wait in line: SQLite lets them sleep and try again, and the unlucky one starves.
         if not self._turn.acquire(timeout=BUSY_SECONDS):
             raise OperationalError("BEGIN", None, TimeoutError(f"others are writing, for {BUSY_SECONDS} s already"))
@@ -129,7 +129,7 @@ class Catalog:
             self.path.touch(mode=0o600)  # it holds names, and what seals are made with
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        with self._alone() as connection:
+        with self.alone() as connection:
             if self.schema:
                 connection.execute(sa.schema.CreateSchema(self.schema, if_not_exists=True))
             config.attributes["connection"] = connection
@@ -167,7 +167,7 @@ class Catalog:
     def discard(self) -> None:
         """Leave nothing behind in PostgreSQL; a file is its folder's."""
         if self.schema:
-            with suppress(DatabaseError), self._alone() as connection:
+            with suppress(DatabaseError), self.alone() as connection:
                 connection.execute(sa.schema.DropSchema(self.schema, cascade=True, if_exists=True))
         self.close()
 
