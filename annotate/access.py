@@ -20,15 +20,16 @@ from sqlalchemy.exc import DBAPIError
 
 from gatherset.annotate.accounts import any_account, digest_of
 from gatherset.annotate.annotators import checked_name, find_annotator, one_name, stored_name
-from gatherset.annotate.passwords import fits
+from gatherset.annotate.passwords import fits, hashed, outgrown
 from gatherset.dataset.catalog.tables import accounts, annotators, sessions
+from gatherset.dataset.clock import SKEW
+from gatherset.dataset.errors import WorkspaceError
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 COOKIE = "gatherset_visitor"
 DAYS = 30  # that a browser keeps its ticket, and that a session lasts at most
 RENEWED = 15  # minutes: a session that is used is written to the catalog so often
-SKEW = 5  # minutes that clocks may differ
 MAY = {  # act: the roles
     "annotate": ("annotator", "reviewer", "maintainer"),
     "review": ("reviewer", "maintainer"),
@@ -79,7 +80,20 @@ def sign_in(workspace: Workspace, name: str, password: str) -> str | None:
         row = connection.execute(_NAMED, {"name": known}).one_or_none()
     if not fits(password, row and row.password) or row is None:
         return None
-    return begin_session(workspace, row.id, password=row.password)
+    stored = _hashed_again(workspace, row.id, row.password, password) if outgrown(row.password) else row.password
+    return begin_session(workspace, row.id, password=stored)
+
+
+def _hashed_again(workspace: Workspace, annotator: int, stored: str, password: str) -> str:
+    """The password's hash as it is made today, which takes the place of `stored`, if that is still theirs.
+
+    Only now, while the password is at hand, can a hash follow what argon2's authors hold to be enough.
+    """
+    fresh = hashed(password)  # outside the transaction: it takes its time
+    with workspace.catalog.write() as connection:
+        mine = (accounts.c.annotator_id == annotator, accounts.c.password == stored)
+        connection.execute(sa.update(accounts).where(*mine).values(password=fresh))
+    return fresh
 
 
 def begin_session(workspace: Workspace, annotator: int, *, password: str | None = None) -> str | None:
@@ -148,7 +162,7 @@ def _of_session(workspace: Workspace, shown: str) -> str | None:
     end = _end(workspace)
     if row.expires_at < now(plus_minutes=60 * workspace.settings.app.session_hours - RENEWED):
         # Where the catalog cannot be written the session only ends a little earlier.
-        with suppress(DBAPIError), workspace.catalog.write() as connection:
+        with suppress(DBAPIError, WorkspaceError), workspace.catalog.write() as connection:
             connection.execute(sa.update(sessions).where(sessions.c.token == token).values(expires_at=end))
     return str(row.name)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.answer import Answer
-from gatherset.annotate.queue import has_place, lease
+from gatherset.annotate.leases import has_place, lease
 from gatherset.dataset.catalog.tables import drafts, submissions
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.timestamps import now

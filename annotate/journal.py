@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -45,8 +46,6 @@ class _Lines(logging.Formatter):
         fields = getattr(entry, "fields", None)
         if fields is None:
             fields = {"event": "log", "level": entry.levelname, "logger": entry.name, "where": _where(entry)}
-            if entry.exc_info is None:
-                fields["message"] = str(entry.msg)  # the sentence without what was put into it
         return json.dumps({"time": now(), **fields}, ensure_ascii=True)
 
 
@@ -65,12 +64,19 @@ def begin() -> None:
     """Write the journal from now on, and what Streamlit and the web server log as lines of it; not on a terminal."""
     if sys.stderr.isatty():
         return
+    _take(_LOG, logging.INFO)
+    # Each module of Streamlit has a logger with a handler of its own, which it gives to further ones while it runs.
+    known = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in FOREIGN]
+    for name in (*FOREIGN, *known):
+        _take(logging.getLogger(name), logging.WARNING)
+    if "streamlit.logger" in sys.modules:
+        sys.modules["streamlit.logger"].__dict__["setup_formatter"] = partial(_take, level=logging.WARNING)
+
+
+def _take(logger: logging.Logger, level: int) -> None:
+    """Have `logger` write lines of the journal, and nothing below `level`, whatever is said of it later."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())
-    # Each module of Streamlit has a logger with a handler of its own.
-    known = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in FOREIGN]
-    for name in ("gatherset", *FOREIGN, *known):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(logging.WARNING)  # what they tell about themselves in good days is of no use
-    _LOG.setLevel(logging.INFO)
+    handler.setLevel(level)  # of the others: what they tell about themselves in good days is of no use
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(level)

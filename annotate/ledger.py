@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from gatherset.annotate.queue import ANNOTATED
+from gatherset.annotate.leases import ANNOTATED
 from gatherset.annotate.submissions import IMPORTED
 from gatherset.dataset.agreement import Agreement
 from gatherset.dataset.catalog.tables import annotators, submissions, tasks

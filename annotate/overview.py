@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from gatherset.annotate.desk import image_url
 from gatherset.annotate.gold import gold_scores
+from gatherset.annotate.leases import ANNOTATED
 from gatherset.annotate.ledger import Ledger, current_ledger
-from gatherset.annotate.queue import ANNOTATED, SENSITIVE
+from gatherset.annotate.queue import SENSITIVE
 from gatherset.annotate.standing import standing
 from gatherset.dataset.catalog.tables import annotators, images, records, skips, tasks
 from gatherset.dataset.workspace import Workspace

@@ -38,9 +38,14 @@ def fits(password: str, stored: str | None) -> bool:
 
     with _TURN:
         try:
-            return _hasher().verify(stored or _nobodys(), _same(password[: 4 * MOST])) and stored is not None
+            return _hasher().verify(stored or _nobodys(), _same(password)) and stored is not None
         except (VerificationError, InvalidHashError):
             return False
+
+
+def outgrown(stored: str) -> bool:
+    """Whether `stored` was made with other parameters than are asked for today: it is to be hashed again."""
+    return _hasher().check_needs_rehash(stored)
 
 
 @cache
@@ -57,4 +62,4 @@ def _nobodys() -> str:
 
 def _same(password: str) -> bytes:
     """One password, however the keyboard composes its letters (RFC 8265)."""
-    return unicodedata.normalize("NFC", password).encode("utf-8", "backslashreplace")
+    return unicodedata.normalize("NFC", password[: 4 * MOST]).encode("utf-8", "backslashreplace")

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id, known_annotator
+from gatherset.annotate.leases import ANNOTATED, HELD_BY_OTHERS, RESTING, asked, end_lease, end_leases, lease, of_person
 from gatherset.annotate.reasons import send_to_review
 from gatherset.annotate.returns import answer_return, came_back
 from gatherset.dataset.catalog.tables import (
@@ -31,7 +32,6 @@ from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
-ANNOTATED = ("screen", "event", "caption")  # the kinds that the queue hands out; reviews wait for a reviewer
 WINDOW = 500  # started tasks that are looked through before a fresh one is taken instead
 URGENT_WINDOW = 250  # likewise of those that the lead has put first, a window at a time, of three
 LAST = 2**31 - 1  # no task has a higher number
@@ -64,9 +64,9 @@ def next_task(workspace: Workspace, annotator: str) -> Task | None:
     """
     with workspace.catalog.write() as connection:
         person = annotator_id(connection, annotator)
-        if connection.execute(_RESTING, {"person": person}).scalar() is not None:
+        if connection.execute(RESTING, {"person": person}).scalar() is not None:
             return None
-        connection.execute(_EXPIRED, {"now": now()})
+        end_leases(connection, workspace)
         chosen = _begun(connection, person) or _choose(connection, workspace, person)
         if chosen is None:
             return None
@@ -86,31 +86,6 @@ def task_after(workspace: Workspace, annotator: str, current: int) -> Task | Non
         return None if chosen is None else read_task(connection, chosen)
 
 
-def has_place(connection: Connection, workspace: Workspace, task_id: int, person: int) -> bool:
-    """Whether `person` may answer the task: it is open, and they hold a place in it or one is free.
-
-    A known answer is asked of everybody, and whoever has answered, or was handed over what a reviewer had sent back,
-    may answer; what they laid aside stays there.
-    Raises SubmissionError for a task that annotators are not asked.
-    """
-    given = {"task": task_id, "person": person, "now": now()}
-    place = _asked(connection.execute(_PLACE, given).one_or_none(), task_id)
-    if place.answered:
-        return True
-    if place.skipped or place.resting:
-        return False
-    if place.known or place.returned:
-        return True
-    return bool(place.state == "open" and place.answers + place.held < place.overlap)
-
-
-def lease(connection: Connection, workspace: Workspace, task_id: int, person: int) -> None:
-    """Hold the task for `person` from now on; they have a place."""
-    until = now(plus_minutes=workspace.settings.queue.lease_minutes)
-    connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
-    connection.execute(sa.insert(leases).values(task_id=task_id, annotator_id=person, expires_at=until))
-
-
 def skip(workspace: Workspace, task_id: int, annotator: str, reason: str) -> None:
     """Lay the task aside for good, with the reason. What as many as it needs have laid aside goes to a reviewer.
 
@@ -124,12 +99,12 @@ def skip(workspace: Workspace, task_id: int, annotator: str, reason: str) -> Non
 
 def skip_for(connection: Connection, workspace: Workspace, task_id: int, person: int, reason: str) -> None:
     """The part of `skip` that runs inside a transaction."""
-    task = _asked(connection.execute(_WHOLE, {"task": task_id}).one_or_none(), task_id)
+    task = asked(connection.execute(_WHOLE, {"task": task_id}).one_or_none(), task_id)
     own = (skips.c.task_id == task_id, skips.c.annotator_id == person)
     connection.execute(sa.delete(skips).where(*own))
     row = {"task_id": task_id, "annotator_id": person, "reason": reason[:1000], "skipped_at": now()}
     connection.execute(sa.insert(skips).values(row))
-    connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
+    end_lease(connection, task_id, person)
     given = connection.execute(sa.select(skips.c.reason).where(skips.c.task_id == task_id)).scalars().all()
     if task.state == "open" and len(given) >= workspace.settings.queue.overlap:
         connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(state="done"))
@@ -137,13 +112,6 @@ def skip_for(connection: Connection, workspace: Workspace, task_id: int, person:
         send_to_review(connection, task.image_id, note, cause="skipped", evidence=task.kind)
     if answer_return(connection, task_id, person):
         came_back(connection, workspace, task.image_id, f"laid aside: {reason}")
-
-
-def _asked(task: Any, task_id: int) -> Any:
-    """`task`, where it is one that annotators are asked."""
-    if task is None or task.kind not in ANNOTATED:
-        raise SubmissionError(f"there is no task {task_id} for annotators", "Take the next one")
-    return task
 
 
 def read_task(connection: Connection, task_id: int) -> Task:
@@ -183,19 +151,11 @@ _TASK = (
 _WHOLE = sa.select(tasks).where(tasks.c.id == sa.bindparam("task"))
 
 
-def _of_person(table: sa.Table, *more: sa.ColumnElement[bool]) -> sa.Exists:
-    """That the person has something in `table` for the task."""
-    return sa.exists().where(table.c.task_id == tasks.c.id, table.c.annotator_id == sa.bindparam("person"), *more)
-
-
-_held_by_others = sa.select(sa.func.count()).where(
-    leases.c.task_id == tasks.c.id, leases.c.annotator_id != sa.bindparam("person")
-)
-_others_hold = _held_by_others.scalar_subquery()
+_others_hold = HELD_BY_OTHERS.scalar_subquery()
 
 
 def _own(table: sa.Table) -> sa.ColumnElement[int]:
-    """As `_of_person`, asked task by task: of an EXISTS, PostgreSQL may first gather all that the person ever did."""
+    """As `of_person`, asked task by task: of an EXISTS, PostgreSQL may first gather all that the person ever did."""
     found = sa.select(table.c.task_id).where(
         table.c.task_id == tasks.c.id, table.c.annotator_id == sa.bindparam("person")
     )
@@ -214,7 +174,7 @@ _IS_FREE = sa.and_(
 _PRACTICE = (
     sa.select(gold.c.task_id)
     .join(tasks, tasks.c.id == gold.c.task_id)
-    .where(gold.c.practice, ~_of_person(practice_answers), ~_of_person(skips), tasks.c.id != sa.bindparam("but"))
+    .where(gold.c.practice, ~of_person(practice_answers), ~of_person(skips), tasks.c.id != sa.bindparam("but"))
     .order_by(gold.c.task_id)
     .limit(1)
 )
@@ -226,9 +186,9 @@ _HELD = (
         leases.c.annotator_id == sa.bindparam("person"),
         tasks.c.kind.in_(ANNOTATED),
         (tasks.c.state == "open") | gold.c.task_id.is_not(None),
-        ~_of_person(submissions),
-        ~_of_person(practice_answers),
-        ~_of_person(skips),
+        ~of_person(submissions),
+        ~of_person(practice_answers),
+        ~of_person(skips),
         tasks.c.id != sa.bindparam("but"),
     )
     .order_by(leases.c.task_id)
@@ -244,19 +204,6 @@ _RETURNED = (
     .order_by(returns.c.decision_id, returns.c.task_id)
     .limit(1)
 )
-_RESTING = sa.select(annotators.c.id).where(
-    annotators.c.id == sa.bindparam("person"), annotators.c.paused.is_not(None) | annotators.c.retired.is_not(None)
-)
-_PLACE = sa.select(
-    *(tasks.c[name] for name in ("kind", "state", "answers", "overlap")),
-    _of_person(submissions).label("answered"),
-    _of_person(skips).label("skipped"),
-    _RESTING.exists().label("resting"),
-    sa.exists().where(gold.c.task_id == tasks.c.id).label("known"),
-    _of_person(returns, returns.c.answered_at.is_(None)).label("returned"),
-    _held_by_others.where(leases.c.expires_at >= sa.bindparam("now")).scalar_subquery().label("held"),
-).where(tasks.c.id == sa.bindparam("task"))
-_EXPIRED = sa.delete(leases).where(leases.c.expires_at < sa.bindparam("now"))
 _POSITION = sa.select(annotators.c.position).where(annotators.c.id == sa.bindparam("person"))
 _UNFINISHED = (
     sa.select(tasks.c.id)
@@ -309,7 +256,7 @@ _STARTED = (
 _GOLD = (
     sa.select(gold.c.task_id)
     .join(tasks, tasks.c.id == gold.c.task_id)
-    .where(~gold.c.practice, ~_of_person(submissions), ~_of_person(skips))
+    .where(~gold.c.practice, ~of_person(submissions), ~of_person(skips))
     .order_by(gold.c.task_id)
     .limit(1)
 )

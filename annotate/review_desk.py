@@ -13,7 +13,8 @@ from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.consensus import agreed_captions, current_answers, gathering_votes, majority, type_votes
 from gatherset.annotate.desk import image_url, original_url, shown
 from gatherset.annotate.drafts import Draft, read_draft
-from gatherset.annotate.queue import SENSITIVE, lease
+from gatherset.annotate.leases import lease
+from gatherset.annotate.queue import SENSITIVE
 from gatherset.annotate.reasons import CAUSES, open_reasons, review_task
 from gatherset.annotate.review import Verdict, changed, is_settled_since, seen_version
 from gatherset.annotate.review_queue import next_review, waiting_reviews

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id
-from gatherset.annotate.queue import lease
+from gatherset.annotate.leases import end_leases, lease
 from gatherset.annotate.reasons import CAUSES, raise_once
 from gatherset.dataset.catalog.tables import (
     REVIEWS,
@@ -24,7 +24,6 @@ from gatherset.dataset.catalog.tables import (
     tasks,
 )
 from gatherset.dataset.suspects import open_suspects
-from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
 
 BATCH = 50  # images a transaction: others write in between
@@ -112,7 +111,8 @@ def next_review(workspace: Workspace, reviewer: str, *, later: Sequence[int] = (
     with workspace.catalog.write() as connection:
         person = annotator_id(connection, reviewer)
         put_off = sa.and_(leases.c.task_id.in_(later), leases.c.annotator_id == person)
-        connection.execute(sa.delete(leases).where((leases.c.expires_at < now()) | put_off))
+        connection.execute(sa.delete(leases).where(put_off))
+        end_leases(connection, workspace)
         row = connection.execute(_next(person, later)).first()
         if row is None:
             return None

@@ -13,7 +13,7 @@ from gatherset.annotate.answer import Answer, check_answer, not_overruled
 from gatherset.annotate.consensus import decide
 from gatherset.annotate.drafts import drop_draft
 from gatherset.annotate.gold import is_gold
-from gatherset.annotate.queue import ANNOTATED, has_place
+from gatherset.annotate.leases import ANNOTATED, has_place
 from gatherset.annotate.returns import answer_return, came_back
 from gatherset.annotate.suggestions import accepted
 from gatherset.dataset.catalog.tables import annotators, leases, submissions, tasks

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.consensus import AGREEMENT, agreed_captions, current_answers, decide, majority, type_votes
-from gatherset.annotate.queue import ANNOTATED, lease
+from gatherset.annotate.leases import ANNOTATED, lease
 from gatherset.annotate.reasons import open_reasons, send_to_review, settle
 from gatherset.annotate.returns import ask_instead, ask_nothing, came_back, look_again
 from gatherset.dataset.catalog.tables import (

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+KEPT = Path("/var/lib/nginx")  # where Debian's nginx may keep what it likes
 HOST = "annotate.example.org"  # as in the site
 
 
@@ -39,7 +40,8 @@ class Nginx:
             "listen 80;": f"listen 127.0.0.1:{self.http};",
             "listen 443 ssl": f"listen 127.0.0.1:{self.https} ssl",
             f"/etc/letsencrypt/live/{HOST}": str(folder),
-            "/var/cache/nginx/gatherset": str(folder / "cache"),
+            f"{KEPT}/gatherset": str(folder / "cache"),
+            "/var/www/html": str(folder / "html"),
             "127.0.0.1:8501": f"127.0.0.1:{app_port}",
         }.items():
             assert here in site

@@ -26,6 +26,7 @@ class Provider:
         self.clock = 0  # seconds that it is ahead
         self.refuses = False
         self.down = False
+        self.left = 0  # how often somebody has signed out here too
         self._key = RSAKey.generate_key(2048, {"kid": "tests", "use": "sig", "alg": "RS256"})
         self._codes: dict[str, str | None] = {}  # code: nonce
         provider = self
@@ -56,10 +57,10 @@ class Provider:
             else:
                 back["code"] = secrets.token_hex(8)
                 self._codes[back["code"]] = given.get("nonce")
-            handler.send_response(302)
-            handler.send_header("Location", f"{given['redirect_uri']}?{urlencode(back)}")
-            handler.send_header("Content-Length", "0")
-            handler.end_headers()
+            self._send_on(handler, f"{given['redirect_uri']}?{urlencode(back)}")
+        elif parts.path == "/logout":
+            self.left += 1
+            self._send_on(handler, given["post_logout_redirect_uri"])
         else:
             self._send(handler, self._document(parts.path, given))
 
@@ -76,11 +77,18 @@ class Provider:
             "issuer": self.url,
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
+            "end_session_endpoint": f"{self.url}/logout",
             "jwks_uri": f"{self.url}/keys",
             "response_types_supported": ["code"],
             "id_token_signing_alg_values_supported": ["RS256"],
             "code_challenge_methods_supported": ["S256"],
         }
+
+    def _send_on(self, handler: http.server.BaseHTTPRequestHandler, address: str) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", address)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
 
     def _send(self, handler: http.server.BaseHTTPRequestHandler, document: Any) -> None:
         body = json.dumps(document).encode()

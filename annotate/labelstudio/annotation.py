@@ -19,7 +19,8 @@ from gatherset.annotate.labelstudio.client import Client, Json
 from gatherset.annotate.labelstudio.links import Link
 from gatherset.annotate.labelstudio.results import read_results
 from gatherset.annotate.labelstudio.states import MENDED, REFUSED, SKIPPED, STORED, SURPLUS
-from gatherset.annotate.queue import has_place, skip_for
+from gatherset.annotate.leases import has_place
+from gatherset.annotate.queue import skip_for
 from gatherset.annotate.submissions import store
 from gatherset.dataset.catalog.tables import labelstudio_annotations, skips, submissions
 from gatherset.dataset.errors import SubmissionError

@@ -32,6 +32,7 @@ BUSY_SECONDS = 10  # that a writer waits for the others
 CONNECT_SECONDS = 10
 VARIABLE = "GATHERSET_DATABASE_URL"
 FILE, POINTER = "catalog.db", "catalog.postgresql"
+_VERSION = sa.text("SELECT version_num FROM alembic_version")
 _SCHEMA = re.compile(r"gatherset_[0-9a-f]{16}")
 _KEPT_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}  # s, s, times: of a dead server
 
@@ -100,8 +101,20 @@ class Catalog:
         """A transaction that holds the write lock from its start, so that what it read is still true when it writes.
 
         Commits at the end; rolls back on any exception, Ctrl-C included. Raises OperationalError where others write
-        for longer than BUSY_SECONDS.
+        for longer than BUSY_SECONDS, and WorkspaceError where a newer Gatherset has changed the catalog meanwhile.
         """
+        with self.alone() as connection:
+            version = connection.execute(_VERSION).scalar()
+            if version is None or version > HEAD:  # said in pages: neither addresses nor names
+                raise WorkspaceError(
+                    f"the database was changed by a newer Gatherset (schema {version}; this one knows {HEAD})",
+                    "Upgrade the app, then start it again",
+                )
+            yield connection
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """As `write`, whatever version the catalog has: for what makes and upgrades it."""
         # Within a process, writers wait in line: SQLite lets them sleep and try again, and the unlucky one starves.
         if not self._turn.acquire(timeout=BUSY_SECONDS):
             raise OperationalError("BEGIN", None, TimeoutError(f"others are writing, for {BUSY_SECONDS} s already"))
@@ -120,7 +133,7 @@ class Catalog:
             self.path.touch(mode=0o600)  # it holds names, and what seals are made with
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        with self.write() as connection:
+        with self.alone() as connection:
             if self.schema:
                 connection.execute(sa.schema.CreateSchema(self.schema, if_not_exists=True))
             config.attributes["connection"] = connection
@@ -144,7 +157,7 @@ class Catalog:
 
     def version(self) -> str | None:
         with self.read() as connection:
-            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            return connection.execute(_VERSION).scalar()
 
     def property(self, key: str) -> str:
         with self.read() as connection:
@@ -158,7 +171,7 @@ class Catalog:
     def discard(self) -> None:
         """Leave nothing behind in PostgreSQL; a file is its folder's."""
         if self.schema:
-            with suppress(DatabaseError), self.write() as connection:
+            with suppress(DatabaseError), self.alone() as connection:
                 connection.execute(sa.schema.DropSchema(self.schema, cascade=True, if_exists=True))
         self.close()
 

@@ -156,6 +156,24 @@ def test_an_unknown_name_is_compared_with_as_much_work_as_a_wrong_password(
     assert known == unknown
 
 
+def test_a_password_that_was_hashed_with_less_is_hashed_again_when_it_is_used(team: Workspace) -> None:
+    def stored() -> str:
+        with team.catalog.read() as connection:
+            query = sa.select(accounts.c.password).join(annotators).where(annotators.c.name == "reviewer")
+            return str(connection.execute(query).scalar_one())
+
+    today, old = extract_parameters(stored()), PasswordHasher(time_cost=1, memory_cost=64).hash(PASSWORD)
+    with team.catalog.write() as connection:
+        connection.execute(sa.update(accounts).values(password=old))
+    assert sign_in(team, "reviewer", "another sentence") is None
+    assert stored() == old
+    assert visitor(team, session_of(team, "reviewer")) == "reviewer"
+    renewed = stored()
+    assert extract_parameters(renewed) == today
+    assert visitor(team, session_of(team, "reviewer")) == "reviewer"
+    assert stored() == renewed
+
+
 def test_with_the_first_account_a_name_alone_opens_nothing(workspace: Workspace) -> None:
     before = {COOKIE: ticket(workspace, "anna")}
     assert visitor(workspace, before) == "anna"

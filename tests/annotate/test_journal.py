@@ -4,6 +4,7 @@ import http.client
 import json
 import logging
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlencode
@@ -52,6 +53,36 @@ def test_a_day_of_work_is_told_without_names_or_texts(workspace: Workspace, make
     assert [line["person"] for line in lines if line["event"] in ("signed_in", "submission")] == [1, 1]
     for word in ("Zimtstern", "anna@", PASSWORD, CAPTION, "wrong one"):
         assert word not in said
+
+
+LOUD = r"""
+import sys
+import streamlit.logger as theirs
+from gatherset.annotate import journal
+journal.begin()
+theirs.init_uvicorn_logs()
+theirs.set_log_level("debug")
+theirs.update_formatter()
+text = sys.argv[1]
+for name in ("streamlit.made_later", "streamlit.runtime", "uvicorn.error", "uvicorn.access", "websockets"):
+    logger = theirs.get_logger(name)
+    logger.info("in good days %s", text)
+    logger.warning("put in %s", text)
+    logger.error(f"put in before {text}")
+    try:
+        raise ValueError(text)
+    except ValueError:
+        logger.exception("raised\nwith a line more")
+journal.record("submission", person=1, task=2)
+"""
+
+
+def test_what_others_log_is_a_line_without_their_words_whenever_they_begin_to() -> None:
+    done = subprocess.run([sys.executable, "-c", LOUD, CAPTION], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["log"] * 15 + ["submission"]
+    assert {line["level"] for line in lines[:-1]} == {"WARNING", "ERROR"}
+    assert CAPTION not in done.stderr
 
 
 def test_who_changes_an_account_is_told_by_number(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:

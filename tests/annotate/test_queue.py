@@ -32,6 +32,20 @@ def test_a_reload_shows_the_same_task(workspace: Workspace, make_photos: Callabl
     assert first.id == again.id
 
 
+def test_what_a_clock_that_was_wrong_has_leased_is_let_go(
+    workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
+    for name in ("anna", "ben"):
+        assert next_task(workspace, name)
+    assert next_task(workspace, "cleo") is None
+    for wrong, names in (("2999-01-01T00:00:00Z", ("cleo", "dan")), ("2001-01-01T00:00:00Z", ("eve", "finn"))):
+        with workspace.catalog.write() as connection:
+            connection.execute(sa.update(leases).values(expires_at=wrong))
+        assert all(next_task(workspace, name) for name in names)
+        assert next_task(workspace, "anna") is None
+
+
 def test_no_more_than_overlap_annotators_hold_a_task(workspace: Workspace, make_photos: Callable[..., Path]) -> None:
     ingest(workspace, make_photos(2), Provenance(license="CC-BY-4.0"))
     held = [next_task(workspace, name) for name in ("anna", "ben", "cleo", "dan", "eve")]

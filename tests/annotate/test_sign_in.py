@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
+from psycopg import errors
 
 pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
 from starlette.applications import Starlette
@@ -21,6 +24,9 @@ from gatherset.annotate.accounts import add_account, change_account, invite
 from gatherset.annotate.attempts import BOTH, NAME, PLACE, Attempts, place_of
 from gatherset.annotate.door import Door
 from gatherset.annotate.outages import in_words
+from gatherset.dataset.catalog.database import HEAD
+from gatherset.dataset.catalog.tables import drafts
+from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
 
 PASSWORD = "a sentence of hers"
@@ -184,7 +190,6 @@ def test_a_database_that_is_gone_is_said_on_every_way_in(client: Any, workspace:
         ('could not extend file "base/1": No space left on device', "The disk of the server is full"),
         ("attempt to write a readonly database", "cannot be written"),
         ("others are writing, for 10 s already", "The database is busy"),
-        ("canceling statement due to lock timeout", "The database is busy"),
         ("connection failed: Connection refused to db.example.org as gatherset", "cannot be reached"),
     ],
 )
@@ -192,6 +197,69 @@ def test_an_outage_is_told_in_words_without_addresses(said: str, told: str) -> N
     words = in_words(sa.exc.OperationalError("SELECT", {}, Exception(said)))
     assert told in words
     assert "db.example.org" not in words
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (errors.DiskFull, "The disk of the server is full"),
+        (errors.LockNotAvailable, "The database is busy"),
+        (errors.TooManyConnections, "The database is busy"),
+        (errors.ReadOnlySqlTransaction, "The database cannot be written"),
+        (errors.AdminShutdown, "The database cannot be reached"),
+        (errors.UndefinedColumn, "the app has to be started again"),
+        (errors.UniqueViolation, "The database cannot be used now"),
+    ],
+)
+def test_an_outage_of_postgresql_is_told_by_its_number_whatever_language_it_speaks(
+    kind: type[psycopg.Error], told: str
+) -> None:
+    orig = kind("konnte nicht schreiben: (name)=(read-only under a full moon) existiert bereits")
+    assert told in in_words(sa.exc.DBAPIError("INSERT", {}, orig))
+
+
+@pytest.mark.in_file
+def test_a_catalog_that_is_full_is_said_and_takes_everything_when_there_is_room(
+    client: Any, workspace: Workspace, make_photos: Callable[..., Path]
+) -> None:
+    ingest(workspace, make_photos(1, captions=False), Provenance(license="CC-BY-4.0"))
+    enter(client, "ann")
+    task = client.post("/work/next", json={"annotator": "ann"}).json()["task"]
+    answer = {"kind": task["kind"], "is_gathering": True, "captions": ["word " * 300] * 5}
+    body = {"annotator": "ann", "task": task["id"], "revision": 0, "version": 0, "answer": answer}
+    engine = server.open_workspace().catalog.engine
+    full = partial(limit_pages, 1)  # which SQLite takes as: no more than there are
+    sa.event.listen(engine, "checkout", full)
+    saved = client.post("/work/draft", json=body)
+    said = "The disk of the server is full"
+    assert (saved.status_code, saved.json()["what"]) == (503, said)
+    sa.event.remove(engine, "checkout", full)
+    sa.event.listen(engine, "checkout", partial(limit_pages, 100_000))
+    assert client.post("/work/draft", json=body).status_code == 200
+    with workspace.catalog.read() as connection:
+        assert connection.execute(sa.select(drafts.c.revision)).scalars().all() == [1]
+
+
+def limit_pages(most: int, connection: Any, *_: Any) -> None:
+    connection.execute(f"PRAGMA max_page_count = {most}").close()
+
+
+def test_a_catalog_that_a_newer_gatherset_has_changed_meanwhile_is_not_written_to(
+    client: Any, workspace: Workspace
+) -> None:
+    enter(client, "ann")
+    change_version(workspace, "9999")
+    said = "the database was changed by a newer Gatherset"
+    assert all(said in answer.text for answer in (enter(client, "ann"), client.get("/sign-out")))
+    asked = client.post("/work/next", json={"annotator": "ann"})
+    assert (asked.status_code, asked.json()["kind"], said in asked.json()["what"]) == (503, "unavailable", True)
+    change_version(workspace, HEAD)
+    assert client.post("/work/next", json={"annotator": "ann"}).status_code == 200
+
+
+def change_version(workspace: Workspace, version: str) -> None:
+    with workspace.catalog.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :version"), {"version": version})
 
 
 def serve(workspace: Workspace, *arguments: str, **environment: str) -> str:

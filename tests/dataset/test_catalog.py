@@ -113,7 +113,7 @@ def bring_to(connection: sa.Connection, revision: str) -> None:
 
 def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp_path: Path) -> None:
     catalog = Catalog.in_file(tmp_path / "catalog.db")
-    with catalog.write() as connection:
+    with catalog.alone() as connection:
         bring_to(connection, "0001")
         connection.exec_driver_sql(AN_IMAGE)
         connection.exec_driver_sql("INSERT INTO tasks VALUES (1, 'gs-1', 'event', 'open', 2, 1, '')")
@@ -141,7 +141,7 @@ def test_a_catalog_of_the_first_version_is_brought_up_with_all_that_is_in_it(tmp
 
 def test_a_catalog_from_before_suspects_keeps_its_records_and_can_doubt_them(tmp_path: Path) -> None:
     catalog = Catalog.in_file(tmp_path / "catalog.db")
-    with catalog.write() as connection:
+    with catalog.alone() as connection:
         bring_to(connection, "0003")
         connection.exec_driver_sql(AN_IMAGE)
         connection.exec_driver_sql("INSERT INTO records (id, revision) VALUES ('gs-1', 1)")
@@ -158,7 +158,7 @@ def test_a_catalog_from_before_suspects_keeps_its_records_and_can_doubt_them(tmp
 
 def test_a_catalog_from_before_accounts_keeps_its_people_and_takes_accounts(tmp_path: Path) -> None:
     catalog = Catalog.in_file(tmp_path / "catalog.db")
-    with catalog.write() as connection:
+    with catalog.alone() as connection:
         bring_to(connection, "0006")
         connection.exec_driver_sql(
             "INSERT INTO annotators (id, name, pseudonym, created_at) VALUES (7, 'anna', 'a-00000000', 'then')"
@@ -174,7 +174,7 @@ def test_a_catalog_from_before_accounts_keeps_its_people_and_takes_accounts(tmp_
 
 def test_suggestions_from_before_origins_are_those_of_a_model(tmp_path: Path) -> None:
     catalog = Catalog.in_file(tmp_path / "catalog.db")
-    with catalog.write() as connection:
+    with catalog.alone() as connection:
         bring_to(connection, "0006")
         connection.exec_driver_sql(AN_IMAGE)
         connection.exec_driver_sql("INSERT INTO suggestions VALUES (1, 'gs-1', 'caption', 'A crowd.', 'blip', 0.5, '')")

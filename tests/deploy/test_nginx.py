@@ -3,18 +3,21 @@
 import http.client
 import socket
 import ssl
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
+from gatherset.annotate import provider as provider_module
 from gatherset.annotate.accounts import add_account
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
 from tests.browser import APP, PATIENCE, Server, launch
 from tests.conftest import draw, must_not_skip_in_ci
-from tests.nginx import HOST, NGINX, Nginx
+from tests.nginx import HOST, KEPT, NGINX, Nginx
+from tests.oidc_provider import CLIENT, SECRET, Provider
 
 PASSWORD = "a sentence of hers"
 WORDS = (
@@ -27,7 +30,13 @@ WORDS = (
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+def provider() -> Iterator[Provider]:
+    with Provider().running() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Nginx]:
     if NGINX is None:
         must_not_skip_in_ci("no nginx (Debian: apt-get install nginx)")
     folder = tmp_path_factory.mktemp("site")
@@ -36,11 +45,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
         draw(folder / "photos" / f"{number}.jpg", number)
     ingest(workspace, folder / "photos", Provenance(license="CC-BY-4.0"))
     add_account(workspace, "mia", "maintainer", password=PASSWORD, by="mia")
+    add_account(workspace, "ann", "annotator", "ann@example.org", by="mia")
     settings = workspace.root / "gatherset.toml"
-    settings.write_text(f'{settings.read_text()}\n[app]\nurl = "https://{HOST}/mg"\n')
+    more = f'url = "https://{HOST}/mg"\nprovider = "{provider.metadata}"\nclient_id = "{CLIENT}"\n'
+    settings.write_text(f"{settings.read_text()}\n[app]\n{more}")
     workspace.catalog.close()
     app = Server(workspace.root, APP)
     app.path = "/mg"
+    app.environment[provider_module.SECRET] = SECRET
     nginx = Nginx(folder / "nginx", app.port)
     app.start()
     try:
@@ -97,6 +109,25 @@ def test_the_app_works_behind_the_site(site: Nginx, page: Any) -> None:
     assert ask(site, f"/mg/{image}", cookie=kept)[0] == 403  # the session is over, not only the cookie gone
 
 
+def test_a_provider_brings_a_person_in_and_out_under_the_sub_path(site: Nginx, provider: Provider, page: Any) -> None:
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"https://{HOST}/mg/")
+    page.get_by_role("link", name="Sign in with 127.0.0.1").click()
+    page.locator("#image:not(.coming)").wait_for()
+    assert page.url == f"https://{HOST}/mg/"
+    given = {one["name"]: one for one in page.context.cookies() if one["name"] != "_streamlit_xsrf"}
+    assert {"gatherset_visitor", "_streamlit_user"} <= set(given)
+    assert {(one["path"], one["httpOnly"]) for one in given.values()} == {("/mg", True)}
+    page.goto(f"https://{HOST}/mg/your-work")
+    page.get_by_text("ann: ").wait_for()
+    page.get_by_role("link", name="Sign out").click()
+    page.get_by_label("Password").wait_for()
+    assert page.url == f"https://{HOST}/mg/sign-in"
+    assert provider.left == 1  # there too, and back from there
+    # Nothing is left with which the browser would be back at once.
+    assert not [one for one in page.context.cookies() if one["name"] in given]
+
+
 def walk(page: Any) -> None:
     """In through plain HTTP, with a wrong password first; one submission, and a look at the other pages."""
     page.goto(f"http://{HOST}/mg/")
@@ -121,6 +152,18 @@ def walk(page: Any) -> None:
     page.get_by_text("Keys").first.wait_for()
     page.get_by_role("link", name="Annotate", exact=True).click()
     page.locator("#image:not(.coming)").wait_for()
+
+
+def test_the_certificate_is_renewed_through_plain_http(site: Nginx) -> None:
+    challenge = site.folder / "html" / ".well-known" / "acme-challenge" / "token"
+    challenge.parent.mkdir(parents=True)
+    challenge.write_text("what certbot was asked for")
+    with urllib.request.urlopen(f"http://127.0.0.1:{site.http}/.well-known/acme-challenge/token") as answer:
+        assert answer.read() == b"what certbot was asked for"
+
+
+def test_images_are_kept_where_debians_nginx_has_a_folder(site: Nginx) -> None:
+    assert KEPT.is_dir()
 
 
 def test_what_is_too_large_ends_at_the_proxy(site: Nginx) -> None:

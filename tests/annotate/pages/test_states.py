@@ -16,7 +16,7 @@ from PIL import Image
 from gatherset.annotate.annotators import annotator_id
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.gold import set_gold
-from gatherset.annotate.queue import lease
+from gatherset.annotate.leases import lease
 from gatherset.annotate.submissions import submit
 from gatherset.dataset.catalog.tables import images, suggestions, tasks
 from gatherset.dataset.ingest import Provenance, ingest
