@@ -368,7 +368,7 @@ class Soak:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGINT)
             process.wait(60)
-        self.tally["rounds of sync that were cut off"] = path.read_text().count("It is tried again")
+        self.tally["rounds of sync that were cut off"] = path.read_text().count("\ngatherset: ")
 
     def _read_log(self) -> None:
         said = (self.folder / "app.log").read_text(errors="replace")
