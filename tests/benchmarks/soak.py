@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +143,7 @@ class Soak:
 
     # What people do
 
-    def annotator(self, name: str, chance: random.Random) -> None:
-        session = Session(self.workspace, name, self.app.port)
+    def annotator(self, session: Session, chance: random.Random) -> None:
         number = 0
         desk = session.persist("next", self.until)
         while not self.stop.is_set():
@@ -186,8 +186,7 @@ class Soak:
         self.tally["submissions acknowledged" + ("" if desk["stored"]["new"] else ", when sent again")] += 1
         return desk
 
-    def reviewer(self, name: str, chance: random.Random) -> None:
-        session = Session(self.workspace, name, self.app.port, "review")
+    def reviewer(self, session: Session, chance: random.Random) -> None:
         number = 0
         while not self.stop.is_set():
             self._think(chance)
@@ -195,7 +194,7 @@ class Soak:
             if not desk:
                 continue
             number += 1
-            key = f"{name}-{number:06}"
+            key = f"{session.name}-{number:06}"
             seen = {"image": desk["image_id"], "seen": desk["version"], "key": key}
             ours = [one["annotator"] for one in desk["opinions"] if one["annotator"].startswith("annotator")]
             try:
@@ -306,13 +305,19 @@ class Soak:
     def run(self) -> None:
         self.app.errors = os.open(self.folder / "app.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         self.app.start()
-        acts = [self.validating, self.building, self.backing_up, lambda: self.troubles(self._chance("troubles"))]
-        for person, count in ((self.annotator, self.plan.annotators), (self.reviewer, self.plan.reviewers)):
-            names = [f"{person.__name__} {number}" for number in range(count)]
-            acts += [lambda act=person, name=name: act(name, self._chance(name)) for name in names]  # type: ignore[misc]
+        acts: list[Callable[[], None]] = [self.validating, self.building, self.backing_up]
+        acts.append(partial(self.troubles, self._chance("troubles")))
+        for act, count, desk in (
+            (self.annotator, self.plan.annotators, "work"),
+            (self.reviewer, self.plan.reviewers, "review"),
+        ):
+            for number in range(count):
+                session = Session(self.workspace, f"{act.__name__} {number}", self.app.port, desk)
+                acts.append(partial(act, session, self._chance(session.name)))
+        self.workspace.catalog.close()  # until the end nothing here holds a connection that a fault would tear
         if self.elsewhere:
-            acts += [lambda email=email: self.there(email, self._chance(email)) for email in self.elsewhere.people]  # type: ignore[misc]
-            acts.append(lambda: self.cuts(self._chance("cuts")))
+            acts += [partial(self.there, email, self._chance(email)) for email in self.elsewhere.people]
+            acts.append(partial(self.cuts, self._chance("cuts")))
         try:
             with self._syncing():
                 threads = [threading.Thread(target=self._watched, args=(act,)) for act in acts]
