@@ -12,12 +12,12 @@ from tests.postgresql import Cluster
 
 SHORT = Plan(
     seconds=0,
-    images=60,
+    images=40,
     faults=("app", "database"),
-    annotators=8,
+    annotators=6,
     think=(0.2, 1.0),
     calm=(0.2, 2.0),
-    every={"validate": 8.0, "build": 6.0, "backup": 9.0},
+    every={"validate": 12.0, "build": 6.0, "backup": 9.0},
 )
 
 
