@@ -441,7 +441,7 @@ def _verdict(proposal: dict[str, Any]) -> dict[str, Any]:
 
 def _kind_of(said: str) -> str:
     """Which of the refusals this is, to be counted."""
-    kinds = ("no records", "nothing has changed", "built meanwhile", "PostgreSQL", "database", "retracted")
+    kinds = ("no records", "nothing has changed", "built meanwhile", "gone away", "PostgreSQL", "retracted")
     return next((kind for kind in kinds if kind in said), said.strip()[-200:])
 
 
