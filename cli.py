@@ -123,6 +123,9 @@ def _trouble(error: Exception) -> str:
         return f"{error.filename or 'a file'}: {error.strerror}. Make room or mend the permissions, then run it again."
     from sqlalchemy.exc import DBAPIError
 
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
+        return f"the database server has gone away: {reason}. See that it runs, then run it again."
     if isinstance(error, DBAPIError):
         return f"the catalog cannot be used: {error.orig}. Close what else uses it, or restore it from a backup."
     return ""

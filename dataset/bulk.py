@@ -2,7 +2,7 @@
 
 The function catches what is wrong with an image and says it in the row. What it cannot catch, a decoder that crashes
 or a process that the system kills, costs only that image: the pool is made anew, and what was under way is tried again
-one by one.
+one by one. On Linux a process gets no more memory than the largest image that is allowed needs.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import Generic, TypeVar
 
+import imagehash
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from gatherset.dataset.errors import ImageError
-from gatherset.dataset.images import image_id, measure
+from gatherset.dataset.images import TOO_HUNGRY, image_id, measure
 from gatherset.dataset.places import Place
-from gatherset.dataset.processes import MOST, begin, cores, run_shared, submit
+from gatherset.dataset.processes import MOST, begin, bound_memory, cores, run_shared, submit
 from gatherset.dataset.records import numeric_id
 from gatherset.dataset.store import ImageStore
 
@@ -36,6 +38,9 @@ Result = TypeVar("Result")
 PIECE = 16  # images handed to a process at once: fewer cost more in handing over, more are more to try again
 AHEAD = 3  # pieces under way for each process
 HEAVY = 1 << 24  # bytes of a piece from which it is full with fewer images: their stored copies come back in memory
+# Bytes that a process may take to decode, turn and encode again a pixel (WebP took 39, PNG 16, JPEG 10 to 15), and
+# for all that does not grow with the picture, its file among it.
+PER_PIXEL, ROOM = 48, 1 << 29
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ def look(measuring: Measuring, job: Job) -> Row:
     except ImageError as error:
         return Row(error=error.what, next_step=error.next_step)
     except MemoryError:
-        return Row(error="there is too little memory to decode it", next_step="Free some, or leave it out")
+        what, step = TOO_HUNGRY
+        return Row(error=what, next_step=step)
     except OSError as error:
         return Row(error=f"the file cannot be read: {error.strerror}", next_step="Check its permissions")
     # A store that cannot be written is no fault of the image: that ends the run.
@@ -132,7 +138,12 @@ def in_threads(measuring: Measuring, jobs: Iterable[Job]) -> Generator[Row, None
 
 def in_processes(measuring: Measuring, jobs: Iterable[Job]) -> Generator[Row, None, None]:
     """The same by processes of their own. An image that kills its process is a row with an error."""
-    for job, row in sturdy(measuring, look_at_all, jobs, weight=lambda job: job.place.size() if measuring.carry else 0):
+    memory = ROOM + PER_PIXEL * measuring.max_pixels
+
+    def weight(job: Job) -> int:
+        return job.place.size() if measuring.carry else 0
+
+    for job, row in sturdy(measuring, look_at_all, jobs, weight=weight, memory=memory):
         yield row or Row(
             error=f"decoding it ended the process: {job.place.path.name} is damaged, or far too large",
             next_step="Leave it out, or convert it with another program",
@@ -145,13 +156,14 @@ def sturdy(
     items: Iterable[Item],
     *,
     weight: Callable[[Item], int] = lambda item: 0,
+    memory: int | None = None,
 ) -> Generator[tuple[Item, Result | None], None, None]:
     """(item, its result) of each, in order, by processes; None for an item that killed the process it was in.
 
     `work` is a function of a module, from what all need and a few items to as many results; `weight` says about how
-    many bytes the result of an item has.
+    many bytes the result of an item has, `memory` how many a process may take: more is a MemoryError there.
     """
-    pool = _Pool(shared, work)
+    pool = _Pool(shared, work, memory)
     try:
         for piece in pieces(items, PIECE, HEAVY, weight):
             pool.submit(piece)
@@ -180,14 +192,17 @@ def pieces(items: Iterable[Item], most: int, heavy: int, weight: Callable[[Item]
 class _Pool(Generic[Shared, Item, Result]):
     """Processes that are made anew when one of them is killed."""
 
-    def __init__(self, shared: Shared, work: Callable[[Shared, Sequence[Item]], Sequence[Result]]) -> None:
-        self._shared, self._work = shared, work
+    def __init__(
+        self, shared: Shared, work: Callable[[Shared, Sequence[Item]], Sequence[Result]], memory: int | None
+    ) -> None:
+        self._shared, self._work, self._memory = shared, work, memory
         self._processes = min(cores(), MOST)
         self._pool = self._new()
         self.waiting: deque[tuple[list[Item], Future[Sequence[Result]] | None]] = deque()
 
     def _new(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._processes, get_context("spawn"), initializer=_begin, initargs=(self._shared,))
+        given = (self._shared, self._memory)
+        return ProcessPoolExecutor(self._processes, get_context("spawn"), initializer=_begin, initargs=given)
 
     @property
     def is_full(self) -> bool:
@@ -240,9 +255,13 @@ class _Pool(Generic[Shared, Item, Result]):
         self._pool.shutdown(cancel_futures=True)
 
 
-def _begin(shared: object) -> None:
+def _begin(shared: object, memory: int | None) -> None:
     begin(shared)
     warnings.filterwarnings("ignore", module="PIL")
+    if memory is not None:
+        # First all that is loaded at the first hash, with its threads: OpenBLAS tries for ever where it gets no memory.
+        imagehash.phash(Image.new("L", (32, 32)))
+        bound_memory(memory)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from gatherset.dataset.metadata import strip_metadata
 FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp"}  # Pillow's name: ours
 SUFFIX = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # of the files that ingest looks at
+TOO_HUNGRY = ("it takes more memory than an image may", "Leave it out, or convert it with another program")
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = {  # what undoes each orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -99,6 +100,8 @@ def decode(data: bytes, *, max_pixels: int) -> tuple[Image.Image, str]:
         raise ImageError("not a JPEG, PNG or WebP image", "Convert it, or leave it out") from error
     except ImageError:
         raise
+    except MemoryError as error:
+        raise ImageError(*TOO_HUNGRY) from error
     except Exception as error:  # a damaged file makes Pillow's decoders raise almost anything
         raise ImageError(f"the image cannot be decoded: {error}", "Fetch it again, or leave it out") from error
     return picture, FORMATS[picture.format or ""]

@@ -152,8 +152,10 @@ class Split(Sequence[Example]):
         if not values or values[0]["id"] != self._all_ids[row]:
             message = f"{path} does not hold {self._all_ids[row]} where it should"
             raise ReleaseError(message, "Check it: gatherset validate FOLDER")
-        image = values[0].get("image") or {"bytes": b""}
-        return Example(_parsed(values[0]["record"], path), image["bytes"])
+        image = values[0].get("image") or {}
+        if self.release.has_images and not image.get("bytes"):
+            raise _unreadable(path, ValueError(f"it has no image of {self._all_ids[row]}"))
+        return Example(_parsed(values[0]["record"], path), image.get("bytes", b""))
 
     def _place(self, row: int) -> tuple[Path, int]:
         """The file that holds a row, and the row's number in it."""
@@ -334,15 +336,17 @@ def _parsed(text: Any, path: Path) -> Record:
     raise _unreadable(path, ValueError("what should be a record is none"))
 
 
-def _valid(table: pa.Table) -> pa.Table:
-    """The table; pyarrow.ArrowInvalid where a damaged file made texts of it that are none."""
+def _valid(table: pa.Table, columns: Iterable[str] = ()) -> pa.Table:
+    """The table; pyarrow.ArrowInvalid where a damaged file made texts of it that are none, or has not these columns."""
+    if missing := sorted(set(columns) - set(table.column_names)):
+        raise pa.ArrowInvalid(f"it has no column {missing[0]}")
     table.validate(full=True)
     return table
 
 
 def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
-        return _valid(pq.read_table(path, columns=columns))
+        return _valid(pq.read_table(path, columns=columns), columns or ())
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
 
@@ -351,7 +355,7 @@ def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
     try:
         with pq.ParquetFile(path) as file:
             for number in range(file.num_row_groups):
-                yield _valid(file.read_row_group(number, columns))
+                yield _valid(file.read_row_group(number, columns), columns)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
 
@@ -371,7 +375,7 @@ def _opened(path: Path, stamp: _Stamp) -> tuple[pq.ParquetFile, list[int]]:
 def _group(path: Path, stamp: _Stamp, number: int) -> pa.Table:
     file, _ = _opened(path, stamp)
     wanted = [name for name in ("id", "image", "record") if name in file.schema_arrow.names]
-    return _valid(file.read_row_group(number, wanted, use_threads=False))
+    return _valid(file.read_row_group(number, wanted, use_threads=False), ("id", "record"))
 
 
 def _group_at(path: Path, place: int) -> tuple[pa.Table, int]:

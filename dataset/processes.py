@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -12,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from gatherset.dataset.errors import GathersetError
@@ -98,6 +100,21 @@ def begin(shared: object) -> None:
     _shared = shared
     gc.freeze()  # what was imported stays: looking through it for cycles costs as much as several rules
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def bound_memory(more: int) -> None:
+    """Let this process take at most so many bytes beyond what it has now; what is over them is a MemoryError.
+
+    Linux alone counts what a process has of its own (RLIMIT_DATA); elsewhere this does nothing.
+    """
+    if sys.platform != "linux":
+        return
+    import resource  # which Windows does not have
+
+    has = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = has + more if hard == resource.RLIM_INFINITY else min(has + more, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _end_with_parent() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -77,7 +77,7 @@ def _validate_workspace(workspace: Workspace, choice: Choice) -> Report:
     parent = Membership(open_release(built[max(built)]).records()) if built else None
     retracted = retracted_in(workspace.root)
     context = Context(workspace.settings, workspace.taxonomy, workspace.store, parent=parent, retracted=retracted)
-    with workspace.catalog.read() as connection:
+    with closing(workspace.catalog), workspace.catalog.read() as connection:
         total = count_records(connection)
         rows = current_records(connection.execution_options(yield_per=ROWS_AT_ONCE))
         items = ((record["id"], record) for record in progress(rows, total=total, label="validate"))
@@ -180,4 +180,5 @@ def _surroundings(workspace: Path | None) -> Context:
         opened = Workspace.open(workspace)
     except NoWorkspaceError:
         return Context(Settings(FORMAT, "records"), load_taxonomy())
-    return Context(opened.settings, opened.taxonomy, retracted=retracted_in(opened.root))
+    with closing(opened.catalog):
+        return Context(opened.settings, opened.taxonomy, retracted=retracted_in(opened.root))

@@ -233,7 +233,7 @@ def _tell(link: Link, pushed: Pushed | None, pulled: Pulled | None) -> None:
 
 
 def _tell_failure(error: Exception) -> None:
-    click.echo(f"gatherset: {error} It is tried again.", err=True)
+    click.echo(f"gatherset: {error}. It is tried again.", err=True)
 
 
 @labelstudio.command()

@@ -17,14 +17,13 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
 from gatherset.dataset.catalog.tables import submissions, tasks
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.workspace import Workspace
-from tests.benchmarks.session import RefusedError, Session
+from tests.benchmarks.session import Session
 from tests.browser import APP, Server
 from tests.conftest import draw
 from tests.postgresql import Cluster, database
@@ -52,7 +51,7 @@ def annotate(
                 time.sleep(DRAFT_EVERY)
                 partial = session.answer(task, captions=[f"Half a sentence {step}", "", "", "", ""])
                 started = time.perf_counter()
-                revision = keep(session, end, task, revision, partial)
+                revision = session.keep(end, task, revision, 0, partial)
                 taken["draft"].append(time.perf_counter() - started)
             started = time.perf_counter()
             key = f"{session.name}-{task}-{next(numbers)}"
@@ -61,17 +60,6 @@ def annotate(
             acknowledged.append(key)
     except Exception as error:
         errors.append(f"{session.name}: {error!r}")
-
-
-def keep(session: Session, end: float, task: int, revision: int, answer: dict[str, Any]) -> int:
-    """Save a draft; its revision. One that was stored and not acknowledged is newer than ours: we go on from it."""
-    try:
-        saved = session.persist("draft", end, task=task, revision=revision, version=0, answer=answer)
-    except RefusedError as error:
-        if error.answer.get("kind") != "newer":
-            raise
-        return int(error.answer["draft"]["revision"])
-    return int(saved["revision"])
 
 
 def restart(cluster: Cluster, pauses: list[float]) -> None:

@@ -40,10 +40,10 @@ class RefusedError(AssertionError):
 
 
 class Session:
-    """One annotator at the app on 127.0.0.1:`port`."""
+    """One annotator, or reviewer (`desk`: "review"), at the app on 127.0.0.1:`port`."""
 
-    def __init__(self, workspace: Workspace, name: str, port: int) -> None:
-        self.name, self.port = name, port
+    def __init__(self, workspace: Workspace, name: str, port: int, desk: str = "work") -> None:
+        self.name, self.port, self.desk = name, port, desk
         self.cookie = f"{COOKIE}={ticket(workspace, name)}"
         self.connection: http.client.HTTPConnection | None = None
 
@@ -71,7 +71,7 @@ class Session:
         data = json.dumps({"annotator": self.name, **body})
         try:
             self.connection.request(
-                "POST", f"/work/{path}", data, {"Content-Type": "application/json", "Cookie": self.cookie}
+                "POST", f"/{self.desk}/{path}", data, {"Content-Type": "application/json", "Cookie": self.cookie}
             )
             response = self.connection.getresponse()
             answer: dict[str, Any] = json.loads(response.read())
@@ -94,6 +94,16 @@ class Session:
                 if time.monotonic() > until:
                     raise
                 time.sleep(RETRY_AFTER)
+
+    def keep(self, until: float, task: int, revision: int, version: int, answer: dict[str, Any]) -> int:
+        """Save a draft; its revision. One that was stored and not acknowledged is newer than ours: we go on from it."""
+        try:
+            saved = self.persist("draft", until, task=task, revision=revision, version=version, answer=answer)
+        except RefusedError as error:
+            if error.answer.get("kind") != "newer":
+                raise
+            return int(error.answer["draft"]["revision"])
+        return int(saved["revision"])
 
     def close(self) -> None:
         if self.connection is not None:

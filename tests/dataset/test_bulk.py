@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gatherset.dataset import bulk
 from gatherset.dataset.bulk import PIECE, Job, Measuring, Row, in_processes, in_threads, look, pieces, sturdy
+from gatherset.dataset.images import TOO_HUNGRY
 from gatherset.dataset.places import Place
 from gatherset.dataset.records import numeric_id
 from gatherset.dataset.store import ImageStore
@@ -87,6 +90,20 @@ def test_what_kills_its_process_costs_only_itself() -> None:
     assert {item for item, result in results.items() if result is None} == {3, 40}
     assert all(result == 10 * item for item, result in results.items() if result is not None)
     assert list(results) == list(range(6 * PIECE))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what a process has of its own")
+def test_what_takes_more_memory_than_an_image_may_costs_only_itself(
+    jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "endless.jpg").open("wb") as file:
+        file.truncate(2 << 30)  # takes no room on the disk
+    Image.new("RGB", (3000, 3000)).save(tmp_path / "large.png")
+    monkeypatch.setattr(bulk, "PER_PIXEL", 1)  # as if a decoder took many times what ours do
+    monkeypatch.setattr(bulk, "ROOM", 20_000_000)
+    hungry = [Job(Place(tmp_path / name)) for name in ("large.png", "endless.jpg")]
+    with closing(in_processes(LIMITS, [jobs[0], *hungry, jobs[2]])) as rows:
+        assert [row.error for row in rows] == [None, TOO_HUNGRY[0], TOO_HUNGRY[0], None]
 
 
 def failing(_: int, items: Sequence[int]) -> list[int]:

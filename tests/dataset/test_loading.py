@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import gatherset
@@ -87,6 +88,22 @@ def test_a_damaged_table_is_a_release_error(release: Release, pattern: str) -> N
         path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ReleaseError, match="cannot be read"):
         list(load(release.path)["train"])
+
+
+@pytest.mark.parametrize("column", ["id", "image", "record"])
+def test_a_table_without_one_of_its_columns_is_a_release_error(release: Release, column: str) -> None:
+    for path in release.path.glob("data/train/*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns([column]), path)
+    with pytest.raises(ReleaseError, match=f"it has no (column )?{column}"):
+        list(load(release.path)["train"])
+
+
+@pytest.mark.parametrize("column", ["id", "record"])
+def test_captions_without_one_of_their_columns_are_a_release_error(release: Release, column: str) -> None:
+    path = release.path / "captions" / "train.parquet"
+    pq.write_table(pq.read_table(path).drop_columns([column]), path)
+    with pytest.raises(ReleaseError, match="cannot be read"):
+        list(load(release.path).records())
 
 
 def test_a_missing_table_is_a_release_error_and_no_empty_split(release: Release) -> None:

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from gatherset.cli import _trouble
 from gatherset.dataset.catalog.database import VARIABLE
 from gatherset.dataset.errors import WorkspaceError
 from gatherset.dataset.workspace import Workspace
@@ -23,6 +24,9 @@ def test_a_server_that_goes_away_is_an_outage_until_it_is_back(
             with pytest.raises(OperationalError) as raised:
                 connection.execute(sa.text("SELECT 1"))
             assert raised.value.connection_invalidated
+            said = _trouble(raised.value)
+            assert said.startswith("the database server has gone away: ")
+            assert "\n" not in said
             with pytest.raises(OperationalError), workspace.catalog.write():
                 pass
             with pytest.raises(WorkspaceError, match="cannot be used"):

@@ -7,14 +7,22 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.answer_file import import_answers
+from gatherset.annotate.drafts import save_draft
+from gatherset.annotate.queue import next_task
 from gatherset.annotate.submissions import submit
+from gatherset.dataset.backup import back_up, restore
 from gatherset.dataset.catalog.database import BUSY_SECONDS
+from gatherset.dataset.catalog.tables import drafts, leases, submissions
+from gatherset.dataset.clock import trouble
 from gatherset.dataset.doctor import examine
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.integrity import integrity_findings
@@ -94,6 +102,65 @@ def test_a_catalog_that_another_program_holds_is_waited_for_and_then_said(photos
     assert code == 2
     assert str(BUSY_SECONDS) in said or "writing" in said or "locked" in said or "busy" in said
     assert run("split", "-w", folder, cwd=tmp_path)[0] == 0
+
+
+def damage(path: Path, table: str) -> None:
+    """Write nonsense over the first page of a table of the catalog in the file `path`."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek(size * (page - 1))
+        file.write(b"\xff" * 64)
+
+
+def test_a_damaged_catalog_says_to_restore_the_backup_and_that_brings_everything_back(
+    photos: Path, tmp_path: Path
+) -> None:
+    folder = recorded(photos, tmp_path / "mg")
+    back_up(Workspace.open(folder), tmp_path / "mg.tar")
+    before = contents(folder)
+    damage(folder / "catalog.db", "revisions")
+    code, said = run("validate", "-w", folder, cwd=tmp_path)
+    assert code == 2
+    assert "gatherset restore" in said or "from a backup" in said, said
+    assert contents(restore(tmp_path / "mg.tar", tmp_path / "again").root) == before
+
+
+def contents(folder: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of a catalog in a file."""
+    with closing(sqlite3.connect(folder / "catalog.db")) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
+
+
+def test_a_clock_that_is_set_back_an_hour_takes_nobodys_place_and_loses_no_answer(photos: Path, tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "mg")
+    ingest(workspace, photos, Provenance())
+    first = next_task(workspace, "anna")
+    assert first is not None
+    begun = Answer("event", True, "protest")
+    save_draft(workspace, first.id, "anna", begun, revision=0, version=0)
+    submit(workspace, 2, "anna", begun, key="before it was set back")
+    hour = timedelta(hours=1)
+    with workspace.catalog.write() as connection:  # what was written before is now of an hour that is still to come
+        for table, column in ((leases, "expires_at"), (submissions, "submitted_at"), (drafts, "saved_at")):
+            [at, *_] = connection.execute(sa.select(table.c[column])).scalars()
+            ahead = (datetime.fromisoformat(at) + hour).strftime("%Y-%m-%dT%H:%M:%SZ")
+            connection.execute(sa.update(table).values({column: ahead}))
+    assert "timedatectl" in (trouble(workspace.catalog) or "")
+    again = next_task(workspace, "anna")
+    assert again is not None
+    assert again.id == first.id
+    others = [next_task(workspace, name) for name in ("ben", "cleo", "dora", "emil")]
+    assert [task is not None and task.id == first.id for task in others].count(True) == 1  # the place beside anna's
+    submit(workspace, 2, "anna", Answer("event", True, "sports_event"), key="after it", version=1)
+    submit(workspace, first.id, "anna", begun, key="what was begun", version=0)
+    with workspace.catalog.read() as connection:
+        rows = connection.execute(sa.select(submissions.c.key, submissions.c.version).order_by(submissions.c.id)).all()
+    assert rows == [("before it was set back", 1), ("after it", 2), ("what was begun", 1)]
+    workspace.catalog.close()
 
 
 @pytest.fixture
