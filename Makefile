@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Three at a time on two cores (in a browser one waits as much as one works), a file after the other, the longest first.
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Two at a time, a file after the other, the longest first. (Three at a time take as long on two cores.)
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # The builds that are tried on PostgreSQL too: a first, a next one with its splits, and one that ends before these are kept.
 RELEASES := a_release_holds_every_record_in_its_split new_records_ask_for_a_minor_version \
   splits_that_a_killed_build_did_not_keep_are_those_of_its_release

@@ -42,7 +42,7 @@ def as_the_first_version(workspace: Workspace, folder: Path) -> Path:
     workspace.catalog.close()
     shutil.copytree(workspace.root, folder, ignore=shutil.ignore_patterns("catalog.db*"))
     catalog = Catalog.in_file(folder / "catalog.db")
-    with catalog.write() as connection:
+    with catalog.alone() as connection:
         bring_to(connection, "0001")
         columns = {
             table: [column["name"] for column in sa.inspect(connection).get_columns(table)]
