@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,9 +92,20 @@ def _no_workspace_around(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         monkeypatch.setenv(VARIABLE, request.getfixturevalue("postgresql").url)
 
 
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in files that nobody has worked in: to copy it takes a twentieth of the time of making one."""
+    folder = tmp_path_factory.mktemp("blank") / "mg"
+    Workspace.create(folder).catalog.close()
+    return folder
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    made = Workspace.create(tmp_path / "mg")
+def workspace(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Workspace]:
+    if VARIABLE in os.environ:
+        made = Workspace.create(tmp_path / "mg")
+    else:
+        made = Workspace.open(shutil.copytree(request.getfixturevalue("blank"), tmp_path / "mg"))
     yield made
     made.catalog.close()
 
