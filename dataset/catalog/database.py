@@ -34,6 +34,7 @@ VARIABLE = "GATHERSET_DATABASE_URL"
 FILE, POINTER = "catalog.db", "catalog.postgresql"
 _VERSION = sa.text("SELECT version_num FROM alembic_version")
 _SCHEMA = re.compile(r"gatherset_[0-9a-f]{16}")
+_CACHE = 32  # MB of a connection, as needed: with SQLite's 2, a large catalog's indexes spill within a transaction
 _KEPT_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}  # s, s, times: of a dead server
 
 
@@ -259,7 +260,7 @@ def _lock_number(schema: str) -> int:
 def _on_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions of its own: _on_begin does
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"cache_size = {-1000 * _CACHE}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
