@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Two at a time, a file after the other, the longest first. (Three at a time take as long on two cores.)
+# Two at a time, a file after the other, the longest first.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # The builds that are tried on PostgreSQL too: a first, a next one with its splits, and one that ends before these are kept.
 RELEASES := a_release_holds_every_record_in_its_split new_records_ask_for_a_minor_version \
