@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import traceback
 from importlib import import_module
@@ -108,11 +109,18 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("Stopped. What was finished is kept; run the same command again to go on.", err=True)
             sys.exit(INTERRUPTED)
-        except BrokenPipeError:  # `gatherset … | head`: whoever reads has read enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still wants to flush
-            sys.exit(NOBODY_READS)
         except Exception as error:
+            if isinstance(error, BrokenPipeError) and _nobody_reads():
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still wants to flush
+                sys.exit(NOBODY_READS)
             _fail(_trouble(error) or _fault(error))
+
+
+def _nobody_reads() -> bool:
+    """`gatherset … | head`: whether the pipe that broke is the one we write to, and none of our own."""
+    asked = select.poll()
+    asked.register(sys.stdout.fileno(), 0)  # an error is told whatever is asked
+    return any(event & select.POLLERR for _, event in asked.poll(0))
 
 
 def _trouble(error: Exception) -> str:

@@ -121,7 +121,8 @@ def test_who_reads_no_further_ends_a_command_in_silence(tmp_path: Path) -> None:
     errors = tmp_path / "errors"
     command = f"'{sys.executable}' -m gatherset.cli validate records.jsonl --format json 2>{errors} | head -c 100"
     shell = ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"]
-    done = subprocess.run(shell, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True)
+    buffered = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""}  # else the system may take a part and say nothing
+    done = subprocess.run(shell, cwd=tmp_path, env={**os.environ, **buffered}, capture_output=True)
     assert (done.returncode, len(done.stdout), errors.read_text()) == (141, 100, "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from PIL import Image
 
 from gatherset.annotate.answer import Answer
 from gatherset.annotate.submissions import submit
+from gatherset.dataset.backup import back_up, restore
 from gatherset.dataset.catalog.tables import images
 from gatherset.dataset.faces import FaceBlurring
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.release import build_release
-from gatherset.dataset.workspace import Workspace
+from gatherset.dataset.workspace import SETTINGS_FILE, Workspace
 from tests.benchmarks.session import SENTENCES
 from tests.conftest import draw
 
@@ -105,8 +107,16 @@ def test_no_file_of_a_release_names_who_worked_on_it(made: Workspace) -> None:
     assert found == []
 
 
-def test_releases_of_two_names_have_no_author_in_common(told: Path, made: Workspace) -> None:
-    other = worked(told, "other")
+def test_releases_of_two_names_have_no_author_in_common(made: Workspace, tmp_path: Path) -> None:
+    """The same workspace, its people and its key, under another name: only that can tell the pseudonyms apart."""
+    back_up(made, tmp_path / "made.tar")
+    restored = restore(tmp_path / "made.tar", tmp_path / "other")
+    restored.catalog.close()
+    shutil.rmtree(restored.releases_folder)
+    settings = restored.root / SETTINGS_FILE
+    settings.write_text(settings.read_text("utf-8").replace('name = "mg"', 'name = "other"'), "utf-8")
+    other = Workspace.open(restored.root)
+    assert build_release(other).release is not None
     authors = [
         {entry["author"] for record in one.release().records() for entry in record["captions"]} for one in (made, other)
     ]
