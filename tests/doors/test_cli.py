@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -143,10 +145,10 @@ def test_ctrl_c_keeps_what_was_finished_and_the_next_run_goes_on(tmp_path: Path)
         "CC0-1.0",
     ]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)
-    store = mg / "images"
-    while not store.exists() or sum(1 for _ in store.rglob("*.jpg")) < 150:  # the second batch has begun
-        time.sleep(0.01)
-        assert process.poll() is None
+    with closing(sqlite3.connect(mg / "catalog.db")) as catalog:
+        while catalog.execute("SELECT count(*) FROM images").fetchone() == (0,):  # the first batch is not in yet
+            time.sleep(0.01)
+            assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130

@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("streamlit", reason="streamlit is not installed: pip install 'gatherset[app]'")
 
 from gatherset.dataset.catalog.database import VARIABLE
-from tests.benchmarks.soak import Plan, Soak
+from tests.benchmarks.soak import Soak
+from tests.benchmarks.soak_people import Plan
 from tests.postgresql import Cluster
 
 SHORT = Plan(
