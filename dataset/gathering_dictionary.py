@@ -50,12 +50,10 @@ class GatheringDictionary:
             if name in self._weights:
                 raise InputError(f"{where}: the term '{name}' stands there twice", "Keep one of them")
             self._weights[name] = term["weight"]
-            if "pattern" in term:
-                self._terms.add_pattern(name, f"{where}, term {number}")
-            else:
-                self._terms.add(name)
-        for phrase in document["negative"]:
-            self._negative.add(phrase)
+            add = self._terms.add_pattern if "pattern" in term else self._terms.add
+            add(name, f"{where}, term {number}")
+        for number, phrase in enumerate(document["negative"], 1):
+            self._negative.add(phrase, f"{where}, negative phrase {number}")
 
     def terms_in(self, caption: str) -> dict[str, float]:
         """The terms of a caption with their weights; those within a negative phrase do not count."""
@@ -95,9 +93,11 @@ class _Phrases:
         self._by_first: defaultdict[str, list[tuple[str, list[frozenset[str]]]]] = defaultdict(list)
         self._patterns: list[tuple[str, re.Pattern[str]]] = []
 
-    def add(self, phrase: str) -> None:
+    def add(self, phrase: str, where: str) -> None:
         forms = [forms_of(word) for word in tokens(phrase)]
-        for first in forms[0] if forms else ():
+        if not forms:
+            raise InputError(f"{where}: there is no word in '{phrase}', so it finds nothing", "Mend it or remove it")
+        for first in forms[0]:
             self._by_first[first].append((phrase, forms[1:]))
 
     def add_pattern(self, pattern: str, where: str) -> None:

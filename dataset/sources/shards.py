@@ -71,14 +71,14 @@ def _grouped(shard: Path, complain: Complain) -> list[Sample]:
             for member in tar:
                 if member.size < 0 or member.offset_data <= reached:
                     raise tarfile.ReadError(f"{member.name} lies before what was read")  # and would be for ever
-                if member.offset_data + member.size > size:
-                    raise tarfile.ReadError(f"{member.name} is not all there")
                 reached = member.offset_data
                 folder, _, name = member.name.rpartition("/")
                 if not member.isfile() or name.startswith("."):  # macOS leaves ._photo.jpg beside photo.jpg
                     continue
                 stem, _, suffix = name.partition(".")
-                last = f"{folder}/{stem}" if folder else stem
+                last = f"{folder}/{stem}" if folder else stem  # before it is found cut: the one before it is whole
+                if member.offset_data + member.size > size:
+                    raise tarfile.ReadError(f"{member.name} is not all there")
                 sample = found.get(last) or found.setdefault(last, _new(last, shard, complain))
                 if not sample.broken:
                     _take(sample, tar, member, shard, f".{suffix.lower()}", complain)

@@ -90,6 +90,8 @@ def test_a_pattern_is_matched_over_whole_words() -> None:
         ("{", "is not a gathering dictionary"),
         ("{}", "is a required property"),
         ({"terms": [{"pattern": "(crowd", "weight": 1}]}, r"term 1: '\(crowd' is no regular expression"),
+        ({"terms": [{"words": "...", "weight": 1}]}, r"term 1: there is no word in '\.\.\.'"),
+        ({"negative": ["group of dogs", "()"]}, r"negative phrase 2: there is no word in '\(\)'"),
         ({"terms": [{"words": "crowd", "weight": 1}] * 2}, "'crowd' stands there twice"),
         ({"terms": []}, "terms"),
         ({"least_captions": 0}, "least_captions"),

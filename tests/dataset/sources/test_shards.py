@@ -45,13 +45,20 @@ def test_a_sample_is_an_image_with_its_caption_and_where_it_lies(tmp_path: Path)
 @pytest.mark.parametrize("left", [0.2, 0.5, 0.9])
 def test_a_shard_that_ends_early_gives_the_samples_that_are_whole(tmp_path: Path, left: float) -> None:
     path = shard(tmp_path / "0.tar", 20)
-    end = 20 * 6 * 512 + 40 * 0
+    end = 20 * 6 * 512
     path.write_bytes(path.read_bytes()[: int(end * left)])
     findings: list[Finding] = []
     found = list(samples(path, findings))
     assert 0 < len(found) < 20
     assert all(entry and entry.captions and place.read().startswith(PICTURE) for _, place, entry in found)
     assert "ends early" in findings[-1].message
+
+
+def test_the_sample_before_the_one_that_is_cut_is_whole(tmp_path: Path) -> None:
+    path = shard(tmp_path / "0.tar", 20)
+    places = [place for _, place, _ in samples(path, [])]
+    path.write_bytes(path.read_bytes()[: places[7].offset + 5])
+    assert [place for _, place, _ in samples(path, [])] == places[:7]
 
 
 def test_a_shard_without_its_end_is_a_finding(tmp_path: Path) -> None:
