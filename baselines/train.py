@@ -279,7 +279,9 @@ class _Training:
     def _diverged(self, what: str) -> ModelError:
         """Numbers that are none, and what is left of the training."""
         kept = f"its best epoch, {self.best_epoch}, is kept" if self.best_epoch else "no epoch was finished"
-        return ModelError(f"{self.folder}: {what}; {kept}", "Train with a lower learning rate, or check the features")
+        return ModelError(
+            f"run {self.folder.name}: {what}; {kept}", "Train with a lower learning rate, or check the features"
+        )
 
     def _step(self, step: int, rows: Tensor) -> tuple[float, float]:
         """One step of the optimiser on the captions `rows`, shared among the processes; its two losses."""

@@ -135,10 +135,12 @@ def _fitted(
         elif len(others := by_name.get(name, [])) == 1 and named[name] == 1:
             fitted[others[0]] = entry
         else:
-            where, message = f"{caption_file}:{entry.line}", f"'{image}' is not in {root}"
+            where, message = entry.where(caption_file), f"'{image}' is not in {root}"
             if others:
                 message += f", and '{name}' is the file name of {len(others)} there and of {named[name]} in the file"
-            offer.findings.append(Finding("GS201", "error", where, message, "Add the image or remove the line"))
+            offer.findings.append(
+                Finding("GS201", "error", where, message, f"Add the image or remove the {entry.unit}")
+            )
     return fitted
 
 

@@ -20,9 +20,10 @@ PARTS = ("filtered", "web", "collected", "synthetic")
 
 @dataclass(frozen=True)
 class Entry:
-    """What one line says of one image; None where it says nothing."""
+    """What one line (or row, task …) says of one image; None where it says nothing."""
 
-    line: int
+    unit: str
+    number: int  # of the unit
     image: str  # file name below the images folder
     captions: tuple[str, ...]
     part: str | None
@@ -31,6 +32,13 @@ class Entry:
     attribution: str | None
     url: str | None
     retrieved: str | None
+
+    def where(self, path: Path) -> str:
+        return _where(path, self.unit, self.number)
+
+
+def _where(path: Path, unit: str, number: int) -> str:
+    return f"{path}:{number}" if unit == "line" else f"{path}, {unit} {number}"
 
 
 @dataclass
@@ -44,7 +52,7 @@ class Entries:
     incomplete: set[str] = field(default_factory=set)  # images of which something could not be read
 
     def where(self, number: int) -> str:
-        return f"{self.path}:{number}"
+        return _where(self.path, self.unit, number)
 
     def add(self, entry: Entry) -> None:
         """Keep the entry; where its image has one already, a finding instead.
@@ -54,9 +62,9 @@ class Entries:
         if entry.image in self.incomplete:
             return
         if there := self.by_image.get(entry.image):
-            message = f"'{entry.image}' stands in {self.unit} {there.line} already; this {self.unit} is left out"
+            message = f"'{entry.image}' stands in {self.unit} {there.number} already; this {self.unit} is left out"
             step = f"Keep one of the two {self.unit}s"
-            self.findings.append(Finding("GS103", "error", self.where(entry.line), message, step))
+            self.findings.append(Finding("GS103", "error", entry.where(self.path), message, step))
         else:
             self.by_image[entry.image] = entry
 
@@ -100,7 +108,7 @@ def parse(raw: bytes) -> Any:
     return value
 
 
-def as_entry(line: int, value: Any) -> Entry:
+def as_entry(number: int, value: Any, unit: str = "line") -> Entry:
     """The entry that a JSON object says, in the keys of captions.jsonl. Raises ValueError for anything else."""
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")
@@ -123,4 +131,4 @@ def as_entry(line: int, value: Any) -> Entry:
             texts["attribution"] = licence  # in words, as some collections have it: kept, not judged
     # Half a character (\ud800) could not be written again: UnicodeEncodeError, which is a ValueError.
     "".join(filter(None, (image, *captions, *texts.values()))).encode()
-    return Entry(line, image, tuple(text.strip() for text in captions), **texts)
+    return Entry(unit, number, image, tuple(text.strip() for text in captions), **texts)

@@ -158,7 +158,7 @@ def _texts(path: Path, captions: CaptionFile) -> Offer:
     if captions.path != path:
         raise InputError("there are two caption files", f"Name one: --captions {captions.path}, or {path}")
     entries, findings = read_captions(path, captions.form, captions.columns)
-    found = [Candidate(Place(path), f"{path}:{entry.line}", name, entry) for name, entry in entries.items()]
+    found = [Candidate(Place(path), entry.where(path), name, entry) for name, entry in entries.items()]
     return Offer(found, findings, len(found))
 
 
@@ -205,8 +205,8 @@ def merge(others: tuple[Path, ...], likeness: float, drop: bool, workspace: Path
     space = Workspace.open(workspace)
     findings: list[Finding] = []
     joined: dict[str, dict[str, int]] = {}
-    for path in others:
-        came = join(space, Workspace.open(path))
+    for path, other in [(path, Workspace.open(path)) for path in others]:  # all are there before the first is joined
+        came = join(space, other)
         joined[str(path)] = {"images": came.images, "records": came.records, "there": came.there}
         findings += came.findings
         if not as_json:

@@ -161,7 +161,7 @@ def _measured(path: Path, values: dict[str, Any], pixels: bool) -> tuple[Candida
     try:
         if values["entry"]:
             said = parse(values["entry"].encode())
-            entry = as_entry(said.get("line", 0), said)
+            entry = as_entry(0, said)  # its place in its file is in `where`
         if not ref:
             raise ValueError("it has no name")
         if row.error is None:

@@ -142,7 +142,8 @@ def find_workspace(path: Path | None) -> Path:
     if named is not None:
         if not (named / SETTINGS_FILE).is_file():
             raise WorkspaceError(
-                f"{named} is not a workspace: it has no {SETTINGS_FILE}", f"Make one: gatherset init {named}"
+                f"{named} is not a workspace: it has no {SETTINGS_FILE}",
+                f"Check the path, or make one: gatherset init {named}",
             )
         return named.absolute()
     here = Path.cwd()

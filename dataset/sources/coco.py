@@ -50,7 +50,7 @@ def read(path: Path, document: Any) -> tuple[dict[str, Entry], list[Finding]]:
         try:
             if (first := seen.setdefault(image["id"], number)) != number:
                 raise ValueError(f"its id {image['id']} is that of image {first}")
-            entries.add(as_entry(number, _fields(image, texts[image["id"]], licenses)))
+            entries.add(as_entry(number, _fields(image, texts[image["id"]], licenses), entries.unit))
         except KeyError as error:
             entries.refuse(number, f"it has no {error}")
         except (ValueError, TypeError, AttributeError) as error:

@@ -18,7 +18,7 @@ def read(path: Path, document: Any) -> tuple[dict[str, Entry], list[Finding]]:
     entries = Entries(path, unit="image")
     for number, image in enumerate(images, 1):
         try:
-            entries.add(as_entry(number, _fields(image)))
+            entries.add(as_entry(number, _fields(image), entries.unit))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             entries.refuse(number, f"{error!r}" if isinstance(error, KeyError) else error)
     return entries.by_image, entries.findings

@@ -42,7 +42,7 @@ def read(path: Path, document: Any, names: Mapping[str, str]) -> tuple[dict[str,
             entries.findings.append(Finding("GS103", "error", entries.where(number), message, "Keep one of the two"))
     for image, (number, texts) in found.items():
         try:
-            entries.add(as_entry(number, {"image": image, "captions": texts}))
+            entries.add(as_entry(number, {"image": image, "captions": texts}, entries.unit))
         except ValueError as error:
             entries.refuse(number, error)
     return entries.by_image, entries.findings

@@ -57,7 +57,7 @@ def delimiter(header: str) -> str:
 
 def read_csv(path: Path, names: Mapping[str, str]) -> tuple[dict[str, Entry], list[Finding]]:
     """The entries of a CSV file; see `_read_rows`. Raises InputError."""
-    entries = Entries(path, unit="row")
+    entries = Entries(path)  # the numbers are those of lines: an editor shows them
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
@@ -161,13 +161,14 @@ def _read_rows(
             }
             said[image], texts[image] = (number, fields, whole), own
         elif whole or said[image][2]:
-            message = f"'{image}' stands in row {said[image][0]} already; this row is left out"
+            unit = entries.unit
+            message = f"'{image}' stands in {unit} {said[image][0]} already; this {unit} is left out"
             entries.findings.append(Finding("GS103", "error", entries.where(number), message, "Keep one of the two"))
         else:
             texts[image] += own
     for image, (number, fields, _) in said.items():
         try:
-            entries.add(as_entry(number, {"image": image, "captions": texts[image], **fields}))
+            entries.add(as_entry(number, {"image": image, "captions": texts[image], **fields}, entries.unit))
         except ValueError as error:
             entries.refuse(number, error)
 
