@@ -37,7 +37,10 @@ CAPTIONS = (
 
 
 # Files of minutes, which would be what is left at the end where files are run side by side.
-LONGEST = ("docs/test_docs.py", "doors/test_demo.py", "benchmarks/test_kill.py", "pages/test_states.py")
+LONGEST = (
+    *("docs/test_docs.py", "doors/test_demo.py", "benchmarks/test_kill.py", "pages/test_states.py"),
+    *("security/test_soak.py", "security/test_faults.py", "security/test_hostile_text.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
