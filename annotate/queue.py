@@ -355,8 +355,10 @@ def _first_urgent(connection: Connection, asker: _Asker, but: int) -> int | None
     is their own.
     """
     given = {"person": asker.id, "but": but}
+    found: int | None
     found, end, last = connection.execute(_URGENT, given).one()
-    if found is not None or end is None:
-        return found
-    drawn = end + int(_drawn(asker, "urgent") * (last - end))
-    return connection.execute(_URGENT_LATER, given | {"answered": max(asker.answered, end), "drawn": drawn}).scalar()
+    if found is None and end is not None:
+        drawn = end + int(_drawn(asker, "urgent") * (last - end))
+        later = {"answered": max(asker.answered, end), "drawn": drawn}
+        found = connection.execute(_URGENT_LATER, given | later).scalar()
+    return found
