@@ -54,7 +54,7 @@ def find_annotator(connection: Connection, name: str) -> sa.Row[*tuple[Any, ...]
     """The (id, name) of the annotator called `name`, in whatever case it is written; None for a stranger."""
     found = connection.execute(_BY_NAME, {"name": name}).one_or_none()
     if found is None:  # compared here, because a database folds the case of Latin letters alone
-        everybody = connection.execute(_ALL)
+        everybody = connection.execute(_ALL).all()
         found = next((other for other in everybody if other.name.casefold() == name.casefold()), None)
     return found
 

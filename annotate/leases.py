@@ -37,13 +37,12 @@ def has_place(connection: Connection, workspace: Workspace, task_id: int, person
 def lease(connection: Connection, workspace: Workspace, task_id: int, person: int) -> None:
     """Hold the task for `person` from now on; they have a place."""
     until = now(plus_minutes=workspace.settings.queue.lease_minutes)
-    end_lease(connection, task_id, person)
-    connection.execute(sa.insert(leases).values(task_id=task_id, annotator_id=person, expires_at=until))
+    connection.execute(_LEASE, {"task": task_id, "person": person, "until": until})
 
 
 def end_lease(connection: Connection, task_id: int, person: int) -> None:
     """Hold the task for `person` no longer."""
-    connection.execute(sa.delete(leases).where(leases.c.task_id == task_id, leases.c.annotator_id == person))
+    connection.execute(_END, {"task": task_id, "person": person})
 
 
 def end_leases(connection: Connection, workspace: Workspace) -> None:
@@ -68,18 +67,23 @@ def of_person(table: sa.Table, *more: sa.ColumnElement[bool]) -> sa.Exists:
 HELD_BY_OTHERS = sa.select(sa.func.count()).where(
     leases.c.task_id == tasks.c.id, leases.c.annotator_id != sa.bindparam("person")
 )
-RESTING = sa.select(annotators.c.id).where(
-    annotators.c.id == sa.bindparam("person"), annotators.c.paused.is_not(None) | annotators.c.retired.is_not(None)
-)
+RESTS = annotators.c.paused.is_not(None) | annotators.c.retired.is_not(None)
 _PLACE = sa.select(
     *(tasks.c[name] for name in ("kind", "state", "answers", "overlap")),
     of_person(submissions).label("answered"),
     of_person(skips).label("skipped"),
-    RESTING.exists().label("resting"),
+    sa.exists().where(annotators.c.id == sa.bindparam("person"), RESTS).label("resting"),
     sa.exists().where(gold.c.task_id == tasks.c.id).label("known"),
     of_person(returns, returns.c.answered_at.is_(None)).label("returned"),
     HELD_BY_OTHERS.where(leases.c.expires_at >= sa.bindparam("now")).scalar_subquery().label("held"),
 ).where(tasks.c.id == sa.bindparam("task"))
+_LEASE = sa.text(
+    "INSERT INTO leases (task_id, annotator_id, expires_at) VALUES (:task, :person, :until) "
+    "ON CONFLICT (task_id, annotator_id) DO UPDATE SET expires_at = excluded.expires_at"
+)
+_END = sa.delete(leases).where(
+    leases.c.task_id == sa.bindparam("task"), leases.c.annotator_id == sa.bindparam("person")
+)
 _EXPIRED = sa.delete(leases).where(
     (leases.c.expires_at < sa.bindparam("now")) | (leases.c.expires_at > sa.bindparam("latest"))
 )

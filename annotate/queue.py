@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from gatherset.annotate.annotators import annotator_id, known_annotator
-from gatherset.annotate.leases import ANNOTATED, HELD_BY_OTHERS, RESTING, asked, end_lease, end_leases, lease, of_person
+from gatherset.annotate.leases import ANNOTATED, HELD_BY_OTHERS, RESTS, asked, end_lease, end_leases, lease, of_person
 from gatherset.annotate.reasons import send_to_review
 from gatherset.annotate.returns import answer_return, came_back
 from gatherset.dataset.catalog.tables import (
@@ -54,6 +53,17 @@ class Task:
     practice: bool  # its answer is known, and told after answering
 
 
+@dataclass(frozen=True)
+class _Asker:
+    """Who asks for a task, and how far they have come."""
+
+    id: int
+    rests: bool  # paused or retired
+    position: int  # the started task up to which the queue has looked for them
+    submission: int  # their last one; 0 before the first
+    answered: int  # the task of that one
+
+
 def next_task(workspace: Workspace, annotator: str) -> Task | None:
     """The task that `annotator` holds, else the next one for them, leased; None where nothing is left for them.
 
@@ -63,14 +73,14 @@ def next_task(workspace: Workspace, annotator: str) -> Task | None:
     `overlap` annotators hold or have answered it at once. Nothing is left for one who is paused or retired.
     """
     with workspace.catalog.write() as connection:
-        person = annotator_id(connection, annotator)
-        if connection.execute(RESTING, {"person": person}).scalar() is not None:
+        asker = _asker(connection, annotator_id(connection, annotator))
+        if asker.rests:
             return None
         end_leases(connection, workspace)
-        chosen = _begun(connection, person) or _choose(connection, workspace, person)
+        chosen = _begun(connection, asker.id) or _choose(connection, workspace, asker)
         if chosen is None:
             return None
-        lease(connection, workspace, chosen, person)
+        lease(connection, workspace, chosen, asker.id)
         return read_task(connection, chosen)
 
 
@@ -82,7 +92,7 @@ def task_after(workspace: Workspace, annotator: str, current: int) -> Task | Non
     with workspace.catalog.read() as connection:
         person = known_annotator(connection, annotator)
         chosen = _begun(connection, person, but=current)
-        chosen = chosen or _waiting(connection, person, _position(connection, person), but=current)[0]
+        chosen = chosen or _waiting(connection, _asker(connection, person), but=current)[0]
         return None if chosen is None else read_task(connection, chosen)
 
 
@@ -155,10 +165,12 @@ _others_hold = HELD_BY_OTHERS.scalar_subquery()
 
 
 def _own(table: sa.Table) -> sa.ColumnElement[int]:
-    """As `of_person`, asked task by task: of an EXISTS, PostgreSQL may first gather all that the person ever did."""
-    found = sa.select(table.c.task_id).where(
-        table.c.task_id == tasks.c.id, table.c.annotator_id == sa.bindparam("person")
-    )
+    """As `of_person`, asked task by task: of an EXISTS, PostgreSQL may first gather all that the person ever did.
+
+    The sum keeps it from the index by person: of one who has come since it last counted, it would look through all.
+    """
+    person = table.c.annotator_id + sa.literal_column("0")
+    found = sa.select(table.c.task_id).where(table.c.task_id == tasks.c.id, person == sa.bindparam("person"))
     return found.limit(1).scalar_subquery()
 
 
@@ -204,7 +216,31 @@ _RETURNED = (
     .order_by(returns.c.decision_id, returns.c.task_id)
     .limit(1)
 )
-_POSITION = sa.select(annotators.c.position).where(annotators.c.id == sa.bindparam("person"))
+# By order, not by max(): PostgreSQL would add up all of a person of whom it does not know yet how much they have done.
+_last_submission = (
+    sa.select(submissions.c.id)
+    .where(submissions.c.annotator_id == sa.bindparam("person"))
+    .order_by(submissions.c.id.desc())
+    .limit(1)
+    .correlate(None)
+    .scalar_subquery()
+)
+_ASKER = (
+    sa.select(
+        annotators.c.id,
+        RESTS,
+        sa.func.coalesce(annotators.c.position, 0),
+        sa.func.coalesce(submissions.c.id, 0),
+        sa.func.coalesce(submissions.c.task_id, 0),
+    )
+    .outerjoin(submissions, submissions.c.id == _last_submission)
+    .where(annotators.c.id == sa.bindparam("person"))
+)
+_MOVED_ON = (
+    sa.update(annotators)
+    .where(annotators.c.id == sa.bindparam("person"))
+    .values(position=sa.bindparam("reached", type_=sa.Integer))
+)
 _UNFINISHED = (
     sa.select(tasks.c.id)
     .join(drafts, drafts.c.task_id == tasks.c.id)
@@ -220,57 +256,44 @@ _UNFINISHED = (
 # What the person is in the midst of: the practice round, what came back to them, the task they hold, a text that they
 # could not finish. In one statement: each is a way to the server and back, and a database stops at the first it finds.
 _BEGUN = sa.select(sa.func.coalesce(*(query.scalar_subquery() for query in (_PRACTICE, _RETURNED, _HELD, _UNFINISHED))))
+
+
 # The conditions of the partial indexes stand here in the same words, else the database would not use them.
-_urgent_window = (
-    sa.select(tasks.c.id)
-    .where(sa.text(URGENT), tasks.c.id > sa.bindparam("after"))
-    .order_by(tasks.c.id)
-    .limit(URGENT_WINDOW)
+def _end(where: str, after: sa.ColumnElement[int], count: int) -> sa.ScalarSelect[int]:
+    """The last of the next `count` tasks behind `after` that are as `where` says."""
+    window = sa.select(tasks.c.id).where(sa.text(where), tasks.c.id > after).order_by(tasks.c.id).limit(count)
+    return sa.select(sa.func.max(window.subquery().c.id)).scalar_subquery()
+
+
+def _free(where: str, after: sa.ColumnElement[int], end: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
+    """The first task behind `after`, up to `end`, that is as `where` says and that the person can be given."""
+    found = sa.select(tasks.c.id).where(sa.text(where), tasks.c.id > after, tasks.c.id <= end, _IS_FREE)
+    return found.order_by(tasks.c.id).limit(1).scalar_subquery()
+
+
+def _free_urgent(after: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
+    return _free(URGENT, after, _end(URGENT, after, URGENT_WINDOW))
+
+
+_start, _position = sa.literal(0), sa.bindparam("position", type_=sa.Integer)
+_near_end = _end(STARTED, _position, WINDOW)
+_urgent = sa.select(tasks.c.id).where(sa.text(URGENT)).limit(1)
+_URGENT = sa.select(
+    _free_urgent(_start),
+    _urgent.order_by(tasks.c.id).offset(URGENT_WINDOW - 1).scalar_subquery(),
+    _urgent.order_by(tasks.c.id.desc()).scalar_subquery(),
 )
-_URGENT_END: sa.Select[*tuple[Any, ...]] = sa.select(sa.func.count(), sa.func.max(sa.column("id"))).select_from(
-    _urgent_window.subquery()
+_URGENT_LATER = sa.select(
+    sa.func.coalesce(*(_free_urgent(sa.bindparam(name, type_=sa.Integer)) for name in ("answered", "drawn")))
 )
-_URGENT = (
-    sa.select(tasks.c.id)
-    .where(sa.text(URGENT), tasks.c.id > sa.bindparam("after"), tasks.c.id <= sa.bindparam("end"), _IS_FREE)
-    .order_by(tasks.c.id)
-    .limit(1)
-)
-_LAST_URGENT = sa.select(sa.func.max(tasks.c.id)).where(sa.text(URGENT))
-_FRESH = sa.select(tasks.c.id).where(sa.text(FRESH), _IS_FREE).order_by(tasks.c.id).limit(1)
-_window = (
-    sa.select(tasks.c.id)
-    .where(sa.text(STARTED), tasks.c.id > sa.bindparam("position"))
-    .order_by(tasks.c.id)
-    .limit(WINDOW)
-)
-_WINDOW_END: sa.Select[*tuple[Any, ...]] = sa.select(sa.func.count(), sa.func.max(sa.column("id"))).select_from(
-    _window.subquery()
-)
-_STARTED = (
-    sa.select(tasks.c.id)
-    .where(sa.text(STARTED), tasks.c.id > sa.bindparam("position"), tasks.c.id <= sa.bindparam("end"), _IS_FREE)
-    .order_by(tasks.c.id)
-    .limit(1)
-)
+_NEAR = sa.select(_free(STARTED, _position, _near_end), _near_end)
+_FRESH = sa.select(_free(FRESH, _start, sa.literal(LAST)))
+_ROUND = sa.select(sa.func.coalesce(_free(STARTED, _position, sa.literal(LAST)), _free(STARTED, _start, _position)))
 _GOLD = (
     sa.select(gold.c.task_id)
     .join(tasks, tasks.c.id == gold.c.task_id)
     .where(~gold.c.practice, ~of_person(submissions), ~of_person(skips))
     .order_by(gold.c.task_id)
-    .limit(1)
-)
-# By order, not by max(): PostgreSQL would add up all of a person of whom it does not know yet how much they have done.
-_LAST_SUBMISSION = (
-    sa.select(submissions.c.id)
-    .where(submissions.c.annotator_id == sa.bindparam("person"))
-    .order_by(submissions.c.id.desc())
-    .limit(1)
-)
-_LAST_ANSWERED = (
-    sa.select(submissions.c.task_id)
-    .where(submissions.c.annotator_id == sa.bindparam("person"))
-    .order_by(submissions.c.id.desc())
     .limit(1)
 )
 
@@ -280,52 +303,50 @@ def _begun(connection: Connection, person: int, *, but: int = 0) -> int | None:
     return connection.execute(_BEGUN, {"person": person, "but": but}).scalar()
 
 
-def _choose(connection: Connection, workspace: Workspace, person: int) -> int | None:
-    if _is_time_for_gold(connection, workspace, person):
-        known = connection.execute(_GOLD, {"person": person}).scalar()
+def _choose(connection: Connection, workspace: Workspace, asker: _Asker) -> int | None:
+    # By chance, at the set rate, and the same until the person submits again: a reload does not roll the dice.
+    if _drawn(asker, "gold") < workspace.settings.queue.gold_rate:
+        known = connection.execute(_GOLD, {"person": asker.id}).scalar()
         if known is not None:
             return int(known)
-    before = _position(connection, person)
-    task, position = _waiting(connection, person, before)
-    if position != before:
-        connection.execute(sa.update(annotators).where(annotators.c.id == person).values(position=position))
+    task, position = _waiting(connection, asker)
+    if position != asker.position:
+        connection.execute(_MOVED_ON, {"person": asker.id, "reached": position})
     return task
 
 
-def _is_time_for_gold(connection: Connection, workspace: Workspace, person: int) -> bool:
-    """By chance, at the set rate, and the same until the person submits again: a reload does not roll the dice."""
-    return _drawn(connection, person, "gold") < workspace.settings.queue.gold_rate
+def _asker(connection: Connection, person: int) -> _Asker:
+    return _Asker(*connection.execute(_ASKER, {"person": person}).one())
 
 
-def _drawn(connection: Connection, person: int, what: str) -> float:
+def _drawn(asker: _Asker, what: str) -> float:
     """A number from 0 to 1, another after each submission of the person."""
-    last = connection.execute(_LAST_SUBMISSION, {"person": person}).scalar() or 0
-    return int(hashlib.sha256(f"{what} {person} {last}".encode()).hexdigest()[:8], 16) / 2**32
+    return int(hashlib.sha256(f"{what} {asker.id} {asker.submission}".encode()).hexdigest()[:8], 16) / 2**32
 
 
-def _waiting(connection: Connection, person: int, position: int, *, but: int = 0) -> tuple[int | None, int]:
+def _waiting(connection: Connection, asker: _Asker, *, but: int = 0) -> tuple[int | None, int]:
     """The next task that nobody holds for the person, and how far they have then looked through the started ones.
 
-    First what the lead has put first. Then one that others have begun, among the next few from `position`, where
-    the person last looked: only a few, so that one who has answered half a million images is not kept waiting while
-    fresh ones are there. Then a fresh one; then once round through all that is begun.
+    First what the lead has put first. Then one that others have begun, among the next few from where the person last
+    looked: only a few, so that one who has answered half a million images is not kept waiting while fresh ones are
+    there. Then a fresh one; then once round through all that is begun.
     """
-    urgent = _urgent(connection, person, but)
+    given = {"person": asker.id, "but": but}
+    urgent = _first_urgent(connection, asker, but)
     if urgent is not None:
-        return urgent, position
-    count, end = connection.execute(_WINDOW_END, {"position": position}).one()
-    if count and (near := _started_between(connection, person, position, end, but)):
+        return urgent, asker.position
+    near, end = connection.execute(_NEAR, given | {"position": asker.position}).one()
+    if near is not None:
         return near, near
-    position = end if count else 0  # at the end it begins anew
-    fresh = connection.execute(_FRESH, {"person": person, "but": but}).scalar()
+    position = end or 0  # at the end it begins anew
+    fresh = connection.execute(_FRESH, given).scalar()
     if fresh is not None:
-        return int(fresh), position
-    found = _started_between(connection, person, position, LAST, but)
-    found = found or _started_between(connection, person, 0, position, but)
+        return fresh, position
+    found = connection.execute(_ROUND, given | {"position": position}).scalar()
     return found, found or position
 
 
-def _urgent(connection: Connection, person: int, but: int) -> int | None:
+def _first_urgent(connection: Connection, asker: _Asker, but: int) -> int | None:
     """What the lead has put first and the person can be given.
 
     The first of them; of more than a window, of which the person has answered or others hold the whole beginning, one
@@ -333,29 +354,11 @@ def _urgent(connection: Connection, person: int, but: int) -> int | None:
     drawn anew at each answer: what has become free anywhere is found in time, and nobody waits for a walk past all that
     is their own.
     """
-    count, end = connection.execute(_URGENT_END, {"after": 0}).one()
-    found = _urgent_between(connection, person, 0, end, but) if count else None
-    if found is not None or count < URGENT_WINDOW:
-        return found
-    last = connection.execute(_LAST_URGENT).scalar_one()
-    answered = connection.execute(_LAST_ANSWERED, {"person": person}).scalar() or 0
-    for after in (max(answered, end), end + int(_drawn(connection, person, "urgent") * (last - end))):
-        count, until = connection.execute(_URGENT_END, {"after": after}).one()
-        found = _urgent_between(connection, person, after, until, but) if count else None
-        if found is not None:
-            return found
-    return None
-
-
-def _urgent_between(connection: Connection, person: int, after: int, end: int, but: int) -> int | None:
-    given = {"person": person, "but": but, "after": after, "end": end}
-    return connection.execute(_URGENT, given).scalar()
-
-
-def _started_between(connection: Connection, person: int, after: int, end: int, but: int) -> int | None:
-    given = {"person": person, "but": but, "position": after, "end": end}
-    return connection.execute(_STARTED, given).scalar()
-
-
-def _position(connection: Connection, person: int) -> int:
-    return connection.execute(_POSITION, {"person": person}).scalar() or 0
+    given = {"person": asker.id, "but": but}
+    found: int | None
+    found, end, last = connection.execute(_URGENT, given).one()
+    if found is None and end is not None:
+        drawn = end + int(_drawn(asker, "urgent") * (last - end))
+        later = {"answered": max(asker.answered, end), "drawn": drawn}
+        found = connection.execute(_URGENT_LATER, given | later).scalar()
+    return found

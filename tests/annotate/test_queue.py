@@ -13,11 +13,13 @@ from gatherset.annotate.queue import next_task, skip, task_after
 from gatherset.annotate.reasons import send_to_review
 from gatherset.annotate.standing import standing
 from gatherset.annotate.submissions import submit
+from gatherset.dataset.catalog.database import VARIABLE
 from gatherset.dataset.catalog.tables import FRESH, STARTED, images, leases, submissions, tasks
 from gatherset.dataset.errors import SubmissionError
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.timestamps import now
 from gatherset.dataset.workspace import Workspace
+from tests.postgresql import Cluster
 
 
 def test_an_empty_queue_hands_out_nothing(workspace: Workspace) -> None:
@@ -220,6 +222,12 @@ def test_the_queue_looks_through_an_index(workspace: Workspace) -> None:
 
 
 @pytest.fixture
+def in_postgresql(postgresql: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workspace is made there, in every run."""
+    monkeypatch.setenv(VARIABLE, postgresql.url)
+
+
+@pytest.fixture
 def many(workspace: Workspace, make_photos: Callable[..., Path]) -> Workspace:
     """2,300 images, the first 2,100 of which the lead has put first; anna has answered those up to 2,050."""
     ingest(workspace, make_photos(1), Provenance(license="CC-BY-4.0"))
@@ -274,3 +282,30 @@ def test_who_has_answered_nothing_begins_with_the_first_of_what_comes_first(many
     task = next_task(many, "ben")
     assert task is not None
     assert task.id == 1
+
+
+def rows_read(workspace: Workspace, act: Callable[[], object]) -> int:
+    """How many rows of all tables PostgreSQL reads for what `act` does in a transaction."""
+    counted: list[int] = []
+
+    def count(connection: sa.Connection) -> None:
+        read = "SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables"
+        counted.append(connection.exec_driver_sql(read).scalar_one())
+
+    for moment in ("begin", "commit"):
+        sa.event.listen(workspace.catalog.engine, moment, count)
+    act()
+    before, after = counted
+    return after - before
+
+
+def test_who_has_answered_what_comes_first_does_not_have_all_of_it_read(in_postgresql: None, many: Workspace) -> None:
+    """PostgreSQL has counted before it was put first, and before anna came."""
+    with many.catalog.write() as connection:
+        connection.execute(sa.update(tasks).values(priority=0))
+        of_ben = {"annotator_id": annotator_id(connection, "ben"), "key": "ben's " + submissions.c.key}
+        connection.execute(sa.update(submissions).values(of_ben))
+        connection.exec_driver_sql("ANALYZE")
+        connection.execute(sa.update(tasks).where(tasks.c.id <= 2100).values(priority=1))
+    answered(many, range(1, 2051))
+    assert rows_read(many, lambda: next_task(many, "anna")) < 2000
