@@ -34,8 +34,8 @@ def memory_for(max_pixels: int) -> int:
 class Decoders(Generic[Shared, Item, Result]):
     """Processes that do `work(shared, items)`, a function of a module, to as many results. Any thread may ask.
 
-    Each takes at most `memory` bytes, where that is given: more is a MemoryError there. Processes start as they are
-    needed, `most` at once. Close it, or use it in a `with`.
+    Each takes at most `memory` bytes, where that is given: more is a MemoryError there. `hashes` says whether the work
+    makes perceptual hashes. Processes start as they are needed, `most` at once. Close it, or use it in a `with`.
     """
 
     def __init__(
@@ -44,9 +44,10 @@ class Decoders(Generic[Shared, Item, Result]):
         work: Callable[[Shared, Sequence[Item]], Sequence[Result]],
         *,
         memory: int | None = None,
+        hashes: bool = True,
         most: int = MOST,
     ) -> None:
-        self._shared, self._work, self._memory = shared, work, memory
+        self._work, self._given = work, (shared, memory, hashes)
         self.processes = min(cores(), most)
         self._pool = self._new()
         self._turn = threading.Lock()  # held while a suspect is tried: nothing else begins meanwhile
@@ -54,8 +55,7 @@ class Decoders(Generic[Shared, Item, Result]):
 
     def _new(self) -> ProcessPoolExecutor:
         # Not forked: this process may have threads, of which a fork would make a dead half.
-        given = (self._shared, self._memory)
-        return ProcessPoolExecutor(self.processes, get_context("spawn"), initializer=_begin, initargs=given)
+        return ProcessPoolExecutor(self.processes, get_context("spawn"), initializer=_begin, initargs=self._given)
 
     def _renew(self) -> None:
         self._pool.shutdown()
@@ -92,10 +92,10 @@ class Decoders(Generic[Shared, Item, Result]):
             except BrokenProcessPool:
                 self._renew()
             try:
-                [result] = submit(self._pool, run_shared, self._work, [item]).result()
+                trial: Future[Sequence[Result]] = submit(self._pool, run_shared, self._work, [item])
+                return trial.result()[0]
             except BrokenProcessPool:
                 return None
-            return result
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -109,13 +109,14 @@ class Decoders(Generic[Shared, Item, Result]):
         self.close()
 
 
-def _begin(shared: object, memory: int | None) -> None:
+def _begin(shared: object, memory: int | None, hashes: bool) -> None:
     begin(shared)
     warnings.filterwarnings("ignore", module="PIL")
-    if memory is not None:
-        # First all that is loaded at the first hash, with its threads: OpenBLAS tries for ever where it gets no memory.
+    if hashes:
+        # All that is loaded at the first hash, with its threads: OpenBLAS tries for ever where it gets no memory.
         import imagehash
         from PIL import Image
 
         imagehash.phash(Image.new("L", (32, 32)))
+    if memory is not None:
         bound_memory(memory)

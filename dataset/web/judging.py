@@ -15,11 +15,12 @@ from pathlib import Path
 from gatherset.dataset.decoders import Decoders, memory_for
 from gatherset.dataset.errors import ImageError
 from gatherset.dataset.images import SUFFIX, TOO_HUNGRY, decode, image_id, measure
+from gatherset.dataset.processes import cores
 from gatherset.dataset.settings import ImageSettings
 from gatherset.dataset.web.journal import Journal
 from gatherset.dataset.web.outcome import INVALID, THERE, Found, Outcome
 
-PROCESSES = 4  # more take memory, and wait: one decodes what ten hosts and more may be asked for
+PROCESSES = 4  # more take memory, and wait: one decodes what many hosts may be asked for
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,16 @@ Decode = Callable[[Received], Outcome | None]  # None: it ended the process that
 
 
 @contextmanager
-def decoding(*, isolated: bool) -> Iterator[Decode]:
-    """`judged` for any thread; `isolated` has processes of their own do it, in bounded memory."""
+def decoding(*, isolated: bool, hashes: bool = False) -> Iterator[Decode]:
+    """`judged` for any thread; `isolated` has processes of their own do it, in bounded memory.
+
+    `hashes` says whether anything will be compared.
+    """
     if not isolated:
         yield judged
         return
-    with Decoders(None, judge_all, memory=memory_for(ImageSettings.max_pixels), most=PROCESSES) as decoders:
+    memory, most = memory_for(ImageSettings.max_pixels), max(1, min(cores() - 1, PROCESSES))  # one core asks
+    with Decoders(None, judge_all, memory=memory, hashes=hashes, most=most) as decoders:
         yield decoders.result
 
 

@@ -102,7 +102,7 @@ def _ask(
 
     with (
         under_way(journal.path.parent, (ROTTEN,)) as made,
-        decoding(isolated=isolated) as decode,
+        decoding(isolated=isolated, hashes=True) as decode,
         closing(crawl(todo, made, look, limits=limits, reach=reach, contact=contact)) as answers,
     ):
         for url, outcome in progress(answers, total=len(todo), label="links"):
