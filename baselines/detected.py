@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from PIL import Image
 
 from gatherset.baselines.detectors import OnnxDetector
 from gatherset.baselines.runs import write_json
 from gatherset.dataset.errors import InputError
+from gatherset.dataset.images import opened
 from gatherset.dataset.progress import progress
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ def seen_in(release: Release, detector: str, folder: Path, report: Callable[[str
     test, seen = release["test"], {}
     report(f"{model.name} looks at {len(test.ids)} images")
     for row, record in enumerate(progress(test.ids, total=len(test.ids), label="images looked at")):
-        with Image.open(BytesIO(test.image_bytes(row))) as image:
+        with opened(test.image_bytes(row)) as image:
             numbers = model.classes(image.convert("RGB"), LEAST_SCORE)
         if max(numbers, default=0) >= len(COCO):
             raise InputError(f"{detector} knows other classes than the {len(COCO)} of COCO", "Name another model")

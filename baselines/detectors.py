@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from PIL import Image
 from gatherset.baselines.extractors import EfficientNetLite0, roi_align
 from gatherset.dataset.errors import FeaturesError
 from gatherset.dataset.features import ExtractorIdentity
+from gatherset.dataset.images import opened
 
 LEAST_SCORE = 0.1  # of a detection; low, for anything is better than a cell of the grid
 MOST_OVERLAP = 0.5  # intersection over union of two that are kept
@@ -63,7 +63,7 @@ class DetectedRegions:
         self._cells = self.backbone.boxes.numpy()
 
     def prepare(self, raw: bytes) -> Prepared:
-        with Image.open(BytesIO(raw)) as image:
+        with opened(raw) as image:
             found = self.detector.boxes(image.convert("RGB"))
         return Prepared(self.backbone.prepare(raw), filled_up(found, self._cells))
 

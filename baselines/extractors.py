@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ from torch.nn import functional as F
 
 from gatherset.dataset.errors import FeaturesError
 from gatherset.dataset.features import ExtractorIdentity, FeatureFile, FeatureWriter, Header
+from gatherset.dataset.images import opened
 from gatherset.dataset.progress import progress
 from gatherset.dataset.records import SPLITS
 
@@ -157,7 +157,7 @@ class EfficientNetLite0:
         self.boxes = grid_boxes(6)
 
     def prepare(self, raw: bytes) -> NDArray[np.uint8]:
-        with Image.open(BytesIO(raw)) as image:
+        with opened(raw) as image:
             # A JPEG may be decoded at a half or quarter of its size: many times faster for large photographs.
             image.draft("RGB", (self.side, self.side))
             square = image.convert("RGB").resize((self.side, self.side), Image.Resampling.BICUBIC)

@@ -23,6 +23,7 @@ from gatherset.baselines.edan import Rows
 from gatherset.baselines.loader import Captions, caption_image, flat_captions, flat_events, number_captions
 from gatherset.baselines.scoring import Scores, all_scores
 from gatherset.dataset.errors import ModelError
+from gatherset.dataset.images import opened
 from gatherset.dataset.store import write_whole
 from gatherset.dataset.tokens import tokens
 
@@ -160,7 +161,7 @@ def _curve(title: str, x: Sequence[float], y: Sequence[float]) -> str:
 def _case(run: Run, features: FeatureFile, material: _Material, image: int) -> str:
     """One image: itself, its heat map for one caption, what that caption finds, and what the image finds."""
     caption = int(np.flatnonzero(material.owner == image)[0])
-    picture = Image.open(io.BytesIO(material.split.image_bytes(image))).convert("RGB")
+    picture = opened(material.split.image_bytes(image)).convert("RGB")
     attention, heat = _attention(run, features, material, caption)
     words = map(html.escape, (tokens(material.captions[caption]) or [material.captions[caption]])[: len(attention)])
     shares = " ".join(f"{word} <b>{share:.0%}</b>" for word, share in zip(words, attention, strict=True))
@@ -216,7 +217,7 @@ def heat_map(picture: Image.Image, boxes: NDArray[np.float32], heat: NDArray[np.
 
 
 def _found(material: _Material, image: int, right: bool) -> str:
-    picture = Image.open(io.BytesIO(material.split.image_bytes(image))).convert("RGB")
+    picture = opened(material.split.image_bytes(image)).convert("RGB")
     return figure(picture, "", "right" if right else "wrong", WIDTH // 2)
 
 

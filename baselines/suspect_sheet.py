@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import html
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from gatherset.baselines.report import STYLE, figure
+from gatherset.dataset.images import opened
 from gatherset.dataset.records import SPLITS
 from gatherset.dataset.store import write_whole
 
@@ -57,7 +55,7 @@ def _case(suspect: Suspect, example: Example) -> str:
     )
     picture = ""
     if example.image_bytes:
-        picture = figure(Image.open(io.BytesIO(example.image_bytes)).convert("RGB"), example.id)
+        picture = figure(opened(example.image_bytes).convert("RGB"), example.id)
     kind = "the event type" if doubts_event else f"caption {suspect.position + 1}"
     mark = ' class="wrong"' if doubts_event else ""
     return (

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 from gatherset.baselines.detectors import weights_sha256
 from gatherset.dataset.errors import ImageError, ModelError
 from gatherset.dataset.findings import Finding
+from gatherset.dataset.images import opened
 from gatherset.dataset.progress import progress
 from gatherset.dataset.suggestions import EVENT, MODEL, Proposed, Waiting, add_suggestions, suggested_by, waiting_images
 from gatherset.dataset.taxonomy import Taxonomy
@@ -119,5 +119,5 @@ def _readable(workspace: Workspace, batch: Sequence[Waiting], report: Classified
 
 
 def _picture(data: bytes) -> Image.Image:
-    with Image.open(BytesIO(data)) as picture:
+    with opened(data) as picture:
         return picture.convert("RGB")

@@ -1,34 +1,30 @@
 """Bulk work: one pure function from where an image lies to a row of what was measured, for as many as there are.
 
 The function catches what is wrong with an image and says it in the row. What it cannot catch, a decoder that crashes
-or a process that the system kills, costs only that image: the pool is made anew, and what was under way is tried again
-one by one. On Linux a process gets no more memory than the largest image that is allowed needs.
+or a process that the system kills, costs only that image (`gatherset.dataset.decoders`). On Linux a process gets no
+more memory than the largest image that is allowed needs.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from multiprocessing import get_context
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-import imagehash
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from gatherset.dataset.decoders import Decoders, memory_for
 from gatherset.dataset.errors import ImageError
 from gatherset.dataset.images import TOO_HUNGRY, image_id, measure
 from gatherset.dataset.places import Place
-from gatherset.dataset.processes import MOST, begin, bound_memory, cores, run_shared, submit
+from gatherset.dataset.processes import cores
 from gatherset.dataset.records import numeric_id
 from gatherset.dataset.store import ImageStore
 
@@ -38,9 +34,6 @@ Result = TypeVar("Result")
 PIECE = 16  # images handed to a process at once: fewer cost more in handing over, more are more to try again
 AHEAD = 3  # pieces under way for each process
 HEAVY = 1 << 24  # bytes of a piece from which it is full with fewer images: their stored copies come back in memory
-# Bytes that a process may take to decode, turn and encode again a pixel (WebP took 39, PNG 16, JPEG 10 to 15), and
-# for all that does not grow with the picture, its file among it.
-PER_PIXEL, ROOM = 48, 1 << 29
 
 
 @dataclass(frozen=True)
@@ -138,12 +131,11 @@ def in_threads(measuring: Measuring, jobs: Iterable[Job]) -> Generator[Row, None
 
 def in_processes(measuring: Measuring, jobs: Iterable[Job]) -> Generator[Row, None, None]:
     """The same by processes of their own. An image that kills its process is a row with an error."""
-    memory = ROOM + PER_PIXEL * measuring.max_pixels
 
     def weight(job: Job) -> int:
         return job.place.size() if measuring.carry else 0
 
-    for job, row in sturdy(measuring, look_at_all, jobs, weight=weight, memory=memory):
+    for job, row in sturdy(measuring, look_at_all, jobs, weight=weight, memory=memory_for(measuring.max_pixels)):
         yield row or Row(
             error=f"decoding it ended the process: {job.place.path.name} is damaged, or far too large",
             next_step="Leave it out, or convert it with another program",
@@ -163,16 +155,19 @@ def sturdy(
     `work` is a function of a module, from what all need and a few items to as many results; `weight` says about how
     many bytes the result of an item has, `memory` how many a process may take: more is a MemoryError there.
     """
-    pool = _Pool(shared, work, memory)
-    try:
+    waiting: deque[tuple[list[Item], Future[Sequence[Result]]]] = deque()
+    with Decoders(shared, work, memory=memory) as decoders:
+
+        def oldest() -> Iterator[tuple[Item, Result | None]]:
+            piece, under_way = waiting.popleft()
+            return zip(piece, decoders.end(piece, under_way), strict=True)
+
         for piece in pieces(items, PIECE, HEAVY, weight):
-            pool.submit(piece)
-            if pool.is_full:
-                yield from pool.next()
-        while pool.waiting:
-            yield from pool.next()
-    finally:
-        pool.close()
+            waiting.append((piece, decoders.begin(piece)))
+            if len(waiting) > AHEAD * decoders.processes:
+                yield from oldest()
+        while waiting:
+            yield from oldest()
 
 
 def pieces(items: Iterable[Item], most: int, heavy: int, weight: Callable[[Item], int]) -> Iterator[list[Item]]:
@@ -187,81 +182,6 @@ def pieces(items: Iterable[Item], most: int, heavy: int, weight: Callable[[Item]
             piece, total = [], 0
     if piece:
         yield piece
-
-
-class _Pool(Generic[Shared, Item, Result]):
-    """Processes that are made anew when one of them is killed."""
-
-    def __init__(
-        self, shared: Shared, work: Callable[[Shared, Sequence[Item]], Sequence[Result]], memory: int | None
-    ) -> None:
-        self._shared, self._work, self._memory = shared, work, memory
-        self._processes = min(cores(), MOST)
-        self._pool = self._new()
-        self.waiting: deque[tuple[list[Item], Future[Sequence[Result]] | None]] = deque()
-
-    def _new(self) -> ProcessPoolExecutor:
-        given = (self._shared, self._memory)
-        return ProcessPoolExecutor(self._processes, get_context("spawn"), initializer=_begin, initargs=given)
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.waiting) > AHEAD * self._processes
-
-    def submit(self, piece: list[Item]) -> None:
-        try:
-            self.waiting.append((piece, submit(self._pool, run_shared, self._work, piece)))
-        except BrokenProcessPool:
-            self.waiting.append((piece, None))
-
-    def next(self) -> Iterator[tuple[Item, Result | None]]:
-        """The items and results of the piece that has waited longest."""
-        piece, future = self.waiting.popleft()
-        try:
-            if future is None:
-                raise BrokenProcessPool
-            results: Sequence[Result | None] = future.result()
-        except BrokenProcessPool:
-            results = self._one_by_one(piece)
-        yield from zip(piece, results, strict=True)
-
-    def _one_by_one(self, piece: Sequence[Item]) -> list[Result | None]:
-        """The results of a piece that was under way when a process was killed; nothing else is, meanwhile."""
-        self._let_the_others_end()
-        results: list[Result | None] = []
-        for item in piece:
-            self._renew()
-            try:
-                results += submit(self._pool, run_shared, self._work, [item]).result()
-            except BrokenProcessPool:
-                results.append(None)
-        self._renew()
-        return results
-
-    def _let_the_others_end(self) -> None:
-        """What waits was lost with the pool, or ends in it: nothing of it may kill the process of a suspect."""
-        for _, future in self.waiting:
-            if future is not None:
-                future.exception()
-
-    def _renew(self) -> None:
-        try:
-            submit(self._pool, os.getpid).result()
-        except BrokenProcessPool:
-            self._pool.shutdown()
-            self._pool = self._new()
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-
-def _begin(shared: object, memory: int | None) -> None:
-    begin(shared)
-    warnings.filterwarnings("ignore", module="PIL")
-    if memory is not None:
-        # First all that is loaded at the first hash, with its threads: OpenBLAS tries for ever where it gets no memory.
-        imagehash.phash(Image.new("L", (32, 32)))
-        bound_memory(memory)
 
 
 @contextmanager

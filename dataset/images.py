@@ -81,6 +81,14 @@ def measure(data: bytes, *, max_pixels: int, source_sha256: str | None = None) -
     )
 
 
+def opened(data: bytes) -> Image.Image:
+    """The picture in an image file, not decoded yet. Raises OSError for one that is no JPEG, PNG or WebP.
+
+    Pillow left to itself reads fifty formats more, and hands one of them to another program.
+    """
+    return Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
+
+
 def decode(data: bytes, *, max_pixels: int) -> tuple[Image.Image, str]:
     """The decoded picture and its format. The size is checked before a pixel is decoded. Raises ImageError."""
     if not data:
@@ -88,7 +96,7 @@ def decode(data: bytes, *, max_pixels: int) -> tuple[Image.Image, str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large images; the limit here is the workspace's
-            picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
+            picture = opened(data)
             if picture.width * picture.height > max_pixels:
                 raise _too_large(f"{picture.width} x {picture.height}", max_pixels)
             if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
@@ -116,7 +124,7 @@ def _too_large(size: str, max_pixels: int) -> ImageError:
 
 def thumbnail(data: bytes, *, side: int) -> bytes:
     """The image file `data` as a JPEG whose longer side is at most `side` pixels."""
-    with Image.open(io.BytesIO(data)) as picture:
+    with opened(data) as picture:
         picture.draft("RGB", (side, side))
         small = picture.convert("RGB")
         small.thumbnail((side, side))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import io
 import json
 import re
 import threading
@@ -25,6 +24,7 @@ from PIL import Image
 from gatherset import schemas
 from gatherset.dataset.errors import ReleaseError
 from gatherset.dataset.formats import CAPTIONS_SCHEMA, bucket_file, bucket_of, captions_file
+from gatherset.dataset.images import opened
 from gatherset.dataset.records import SPLITS, Record
 from gatherset.dataset.release_folder import MANIFEST, PULLED
 from gatherset.dataset.retractions import Retraction, RetractionWarning, folder_retractions
@@ -62,7 +62,7 @@ class Example:
         """The picture. Raises ReleaseError where there is none."""
         if not self.image_bytes:
             raise ReleaseError(f"{self.id} is here without its image", "Pull the release without --captions-only")
-        return Image.open(io.BytesIO(self.image_bytes))
+        return opened(self.image_bytes)
 
 
 class Split(Sequence[Example]):

@@ -21,9 +21,12 @@ from gatherset.dataset.web.hosts import Limits
 from gatherset.dataset.web.link_rot import check_links
 
 
-def link_measurement(release: Release, *, limits: Limits, reach: Reach, contact: str = "") -> dict[str, Any]:
+def link_measurement(
+    release: Release, *, limits: Limits, reach: Reach, contact: str = "", isolated: bool = True
+) -> dict[str, Any]:
     """Whether the images are still where they came from; see `link_rot.check_links`."""
-    return _document(release, "links", check_links(release, limits=limits, reach=reach, contact=contact))
+    links = check_links(release, limits=limits, reach=reach, contact=contact, isolated=isolated)
+    return _document(release, "links", links)
 
 
 def density_measurement(release: Release, features: Path, *, seed: int = 0) -> dict[str, Any]:

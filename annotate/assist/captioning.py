@@ -21,6 +21,7 @@ from gatherset.annotate.assist.endpoint import ClosedError, Endpoint, Message, N
 from gatherset.annotate.assist.prompts import Prompt, language_name
 from gatherset.dataset.errors import GathersetError, ImageError, ModelError
 from gatherset.dataset.findings import Finding
+from gatherset.dataset.images import opened
 from gatherset.dataset.progress import progress
 from gatherset.dataset.rules.rule import Context
 from gatherset.dataset.submission import caption_findings
@@ -186,7 +187,7 @@ def _faults(image: Waiting, text: str, context: Context) -> str:
 
 def _picture(data: bytes) -> Image.Image:
     try:
-        with Image.open(BytesIO(data)) as picture:
+        with opened(data) as picture:
             return picture.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
         what = "its stored copy is damaged"

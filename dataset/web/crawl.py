@@ -7,8 +7,9 @@ import shutil
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import SimpleQueue
 
 import httpx
 
@@ -51,30 +52,31 @@ def crawl(
     """
     if not urls:
         return
-    with ThreadPoolExecutor(cores()) as judges, asyncio.Runner() as runner:
-        answers: asyncio.Queue[Answer | None] = asyncio.Queue()
-
-        async def begin() -> asyncio.Task[None]:
-            return asyncio.create_task(_ask_all(urls, folder, judge, judges, limits, reach, contact, answers))
-
-        work = runner.run(begin())
-        while batch := runner.run(_next(answers, work)):
-            yield from batch
-
-
-async def _next(answers: asyncio.Queue[Answer | None], work: asyncio.Task[None]) -> list[Answer]:
-    """All answers that there are, at least one; none at the end, where what went wrong is raised."""
-    batch = [await answers.get()]
-    while not answers.empty():
-        batch.append(answers.get_nowait())
-    if batch == [None]:
+    answers: SimpleQueue[Answer | None] = SimpleQueue()
+    loop = asyncio.new_event_loop()
+    # In a thread, which Ctrl-C does not reach: it would be raised in the middle of whatever the loop is doing.
+    with ThreadPoolExecutor(cores()) as judges, ThreadPoolExecutor(1) as thread:
+        work = loop.create_task(_ask_all(urls, folder, judge, judges, limits, reach, contact, answers))
+        end = thread.submit(_run, loop, work)
         try:
-            await work
+            while (answer := answers.get()) is not None:
+                yield answer
+            end.result()
         except BaseExceptionGroup as group:
             raise _first(group) from group
-    if batch[-1] is None and len(batch) > 1:
-        answers.put_nowait(batch.pop())
-    return [answer for answer in batch if answer is not None]
+        finally:
+            with suppress(RuntimeError):  # it has ended, and its loop is closed
+                loop.call_soon_threadsafe(work.cancel)
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: asyncio.Task[None]) -> None:
+    """Work until it has ended, in this thread."""
+
+    async def ended() -> None:
+        await work
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(ended())
 
 
 def _first(error: BaseException) -> BaseException:
@@ -90,7 +92,7 @@ async def _ask_all(
     limits: Limits,
     reach: Reach,
     contact: str,
-    answers: asyncio.Queue[Answer | None],
+    answers: SimpleQueue[Answer | None],
 ) -> None:
     by_host: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
     for number, url in enumerate(urls):
@@ -108,7 +110,7 @@ async def _ask_all(
                 for _ in range(min(limits.hosts_at_once, len(by_host))):
                     group.create_task(hosts())
     finally:
-        answers.put_nowait(None)
+        answers.put(None)
 
 
 async def _visited(visitor: Visitor, url: str, number: int) -> Outcome:
@@ -121,7 +123,7 @@ async def _visited(visitor: Visitor, url: str, number: int) -> Outcome:
         return Outcome(OTHER, "unforeseen", f"{type(error).__name__}: {error}"[:200])
 
 
-async def _ask_host(visitor: Visitor, urls: list[tuple[int, str]], answers: asyncio.Queue[Answer | None]) -> None:
+async def _ask_host(visitor: Visitor, urls: list[tuple[int, str]], answers: SimpleQueue[Answer | None]) -> None:
     """Ask a host for its URLs; for those that a retry may help once more when all were asked, and once more."""
     limits = visitor.limits
     wait = limits.back_off
@@ -135,7 +137,7 @@ async def _ask_host(visitor: Visitor, urls: list[tuple[int, str]], answers: asyn
                 if outcome.may_pass and not last and outcome.wait <= limits.most_wait:
                     again.append((number, url))
                 else:
-                    answers.put_nowait((url, outcome))
+                    answers.put((url, outcome))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(limits.per_host, len(urls))):

@@ -22,7 +22,7 @@ from gatherset.dataset.web.addresses import Reach
 from gatherset.dataset.web.crawl import crawl, under_way
 from gatherset.dataset.web.hosts import Limits
 from gatherset.dataset.web.journal import Journal
-from gatherset.dataset.web.judging import judge
+from gatherset.dataset.web.judging import decoding, judge
 from gatherset.dataset.web.outcome import NOT_ASKED, THERE, Outcome
 from gatherset.dataset.web.url_list import COLUMNS, Row, as_entry, read_url_list
 
@@ -51,12 +51,20 @@ class Fetched:
 
 
 def fetch(
-    path: Path, folder: Path, *, limits: Limits, reach: Reach, contact: str = "", again: str | None = None
+    path: Path,
+    folder: Path,
+    *,
+    limits: Limits,
+    reach: Reach,
+    contact: str = "",
+    again: str | None = None,
+    isolated: bool = True,
 ) -> Fetched:
     """Fetch the images of the list `path` into `folder`; what was asked for before is not asked for again.
 
     It is where its host asked to be left alone for long, or where its image is gone from the folder. `again` names a
-    category, or "failed": those are, too. Raises InputError for a list or a folder that cannot be used.
+    category, or "failed": those are, too. `isolated` decodes in processes of their own, so that an image that kills its
+    decoder costs only itself. Raises InputError for a list or a folder that cannot be used.
     """
     rows, findings = read_url_list(path)
     _require_own(folder)
@@ -67,7 +75,7 @@ def fetch(
         _remove_halves(folder / IMAGES, journal)
         todo = journal.open_questions(known)
         todo += _lost(folder / IMAGES, journal, known.keys() - set(todo))
-        _receive(todo, known, folder, journal, limits=limits, reach=reach, contact=contact)
+        _receive(todo, known, folder, journal, limits=limits, reach=reach, contact=contact, isolated=isolated)
         images = _write_captions(folder, rows, journal)
         outcomes = {url: journal.outcomes[url] for url in known}
         write_whole(folder / REPORT, _report(rows, journal).encode("utf-8", "backslashreplace"))
@@ -116,15 +124,17 @@ def _receive(
     limits: Limits,
     reach: Reach,
     contact: str,
+    isolated: bool,
 ) -> None:
     def keep(url: str, partial: Path) -> Outcome:
-        outcome = judge(journal, url, partial)
+        outcome = judge(journal, decode, url, partial)
         if outcome.found:
             _keep(partial, folder / IMAGES, outcome.found.file)
         return outcome
 
     with (
         under_way(folder, (CAPTIONS, REPORT)) as made,
+        decoding(isolated=isolated) as decode,
         closing(crawl(todo, made, keep, limits=limits, reach=reach, contact=contact)) as answers,
     ):
         for url, outcome in progress(answers, total=len(todo), label="fetch"):

@@ -101,7 +101,7 @@ class Journal:
         return len(chosen)
 
     def begin_judging(self, url: str, image_id: str) -> None:
-        """Say so before a decoder sees the bytes, which may end the process, and before they are kept. Any thread."""
+        """Say so before the image may be kept: what a kill leaves of it is removed. Any thread."""
         self._write({"judging": url, "id": image_id})
 
     def add(self, url: str, outcome: Outcome, at: str, row: Mapping[str, str], *, later: bool = False) -> None:

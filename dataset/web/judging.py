@@ -1,58 +1,82 @@
 """Whether what was received is an image that Gatherset can keep.
 
-A decoder can be made to end its process. The journal says beforehand what it is about to see, so that the next run
-knows what a run that ended so was looking at: that is decoded by a process of its own.
+A decoder can be made to end its process, or to fill the memory. What strangers sent is therefore decoded in processes
+of their own (`gatherset.dataset.decoders`), and an image that ends one is an outcome like any other.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from gatherset.dataset.decoders import Decoders, memory_for
 from gatherset.dataset.errors import ImageError
-from gatherset.dataset.images import SUFFIX, decode, image_id, measure
-from gatherset.dataset.processes import begin, submit
+from gatherset.dataset.images import SUFFIX, TOO_HUNGRY, decode, image_id, measure
+from gatherset.dataset.processes import cores
 from gatherset.dataset.settings import ImageSettings
 from gatherset.dataset.web.journal import Journal
 from gatherset.dataset.web.outcome import INVALID, THERE, Found, Outcome
 
-
-def judge(journal: Journal, url: str, received: Path, like: Collection[str] = ()) -> Outcome:
-    """Whether the file that `url` gave is an image; see `judged`. May be called in any thread."""
-    data = received.read_bytes()
-    sha256 = hashlib.sha256(data).hexdigest()
-    journal.begin_judging(url, image_id(sha256))
-    if url not in journal.judging:
-        return judged(data, like, sha256=sha256)
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=begin, initargs=(None,)) as alone:
-        try:
-            return submit(alone, judged_file, received, tuple(like)).result()
-        except BrokenProcessPool:
-            return Outcome(INVALID, "damaged", "decoding it ended the process")
+PROCESSES = 4  # more take memory, and wait: one decodes what many hosts may be asked for
 
 
-def judged_file(file: Path, like: Collection[str]) -> Outcome:
-    """`judged` of what a file holds."""
-    return judged(file.read_bytes(), like)
+@dataclass(frozen=True)
+class Received:
+    """A file that a URL gave."""
+
+    path: Path
+    sha256: str
+    like: Collection[str] = ()  # sha256 of images that it is compared with
 
 
-def judged(data: bytes, like: Collection[str] = (), *, sha256: str = "") -> Outcome:
-    """Whether the bytes are a whole image that Gatherset can keep.
+Decode = Callable[[Received], Outcome | None]  # None: it ended the process that decoded it
 
-    `like` are the sha256 of images that it is compared with: where it is not the very same, its perceptual hash is
-    measured. `sha256` is that of `data`, where it is known.
+
+@contextmanager
+def decoding(*, isolated: bool, hashes: bool = False) -> Iterator[Decode]:
+    """`judged` for any thread; `isolated` has processes of their own do it, in bounded memory.
+
+    `hashes` says whether anything will be compared.
     """
-    sha256 = sha256 or hashlib.sha256(data).hexdigest()
-    phash = ""
+    if not isolated:
+        yield judged
+        return
+    memory, most = memory_for(ImageSettings.max_pixels), max(1, min(cores() - 1, PROCESSES))  # one core asks
+    with Decoders(None, judge_all, memory=memory, hashes=hashes, most=most) as decoders:
+        yield decoders.result
+
+
+def judge(journal: Journal, decode: Decode, url: str, path: Path, like: Collection[str] = ()) -> Outcome:
+    """Whether the file that `url` gave is an image; see `judged`. May be called in any thread."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    journal.begin_judging(url, image_id(sha256))
+    outcome = decode(Received(path, sha256, like))
+    return outcome or Outcome(INVALID, "damaged", "decoding it ended the process")
+
+
+def judge_all(_: None, received: Sequence[Received]) -> list[Outcome]:
+    """For a process of its own."""
+    return [judged(one) for one in received]
+
+
+def judged(received: Received) -> Outcome:
+    """Whether the file holds a whole image that Gatherset can keep.
+
+    Where it is another than one of those that it is compared with, its perceptual hash is measured.
+    """
+    sha256, phash, most = received.sha256, "", ImageSettings.max_pixels
     try:
-        _, image_format = decode(data, max_pixels=ImageSettings.max_pixels)
-        if any(one != sha256 for one in like):
-            phash = measure(data, max_pixels=ImageSettings.max_pixels, source_sha256=sha256).phash
+        data = received.path.read_bytes()
+        _, image_format = decode(data, max_pixels=most)
+        if any(one != sha256 for one in received.like):
+            phash = measure(data, max_pixels=most, source_sha256=sha256).phash
     except ImageError as error:
         kind = "no image" if error.what.startswith("not a") else "damaged"
         return Outcome(INVALID, kind, error.what)
+    except MemoryError:
+        return Outcome(INVALID, "damaged", TOO_HUNGRY[0])
     return Outcome(THERE, THERE, found=Found(sha256, len(data), image_id(sha256) + SUFFIX[image_format], phash))

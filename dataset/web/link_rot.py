@@ -25,7 +25,7 @@ from gatherset.dataset.web.addresses import Reach
 from gatherset.dataset.web.crawl import crawl, under_way
 from gatherset.dataset.web.hosts import Limits
 from gatherset.dataset.web.journal import Journal
-from gatherset.dataset.web.judging import judge
+from gatherset.dataset.web.judging import decoding, judge
 from gatherset.dataset.web.outcome import CATEGORIES, FAILED, INVALID, NOT_ASKED, THERE, Outcome, reasons
 
 JOURNAL, ROTTEN = "links.jsonl", "rotten.csv"
@@ -54,11 +54,12 @@ class Linked:
         return cls(record["id"], source["sha256"], record["image"]["phash"], *said)
 
 
-def check_links(release: Release, *, limits: Limits, reach: Reach, contact: str = "") -> Links:
+def check_links(release: Release, *, limits: Limits, reach: Reach, contact: str = "", isolated: bool = True) -> Links:
     """Ask for every image of the release where it came from, and compare it with what was received then.
 
     The values of a measurement: Tables 2 and 3 of the paper by collection, each rotten link, and one row for each
-    check so far. An interrupted check goes on when it is begun again. Nothing is kept of the images.
+    check so far. An interrupted check goes on when it is begun again. Nothing is kept of the images. `isolated` is that
+    of `fetch`.
     """
     records: defaultdict[str, list[Linked]] = defaultdict(list)
     without = 0
@@ -70,7 +71,7 @@ def check_links(release: Release, *, limits: Limits, reach: Reach, contact: str 
     folder = release.path / MEASUREMENTS
     folder.mkdir(exist_ok=True)
     with Journal(folder / JOURNAL) as journal:
-        _ask(records, journal, limits=limits, reach=reach, contact=contact)
+        _ask(records, journal, limits=limits, reach=reach, contact=contact, isolated=isolated)
         found = {url: [compared(journal.outcomes[url], record) for record in those] for url, those in records.items()}
         begun = min(journal.times.values(), default=now())
     links = _links(found, records, without, _earlier(folder / "links.json"), begun)
@@ -85,16 +86,23 @@ def forget_journal(release: Release) -> None:
 
 
 def _ask(
-    records: Mapping[str, Sequence[Linked]], journal: Journal, *, limits: Limits, reach: Reach, contact: str
+    records: Mapping[str, Sequence[Linked]],
+    journal: Journal,
+    *,
+    limits: Limits,
+    reach: Reach,
+    contact: str,
+    isolated: bool,
 ) -> None:
     fresh = (datetime.now(UTC) - STALE).strftime(FORMAT)
     todo = [url for url in sorted(records) if journal.times.get(url, "") < fresh]
 
     def look(url: str, partial: Path) -> Outcome:
-        return judge(journal, url, partial, [record.sha256 for record in records[url]])
+        return judge(journal, decode, url, partial, [record.sha256 for record in records[url]])
 
     with (
         under_way(journal.path.parent, (ROTTEN,)) as made,
+        decoding(isolated=isolated, hashes=True) as decode,
         closing(crawl(todo, made, look, limits=limits, reach=reach, contact=contact)) as answers,
     ):
         for url, outcome in progress(answers, total=len(todo), label="links"):

@@ -51,12 +51,26 @@ def serve() -> None:
 
 
 def timed(command: list[str]) -> tuple[float, int]:
-    """(seconds, peak memory in MB of the largest process)."""
-    begin = time.monotonic()
+    """(seconds, peak memory in MB of all of its processes together, what they share counted once)."""
+    begin, most = time.monotonic(), 0
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, command
-    return time.monotonic() - begin, usage.ru_maxrss // 1024
+    while process.poll() is None:
+        most = max(most, memory(process.pid))
+        time.sleep(0.5)
+    assert process.returncode == 0, command
+    return time.monotonic() - begin, most // 1024
+
+
+def memory(pid: int) -> int:
+    """kB of a process and of those that it started."""
+    own = Path("/proc") / str(pid)
+    try:
+        rollup = (own / "smaps_rollup").read_text()
+        children = [child for task in own.glob("task/*/children") for child in task.read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return 0
+    [pss] = [line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:")]
+    return int(pss) + sum(memory(int(child)) for child in children)
 
 
 class Served:
@@ -96,9 +110,9 @@ def main() -> None:
         reach = ["--allow-network", "127.0.0.0/8"]
         limited = [*reach, "--per-second", str(given.per_second)]
         allowed = given.images / len(HOSTS) / given.per_second
-        seconds, memory = timed([*fetch, str(folder / "whole"), *limited])
+        seconds, most = timed([*fetch, str(folder / "whole"), *limited])
         served, twice, window, busiest = server.counts()
-        print(f"limits allow {allowed:.1f} s; the command took {seconds:.1f} s: {allowed / seconds:.1%}; {memory} MB")
+        print(f"limits allow {allowed:.1f} s; the command took {seconds:.1f} s: {allowed / seconds:.1%}; {most} MB")
         print(f"  served {served}, twice {twice}, first to last question {window:.1f} s, {busiest} connections at most")
         resumed(fetch, limited, folder, given.images, server)
         if given.img2dataset:
@@ -124,17 +138,17 @@ def resumed(fetch: list[str], limited: list[str], folder: Path, wanted: int, ser
 def beside(program: Path, fetch: list[str], reach: list[str], folder: Path, server: Served) -> None:
     for turn in range(ROUNDS):
         own = folder / f"own-{turn}"
-        seconds, memory = timed([*fetch, str(own), *reach, "--per-second", "1000", "--per-host", "2"])
-        print(f"fetch, 2 connections a host, no pace: {seconds:.1f} s, {memory} MB; served {server.counts()[0]}")
+        seconds, most = timed([*fetch, str(own), *reach, "--per-second", "1000", "--per-host", "2"])
+        print(f"fetch, 2 connections a host, no pace: {seconds:.1f} s, {most} MB; served {server.counts()[0]}")
         there = folder / f"img2dataset-{turn}"
         options = {
             "url_list": folder / "urls.csv", "input_format": "csv", "url_col": "url", "output_folder": there,
             "output_format": "files", "resize_mode": "no", "processes_count": 1, "thread_count": 40,
             "compute_hash": "sha256", "enable_wandb": False, "number_sample_per_shard": 2000,
         }  # fmt: skip
-        seconds, memory = timed([str(program), *(f"--{name}={value}" for name, value in options.items())])
+        seconds, most = timed([str(program), *(f"--{name}={value}" for name, value in options.items())])
         kept = sum(1 for _ in there.rglob("*.jpg"))
-        print(f"img2dataset, 40 threads: {seconds:.1f} s, {memory} MB (largest process); kept {kept}")
+        print(f"img2dataset, 40 threads: {seconds:.1f} s, {most} MB; kept {kept}")
         server.counts()
         shutil.rmtree(own)
         shutil.rmtree(there)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gatherset.dataset import bulk
+from gatherset.dataset import bulk, decoders
 from gatherset.dataset.bulk import PIECE, Job, Measuring, Row, in_processes, in_threads, look, pieces, sturdy
 from gatherset.dataset.images import TOO_HUNGRY
 from gatherset.dataset.places import Place
@@ -23,7 +23,8 @@ LIMITS = Measuring(10_000_000)
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "cores", lambda: 2)
+    for module in (bulk, decoders):
+        monkeypatch.setattr(module, "cores", lambda: 2)
 
 
 @pytest.fixture
@@ -99,8 +100,8 @@ def test_what_takes_more_memory_than_an_image_may_costs_only_itself(
     with (tmp_path / "endless.jpg").open("wb") as file:
         file.truncate(2 << 30)  # takes no room on the disk
     Image.new("RGB", (3000, 3000)).save(tmp_path / "large.png")
-    monkeypatch.setattr(bulk, "PER_PIXEL", 1)  # as if a decoder took many times what ours do
-    monkeypatch.setattr(bulk, "ROOM", 20_000_000)
+    monkeypatch.setattr(decoders, "PER_PIXEL", 1)  # as if a decoder took many times what ours do
+    monkeypatch.setattr(decoders, "ROOM", 20_000_000)
     hungry = [Job(Place(tmp_path / name)) for name in ("large.png", "endless.jpg")]
     with closing(in_processes(LIMITS, [jobs[0], *hungry, jobs[2]])) as rows:
         assert [row.error for row in rows] == [None, TOO_HUNGRY[0], TOO_HUNGRY[0], None]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gatherset.dataset.errors import ImageError
-from gatherset.dataset.images import measure, thumbnail
+from gatherset.dataset.images import measure, opened, thumbnail
 from tests.dataset.conftest import encoded, picture
 
 LIMIT = 1_000_000
@@ -146,3 +146,13 @@ def test_a_cmyk_photograph_is_taken() -> None:
 def test_a_thumbnail_is_a_jpeg_no_larger_than_asked() -> None:
     small = Image.open(io.BytesIO(thumbnail(SAMPLES["WEBP"], side=24)))
     assert (small.format, small.size) == ("JPEG", (24, 20))
+
+
+@pytest.mark.parametrize("name", ["TIFF", "GIF", "EPS", "PDF"])
+def test_no_format_but_ours_is_opened_wherever_the_bytes_have_come_from(name: str) -> None:
+    """Parts and releases of others hold bytes that no ingest has seen; Pillow would hand an EPS file to Ghostscript."""
+    data = encoded(picture(3), name)
+    with pytest.raises(OSError, match="cannot identify image file"):
+        opened(data)
+    with pytest.raises(OSError, match="cannot identify image file"):
+        thumbnail(data, side=24)

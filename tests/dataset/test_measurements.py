@@ -49,7 +49,7 @@ def test_features_of_another_release_are_refused(released: Release, workspace: W
 
 
 def test_what_was_measured_does_not_change_the_release(released: Release) -> None:
-    [path] = write_measurements(released, [link_measurement(released, limits=Limits(), reach=Reach())])
+    [path] = write_measurements(released, [link_measurement(released, limits=Limits(), reach=Reach(), isolated=False)])
     assert json.loads(path.read_text())["release"]["version"] == "1.0.0"
     assert list(integrity_findings(released)) == []
 

@@ -11,7 +11,7 @@ import pytest
 from gatherset.dataset.web.addresses import Reach
 from gatherset.dataset.web.crawl import crawl
 from gatherset.dataset.web.hosts import Limits
-from gatherset.dataset.web.judging import judged
+from gatherset.dataset.web.judging import Received, judged
 from gatherset.dataset.web.outcome import Outcome
 from tests.rude_server import RudeServer, gzip_bomb
 
@@ -32,7 +32,7 @@ def ask(tmp_path: Path) -> Callable[..., list[Outcome]]:
     """ask(url, …) gives the outcome of each."""
 
     def ask(*urls: str, limits: Limits = QUICK, reach: Reach = LOOPBACK) -> list[Outcome]:
-        answers = dict(crawl(urls, tmp_path, lambda _, path: judged(path.read_bytes()), limits=limits, reach=reach))
+        answers = dict(crawl(urls, tmp_path, lambda _, path: judged(Received(path, "")), limits=limits, reach=reach))
         return [answers[url] for url in urls]
 
     return ask

@@ -7,7 +7,7 @@ import pytest
 
 from gatherset.dataset.web.addresses import Reach
 from gatherset.dataset.web.crawl import crawl
-from gatherset.dataset.web.judging import judged
+from gatherset.dataset.web.judging import Received, judged
 from gatherset.dataset.web.outcome import Outcome
 from tests.dataset.web.conftest import HURRIED, LOOPBACK, QUICK
 from tests.rude_server import RudeServer
@@ -191,7 +191,7 @@ def test_what_nobody_foresaw_is_the_outcome_of_its_url_alone(rude: RudeServer, t
     def look(url: str, path: Path) -> Outcome:
         if url.endswith("1.jpg"):
             raise OverflowError("never heard of")
-        return judged(path.read_bytes())
+        return judged(Received(path, ""))
 
     urls = [rude.url("ok/1.jpg"), rude.url("ok/2.jpg")]
     found = dict(crawl(urls, tmp_path, look, limits=QUICK, reach=LOOPBACK))

@@ -1,23 +1,31 @@
+import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from PIL import Image
 
 from gatherset.dataset.catalog.tables import images
 from gatherset.dataset.errors import InputError
+from gatherset.dataset.images import TOO_HUNGRY
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.web import judging
 from gatherset.dataset.web.fetch import Fetched, fetch
 from gatherset.dataset.web.journal import Journal
 from gatherset.dataset.workspace import Workspace
+from tests.conftest import ROOT, hear_ctrl_c
 from tests.dataset.web.conftest import LOOPBACK, QUICK
-from tests.dataset.web.ending import end_of_process
-from tests.rude_server import RudeServer
+from tests.rude_server import RudeServer, picture
 
 
-def run(path: Path, folder: Path, again: str | None = None) -> Fetched:
-    return fetch(path, folder, limits=QUICK, reach=LOOPBACK, again=again)
+def run(path: Path, folder: Path, again: str | None = None, *, isolated: bool = False) -> Fetched:
+    return fetch(path, folder, limits=QUICK, reach=LOOPBACK, again=again, isolated=isolated)
 
 
 def a_list(tmp_path: Path, *lines: str) -> Path:
@@ -115,18 +123,77 @@ def test_an_image_that_is_gone_from_the_folder_is_fetched_anew_while_its_line_st
     assert json.loads(line)["url"] == first
 
 
-def test_what_a_killed_run_was_decoding_is_decoded_by_a_process_of_its_own(
+DEADLY = """
+import os, signal
+from PIL import ImageFile
+loaded = ImageFile.ImageFile.load
+def load(self):
+    if self.width in (97, 98):
+        os.kill(os.getpid(), {97: signal.SIGSEGV, 98: signal.SIGABRT}[self.width])
+    return loaded(self)
+ImageFile.ImageFile.load = load
+"""
+
+
+def test_an_image_that_crashes_its_decoder_costs_only_itself_and_is_not_fetched_again(
     rude: RudeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = a_list(tmp_path, rude.url("ok/1.jpg"), rude.url("ok/2.jpg"))
-    with Journal(tmp_path / "photos" / "fetch.jsonl") as journal:
-        journal.begin_judging(rude.url("ok/1.jpg"), "gs-0123456789abcdef")
-    monkeypatch.setattr(judging, "judged_file", end_of_process)
+    (tmp_path / "sitecustomize.py").write_text(DEADLY)  # in the processes that decode: Pillow with such a fault
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    rude.picture = lambda number: picture(number, {2: 97, 5: 98}.get(number, 96))
+    path = a_list(tmp_path, *(rude.url(f"ok/{number}.jpg") for number in range(8)))
+    for _ in range(2):
+        fetched = run(path, tmp_path / "photos", isolated=True)
+        deadly = [finding.message for finding in fetched.findings]
+        ended = "damaged: decoding it ended the process"
+        assert deadly == [f"{rude.url(name)}: {ended}" for name in ("ok/2.jpg", "ok/5.jpg")]
+        assert fetched.images == len(list((tmp_path / "photos" / "images").iterdir())) == 6
+    assert set(rude.served.values()) == {1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what a process has of its own")
+def test_an_image_that_takes_more_memory_than_it_may_costs_only_itself(
+    rude: RudeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "memory_for", lambda _: 20_000_000)  # as if ours took many times what they do
+    large = io.BytesIO()
+    Image.new("RGB", (3000, 3000)).save(large, "PNG")
+    rude.picture = lambda number: large.getvalue() if number == 1 else picture(number)
+    path = a_list(tmp_path, *(rude.url(f"ok/{number}.jpg") for number in range(4)))
+    fetched = run(path, tmp_path / "photos", isolated=True)
+    [finding] = fetched.findings
+    assert finding.message == f"{rude.url('ok/1.jpg')}: damaged: {TOO_HUNGRY[0]}"
+    assert fetched.images == 3
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_command_that_is_ended_leaves_no_process_behind_and_goes_on_with_the_rest(
+    rude: RudeServer, tmp_path: Path, how: signal.Signals
+) -> None:
+    path, journal = a_list(tmp_path, *(rude.url(f"ok/{number}.jpg") for number in range(60))), "photos/fetch.jsonl"
+    command = [sys.executable, "-m", "gatherset.cli", "fetch", str(path), str(tmp_path / "photos")]
+    process = subprocess.Popen(
+        [*command, "--allow-network", "127.0.0.0/8", "--per-second", "20"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_ctrl_c,
+    )
+    while not (tmp_path / journal).exists() or b'"there"' not in (tmp_path / journal).read_bytes():
+        assert process.poll() is None
+        time.sleep(0.01)
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)  # a terminal sends Ctrl-C to all processes of the command
+    else:
+        process.send_signal(how)  # of which nobody else hears
+    _, said = process.communicate(timeout=120)  # the others hold its standard error: until they have ended, too
+    assert "Traceback" not in said
+    assert process.returncode == (130 if how == signal.SIGINT else -how)
+    with Journal(tmp_path / journal) as left:
+        known = len(left.outcomes)
     fetched = run(path, tmp_path / "photos")
-    assert [str(fetched.outcomes[row.url]) for row in fetched.rows] == [
-        "damaged: decoding it ended the process",
-        "there",
-    ]
+    assert (fetched.asked, fetched.images) == (60 - known, 60)
 
 
 def test_a_host_that_asks_for_a_long_pause_is_asked_again_by_the_next_run(rude: RudeServer, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from gatherset.dataset.measurements import link_measurement, write_measurements
 from gatherset.dataset.web.addresses import Reach
 from gatherset.dataset.web.crawl import UNDER_WAY
 from gatherset.dataset.web.fetch import fetch
-from gatherset.dataset.web.judging import judged
+from gatherset.dataset.web.judging import Received, judged
 from gatherset.dataset.web.link_rot import (
     Linked,
     Links,
@@ -44,7 +44,7 @@ def linked_release(rude: RudeServer, workspace: Workspace, tmp_path: Path, count
     lines = [f"{rude.url(f'ok/{number}.jpg')},CC0-1.0,{'ab'[number % 2]}" for number in range(count)]
     path = tmp_path / "urls.csv"
     path.write_text("url,license,dataset\n" + "\n".join(lines), encoding="utf-8")
-    fetch(path, tmp_path / "photos", limits=QUICK, reach=LOOPBACK)
+    fetch(path, tmp_path / "photos", limits=QUICK, reach=LOOPBACK, isolated=False)
     captions = tmp_path / "photos" / "captions.jsonl"
     rows = [json.loads(line) for line in captions.read_text().splitlines()]
     texts = ("March of people {}.", "The crowd walks {}.", "Signs are held up {}.", "They pass {}.", "A long line {}.")
@@ -57,7 +57,7 @@ def linked_release(rude: RudeServer, workspace: Workspace, tmp_path: Path, count
 
 
 def check(release: Release) -> Links:
-    links = link_measurement(release, limits=QUICK, reach=LOOPBACK)
+    links = link_measurement(release, limits=QUICK, reach=LOOPBACK, isolated=False)
     write_measurements(release, [links])
     forget_journal(release)
     return links
@@ -88,8 +88,9 @@ def test_another_picture_is_rot_and_the_same_saved_anew_is_not(linked: Release, 
     assert rotten["url"] == rude.url("ok/1.jpg")
 
 
-def test_two_records_with_one_url_are_each_compared_with_what_is_there() -> None:
-    there = judged(picture(1), like=("of the other",))
+def test_two_records_with_one_url_are_each_compared_with_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_bytes(picture(1))
+    there = judged(Received(tmp_path / "1.jpg", "of this one", like=("of the other",)))
     assert there.found
     own = Linked("gs-1", there.found.sha256, there.found.phash, "a", "CC0-1.0", "")
     other = replace(own, id="gs-2", sha256="of the other", phash=f"{~int(own.phash, 16) & (1 << 64) - 1:016x}")
@@ -125,7 +126,7 @@ def test_the_history_is_kept_and_says_since_when(linked: Release, rude: RudeServ
 
 
 def test_a_check_that_was_interrupted_asks_for_the_rest_alone(linked: Release, rude: RudeServer) -> None:
-    link_measurement(linked, limits=QUICK, reach=LOOPBACK)  # killed before its result was written
+    link_measurement(linked, limits=QUICK, reach=LOOPBACK, isolated=False)  # killed before its result was written
     asked = rude.asked.copy()
     links = check(linked)
     assert rude.asked == asked
@@ -146,7 +147,7 @@ def test_what_is_rotten_stands_in_a_table_with_where_to_look(linked: Release, ru
 
 def test_a_check_reaches_no_private_address_by_itself(linked: Release, rude: RudeServer) -> None:
     asked = rude.asked.copy()
-    links = link_measurement(linked, limits=QUICK, reach=Reach())
+    links = link_measurement(linked, limits=QUICK, reach=Reach(), isolated=False)
     assert (links["not_asked"], rude.asked) == (4, asked)
 
 
