@@ -103,6 +103,10 @@ class Hslm(Model):
         t = F.normalize(states, dim=-1)
         return to_mean(t, mask), t, mask
 
+    def first_words(self, captions: Encoded, n: int) -> Encoded:
+        t_hat, t, mask = captions
+        return t_hat, t[:, :n], mask[:, :n]
+
     def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
         """S_F [B, C], Eq. 15 to 22."""
         (R,), (t_hat, t, mask) = images, captions
