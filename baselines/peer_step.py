@@ -17,7 +17,10 @@ from gatherset.baselines.words import PADDING
 if TYPE_CHECKING:
     from gatherset.baselines.train_settings import TrainConfig
 
-LARGEST = 1 << 25  # numbers in the vectors of pairs of a block that may be kept for the way back, several times
+LARGEST = 1 << 26  # numbers in the vectors of pairs of a batch that may be kept for the way back, several times
+# With vectors of pairs little is won by a large block, and much is lost to the padding of captions of other lengths
+# and to finding memory: in blocks of 32 SAF was slower than a loop over the captions.
+OF_PAIRS_AT_ONCE = 8
 
 
 class PeerStep(nn.Module):
@@ -29,7 +32,7 @@ class PeerStep(nn.Module):
     def __init__(self, model: Model, settings: TrainConfig) -> None:
         super().__init__()
         self.model, self.settings = model, settings
-        self.at_once = CAPTIONS_AT_ONCE
+        self.at_once = self.usual = OF_PAIRS_AT_ONCE if model.vectors_of_pairs else CAPTIONS_AT_ONCE
 
     def forward(
         self, shown: Tensor, words: Tensor, events: Tensor, image: Tensor, hardest: bool
@@ -56,21 +59,21 @@ class PeerStep(nn.Module):
         images = self.model.encode_images(shown)
         captions = self.model.encode_captions(words, events)  # all at once: a GRU takes 128 faster than 4 times 32
         lengths = (words != PADDING).sum(1)
+        large = self.model.vectors_of_pairs and len(shown) * words.numel() * self.model.config.d > LARGEST
+        # Memory ran out before, or would: what a block needs is forgotten and computed again on the way back.
+        again = large or self.at_once < self.usual
         starts = range(0, len(words), self.at_once)
-        columns = [self._column(images, captions, lengths, slice(start, start + self.at_once)) for start in starts]
+        columns = [self._column(images, captions, lengths, slice(own, own + self.at_once), again) for own in starts]
         to_text = torch.cat([column[0] for column in columns], 1)
         if all(column[0] is column[1] for column in columns):
             return to_text, to_text
         return to_text, torch.cat([column[1] for column in columns], 1)
 
-    def _column(self, images: Encoded, captions: Encoded, lengths: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+    def _column(
+        self, images: Encoded, captions: Encoded, lengths: Tensor, rows: slice, again: bool
+    ) -> tuple[Tensor, Tensor]:
         """Scores of the captions `rows`, cut to the longest of these."""
-        longest = int(lengths[rows].max())
-        few = self.model.first_words(cut(captions, rows), longest)
-        pairs = len(images[0]) * len(lengths[rows])
-        numbers = pairs * longest * self.model.config.d if self.model.vectors_of_pairs else 0
-        if self.at_once == CAPTIONS_AT_ONCE and numbers <= LARGEST:
+        few = self.model.first_words(cut(captions, rows), int(lengths[rows].max()))
+        if not again:
             return self.model.score(images, few)
-        # Memory ran out before, or would: what a block needs is forgotten and computed again on the way back.
-        again = checkpoint(self.model.score, images, few, use_reentrant=False)
-        return cast(tuple[Tensor, Tensor], again)
+        return cast(tuple[Tensor, Tensor], checkpoint(self.model.score, images, few, use_reentrant=False))

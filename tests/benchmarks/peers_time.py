@@ -14,7 +14,6 @@ Run it: OMP_NUM_THREADS=1 nice -n 19 python tests/benchmarks/peers_time.py [--ro
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import statistics
 from collections.abc import Callable
@@ -108,10 +107,10 @@ class Spent:
 
 def spent(call: Callable[[], object], times: float = 1) -> Spent:
     """What `call` takes, so many times."""
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_SELF)
     call()
-    after = os.times()
-    return Spent((after.user - before.user) * times, (after.system - before.system) * times)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return Spent((after.ru_utime - before.ru_utime) * times, (after.ru_stime - before.ru_stime) * times)
 
 
 def words_of(lengths: Tensor) -> Tensor:
