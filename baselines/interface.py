@@ -34,6 +34,10 @@ class Model(nn.Module):
         """Captions, of word numbers [C, N] (0: padding, at the end) and event types [C], as word numbers too."""
         raise NotImplementedError
 
+    def first_words(self, captions: Encoded, n: int) -> Encoded:
+        """The same captions without what belongs to words after the first n, all of them padding."""
+        return captions
+
     def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
         """Scores [B, C] for image to text and for text to image: twice the same tensor where there is but one."""
         raise NotImplementedError

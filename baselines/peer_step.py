@@ -8,15 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gatherset.baselines.interface import Model
+from gatherset.baselines.interface import Encoded, Model, cut
 from gatherset.baselines.losses import triplet_loss
 from gatherset.baselines.scoring import halved
 from gatherset.baselines.step import CAPTIONS_AT_ONCE
+from gatherset.baselines.words import PADDING
 
 if TYPE_CHECKING:
     from gatherset.baselines.train_settings import TrainConfig
 
-LARGEST = 1 << 25  # numbers in the vectors of pairs of a block that may be kept for the way back, several times
+LARGEST = 1 << 26  # numbers in the vectors of pairs of a batch that may be kept for the way back, several times
+# With vectors of pairs little is won by a large block, and much is lost to the padding of captions of other lengths
+# and to finding memory: in blocks of 32 SAF was slower than a loop over the captions.
+OF_PAIRS_AT_ONCE = 8
 
 
 class PeerStep(nn.Module):
@@ -28,7 +32,7 @@ class PeerStep(nn.Module):
     def __init__(self, model: Model, settings: TrainConfig) -> None:
         super().__init__()
         self.model, self.settings = model, settings
-        self.at_once = CAPTIONS_AT_ONCE
+        self.at_once = self.usual = OF_PAIRS_AT_ONCE if model.vectors_of_pairs else CAPTIONS_AT_ONCE
 
     def forward(
         self, shown: Tensor, words: Tensor, events: Tensor, image: Tensor, hardest: bool
@@ -53,23 +57,23 @@ class PeerStep(nn.Module):
 
     def _scores(self, shown: Tensor, words: Tensor, events: Tensor) -> tuple[Tensor, Tensor]:
         images = self.model.encode_images(shown)
-        columns = [self._column(images, own, events[start : start + len(own)]) for start, own in self._groups(words)]
+        captions = self.model.encode_captions(words, events)  # all at once: a GRU takes 128 faster than 4 times 32
+        lengths = (words != PADDING).sum(1)
+        large = self.model.vectors_of_pairs and len(shown) * words.numel() * self.model.config.d > LARGEST
+        # Memory ran out before, or would: what a block needs is forgotten and computed again on the way back.
+        again = large or self.at_once < self.usual
+        starts = range(0, len(words), self.at_once)
+        columns = [self._column(images, captions, lengths, slice(own, own + self.at_once), again) for own in starts]
         to_text = torch.cat([column[0] for column in columns], 1)
         if all(column[0] is column[1] for column in columns):
             return to_text, to_text
         return to_text, torch.cat([column[1] for column in columns], 1)
 
-    def _column(self, images: tuple[Tensor, ...], words: Tensor, events: Tensor) -> tuple[Tensor, Tensor]:
-        captions = self.model.encode_captions(words, events)
-        numbers = len(images[0]) * words.numel() * self.model.config.d if self.model.vectors_of_pairs else 0
-        if self.at_once == CAPTIONS_AT_ONCE and numbers <= LARGEST:
-            return self.model.score(images, captions)
-        # Memory ran out before, or would: what a block needs is forgotten and computed again on the way back.
-        again = checkpoint(self.model.score, images, captions, use_reentrant=False)
-        return cast(tuple[Tensor, Tensor], again)
-
-    def _groups(self, words: Tensor) -> list[tuple[int, Tensor]]:
-        """Where each group of captions begins, and its words, cut to the longest of them."""
-        starts = range(0, len(words), self.at_once)
-        parts = [(start, words[start : start + self.at_once]) for start in starts]
-        return [(start, part[:, : int((part != 0).sum(1).max())]) for start, part in parts]
+    def _column(
+        self, images: Encoded, captions: Encoded, lengths: Tensor, rows: slice, again: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Scores of the captions `rows`, cut to the longest of these."""
+        few = self.model.first_words(cut(captions, rows), int(lengths[rows].max()))
+        if not again:
+            return self.model.score(images, few)
+        return cast(tuple[Tensor, Tensor], checkpoint(self.model.score, images, few, use_reentrant=False))

@@ -1,15 +1,18 @@
 """HSLM (Zeng et al., ICMR 2022): graph layers within image and caption, regions guided by words.
 
 Words: E_f = (E_K E_Q / M) E_V, self-attention without a softmax  (Eq. 2 to 6)
-Four graph layers over the regions and over the words:  X ← W_h (A X W_m) + X,  A_ij = μ(x_i)·ν(x_j)  (Eq. 7 to 11)
+Four graph layers over the regions and over the words:  X ← W_h (A X W_m) + X,  A_ij ∝ e^(μ(x_i)·ν(x_j))  (Eq. 7 to 11)
 Then a bidirectional GRU over the words, its states averaged: t_1 … t_M  (Eq. 12 to 14)
 Word-guided regions: u_j = Σ_i σ(t_j·r_i) r_i  (Eq. 15, 16)
 S(x, y) = W |x - y|² / |W |x - y|²|; S_L = S(t_j, u_j) of each word, S_G = S(t̂, û)  (Eq. 17 to 19)
 score = FC of the mean of σ(W_S s) ⊙ s over s in S_L ∥ S_G  (Eq. 20 to 22)
 Hardest negatives (Eq. 23).
 
-Decided, for the paper does not say: A is divided by the number of rows, as VSRN does, whom the paper follows; its
-batch norms are left out and W_h begins at zero, as theirs do, so that a graph layer begins as the identity. Eq. 15
+Decided, for the paper does not say: each row of A sums to one, by a softmax. The paper builds its graph "following"
+VSRN, whose text normalises the relations by row; its code divides them by the number of rows and has a batch norm
+behind W_h instead. Taken as printed, a layer multiplies three rows with each other, and four layers are of degree 81:
+rows of 8 became rows of 1e19, whose squares are no float32. With shares a layer adds to a row no more than |W_h W_m|
+times the longest. W_h begins at zero, as that batch norm does, so that a graph layer begins as the identity. Eq. 15
 has a region for every pair of a word and a region, Eq. 18 one vector a word: their sum over the regions, of length
 one, as are the t_j (SGRAF does so, and an unbounded sum of 36 regions would drown the word). t̂ is the sum of the
 words by attention to their mean, softmax(t̄·t_j / √d); û likewise over u_1 … u_M. W_S is square; S_L ∥ S_G is a
@@ -53,8 +56,9 @@ class GraphLayer(nn.Module):
 
     def forward(self, X: Tensor, mask: Tensor) -> Tensor:
         """X [n, m, width] with zeros where `mask` [n, m] is False -> the same."""
-        A = self.mu(X) @ self.nu(X).transpose(1, 2) / mask.sum(1)[:, None, None]  # [n, m, m]
-        X = self.W_h(A @ (self.W_m(X) * mask[..., None])) + X
+        relations = self.mu(X) @ self.nu(X).transpose(1, 2)  # [n, m, m]
+        A = relations.masked_fill(~mask[:, None], -torch.inf).softmax(-1)
+        X = self.W_h(A @ self.W_m(X)) + X
         return X * mask[..., None]
 
 
@@ -98,6 +102,10 @@ class Hslm(Model):
         states, _ = run_over(self.gru, E, mask)
         t = F.normalize(states, dim=-1)
         return to_mean(t, mask), t, mask
+
+    def first_words(self, captions: Encoded, n: int) -> Encoded:
+        t_hat, t, mask = captions
+        return t_hat, t[:, :n], mask[:, :n]
 
     def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
         """S_F [B, C], Eq. 15 to 22."""

@@ -81,6 +81,10 @@ class Saf(Model):
         t = F.normalize(states, dim=-1)
         return self.to_t(t, mask), t, mask
 
+    def first_words(self, captions: Encoded, n: int) -> Encoded:
+        t_hat, t, mask = captions
+        return t_hat, t[:, :n], mask[:, :n]
+
     def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
         """The score [B, C]."""
         (v_hat, v), (t_hat, t, mask) = images, captions

@@ -45,6 +45,8 @@ class ScanConfig:
 class Scan(Model):
     """`region_dim` is D of the extractor; `vectors` [V, word_dim] are the word vectors to start from."""
 
+    images_at_once = 16
+
     def __init__(self, config: ScanConfig, region_dim: int, vectors: Tensor) -> None:
         super().__init__()
         self.config = config
@@ -60,6 +62,10 @@ class Scan(Model):
         """The fields of `Rows`: e [C, N, d] and what follows from them."""
         states, mask, _ = self.text(words)
         return unit_rows(states, mask)
+
+    def first_words(self, captions: Encoded, n: int) -> Encoded:
+        unit, length, gram, real = captions
+        return unit[:, :n], length[:, :n], gram[:, :n, :n], real[:, :n]
 
     def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
         """S [B, C]."""

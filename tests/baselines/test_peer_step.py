@@ -150,6 +150,29 @@ def test_a_peer_begins_by_default_with_word_vectors_of_its_own(
     assert load_words(tmp_path)[1].any(1).mean() > 0.9
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: type(shape).__name__)
+def test_captions_are_encoded_at_once_and_scored_in_blocks_of_like_length(shape: object) -> None:
+    torch.manual_seed(0)
+    step = PeerStep(build(shape, DIM, torch.randn(9, 8)), SETTINGS).eval()
+    lengths = torch.tensor([1, 2, 2, 3, 5, 6])
+    words = torch.randint(1, 9, (6, 6)) * (torch.arange(6) < lengths[:, None])
+    shown, events = torch.randn(6, 4, DIM), torch.zeros(6, dtype=torch.long)
+    model = step.model
+    expected = model.score(model.encode_images(shown), model.encode_captions(words, events))
+    step.at_once = 2
+    encode, score = type(model).encode_captions, type(model).score
+    with (
+        patch.object(type(model), "encode_captions", autospec=True, side_effect=encode) as encoded,
+        patch.object(type(model), "score", autospec=True, side_effect=score) as scored,
+    ):
+        found = step.scores(shown, words, events)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+    assert encoded.call_count == 1
+    assert [len(call.args[2][0]) for call in scored.call_args_list] == [2, 2, 2]
+    blocks = [[part.shape[1] for part in call.args[2] if part.dtype == torch.bool] for call in scored.call_args_list]
+    assert blocks in ([[2], [3], [6]], [[], [], []])  # the longest of each; nothing where a caption is one vector
+
+
 def test_too_little_memory_halves_the_block_and_gives_the_same_gradients(capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
     model = build(SHAPES[2], DIM, torch.randn(9, 8))

@@ -20,7 +20,7 @@ def graph(layer: GraphLayer, rows: list[Tensor]) -> list[Tensor]:
     """Eq. 7 to 9."""
     after = []
     for x in rows:
-        relation = [layer.mu(x) @ layer.nu(y) / len(rows) for y in rows]
+        relation = softmax([layer.mu(x) @ layer.nu(y) for y in rows])
         after.append(layer.W_h(total([a * layer.W_m(y) for a, y in zip(relation, rows, strict=True)])) + x)
     return after
 
@@ -49,6 +49,20 @@ def test_scores_are_those_of_the_equations(material: Material) -> None:
         nn.init.normal_(layer.W_h.weight, std=0.3)  # they begin at zero, where a mistake would not show
     found = material.scores(model)
     torch.testing.assert_close(found, material.pairs(model, slow), atol=1e-4, rtol=0)
+
+
+def test_large_rows_leave_graph_layers_large_and_gradients_finite(material: Material) -> None:
+    model = material.model(HslmConfig(d=6, word_dim=8, similarity_dim=5))
+    for layer in (*model.region_graph, *model.word_graph):
+        nn.init.eye_(layer.W_h.weight)  # as if trained; they begin at zero
+    with torch.no_grad():
+        model.fc.weight.mul_(30)
+        model.word2vec.weight.mul_(30)
+    (rows,) = model.encode_images(material.regions)
+    assert rows.abs().max().item() < 1000  # 13 without the layers; as printed, no number
+    captions = model.encode_captions(material.words, torch.zeros(4, dtype=torch.long))
+    model.score((rows,), captions)[0].sum().backward()
+    assert all(torch.isfinite(own.grad).all() for own in model.parameters() if own.grad is not None)
 
 
 def test_a_graph_layer_begins_as_the_identity() -> None:
