@@ -47,7 +47,7 @@ class Decoders(Generic[Shared, Item, Result]):
         hashes: bool = True,
         most: int = MOST,
     ) -> None:
-        self._work, self._given = work, (shared, memory, hashes)
+        self._work, self._given = work, (shared, work, memory, hashes)
         self.processes = min(cores(), most)
         self._pool = self._new()
         self._turn = threading.Lock()  # held while a suspect is tried: nothing else begins meanwhile
@@ -109,11 +109,12 @@ class Decoders(Generic[Shared, Item, Result]):
         self.close()
 
 
-def _begin(shared: object, memory: int | None, hashes: bool) -> None:
+def _begin(shared: object, _work: object, memory: int | None, hashes: bool) -> None:
+    # All that is loaded for the work comes before the bound, also what the first hash loads, with its threads: OpenBLAS
+    # tries for ever where it gets no memory. `_work` is here for that: to be given it loads its module.
     begin(shared)
     warnings.filterwarnings("ignore", module="PIL")
     if hashes:
-        # All that is loaded at the first hash, with its threads: OpenBLAS tries for ever where it gets no memory.
         import imagehash
         from PIL import Image
 
