@@ -91,6 +91,7 @@ def test_a_part_that_is_missing_or_damaged_is_named(make_photos: Photos, tmp_pat
 FORGED: list[dict[str, Any]] = [
     {"sha256": "../../../../escaped/evil"},
     {"sha256": "AB" * 32},
+    {"sha256": "ab" * 32},  # of another file
     {"source_sha256": "no hex digits"},
     {"data": b"#!another file"},
     {"data": None},
