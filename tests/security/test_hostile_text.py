@@ -5,6 +5,7 @@ What is promised: nothing in them is executed or fetched anywhere, and they come
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import shutil
@@ -186,7 +187,7 @@ def test_no_name_is_a_formula_in_a_table_for_spreadsheets(hostile: Workspace) ->
 def test_a_name_of_an_event_is_no_tag_in_label_studio(tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path / "mg")
     taxonomy = workspace.root / "event_types.json"
-    document = schemas.read("event_types.json")
+    document = copy.deepcopy(schemas.read("event_types.json"))
     document["types"][0]["title"] = '"/><HyperText value="<script>alert(1)</script>"/><Choice value="'
     document["types"][0]["definition"] = HOSTILE[1]
     taxonomy.write_text(json.dumps(document))
