@@ -34,7 +34,7 @@ class Model(nn.Module):
         """Captions, of word numbers [C, N] (0: padding, at the end) and event types [C], as word numbers too."""
         raise NotImplementedError
 
-    def first_words(self, captions: Encoded, n: int) -> Encoded:
+    def shortened(self, captions: Encoded, n: int) -> Encoded:
         """The same captions without what belongs to words after the first n, all of them padding."""
         return captions
 

@@ -73,7 +73,7 @@ class PeerStep(nn.Module):
         self, images: Encoded, captions: Encoded, lengths: Tensor, rows: slice, again: bool
     ) -> tuple[Tensor, Tensor]:
         """Scores of the captions `rows`, cut to the longest of these."""
-        few = self.model.first_words(cut(captions, rows), int(lengths[rows].max()))
+        few = self.model.shortened(cut(captions, rows), int(lengths[rows].max()))
         if not again:
             return self.model.score(images, few)
         return cast(tuple[Tensor, Tensor], checkpoint(self.model.score, images, few, use_reentrant=False))

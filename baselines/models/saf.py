@@ -81,7 +81,7 @@ class Saf(Model):
         t = F.normalize(states, dim=-1)
         return self.to_t(t, mask), t, mask
 
-    def first_words(self, captions: Encoded, n: int) -> Encoded:
+    def shortened(self, captions: Encoded, n: int) -> Encoded:
         t_hat, t, mask = captions
         return t_hat, t[:, :n], mask[:, :n]
 

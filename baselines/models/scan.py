@@ -63,7 +63,7 @@ class Scan(Model):
         states, mask, _ = self.text(words)
         return unit_rows(states, mask)
 
-    def first_words(self, captions: Encoded, n: int) -> Encoded:
+    def shortened(self, captions: Encoded, n: int) -> Encoded:
         unit, length, gram, real = captions
         return unit[:, :n], length[:, :n], gram[:, :n, :n], real[:, :n]
 
