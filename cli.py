@@ -25,7 +25,7 @@ COMMANDS = {  # name: (module:object, what it does), in the order of a dataset's
     "ingest": ("gatherset.dataset.commands:ingest", "Bring a folder of images and captions in."),
     "caption": ("gatherset.annotate.assist.commands:caption", "Have a model describe images, for a person to verify."),
     "expand": ("gatherset.annotate.assist.commands:expand", "Have a language model write the captions that lack."),
-    "zeroshot": ("gatherset.baselines.commands:zeroshot", "Have CLIP suggest event types."),
+    "zeroshot": ("gatherset.baselines.event_label_commands:zeroshot", "Have CLIP suggest event types."),
     "app": ("gatherset.annotate.commands:app", "Annotate in the browser."),
     "account": ("gatherset.annotate.account_commands:account", "Who may come in, and as what."),
     "submissions": ("gatherset.annotate.commands:submissions", "Bring in answers given elsewhere."),

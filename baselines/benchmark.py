@@ -37,12 +37,16 @@ if TYPE_CHECKING:
 REFERENCE = ("edan", "none")  # what every row is compared with
 
 
-def evaluate_run(run: Run, release: Release, features: FeatureFile, split: str = "test") -> list[Row]:
+def evaluate_run(
+    run: Run, release: Release, features: FeatureFile, split: str = "test", half: bool = False
+) -> list[Row]:
     """A trained model on one split: a row with the annotated and one with the guessed types, or one without.
+
+    `half`: words and regions are multiplied in bfloat16, which EDAN and SCAN gain from.
 
     Raises ReleaseError, FeaturesError or ModelError where run, release, features and split do not belong together.
     """
-    return [one.row for one in measure_run(run, release, features, run.config.model, split)]
+    return [one.row for one in measure_run(run, release, features, run.config.model, split, half=half)]
 
 
 def run_benchmark(

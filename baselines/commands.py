@@ -163,6 +163,13 @@ def train(
 )
 @click.option("--scores", type=click.Path(path_type=Path), help="Instead of a run: a .npy matrix [images, captions].")
 @click.option("--captions-per-image", default=5, show_default=True, type=click.IntRange(1), help="For --scores.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Of words with regions, in EDAN and SCAN.",
+)
 @features_option
 @workspace_option
 @json_option
@@ -171,6 +178,7 @@ def evaluate(
     split: str,
     scores: Path | None,
     captions_per_image: int,
+    precision: str,
     features_path: Path | None,
     workspace: Path | None,
     as_json: bool,
@@ -189,6 +197,7 @@ def evaluate(
     import time
 
     from gatherset.baselines.benchmark import evaluate_run, evaluate_scores
+    from gatherset.baselines.device import has_bfloat16
     from gatherset.baselines.report import write_report
     from gatherset.baselines.result import result_document, table
     from gatherset.baselines.runs import records_digest, write_json
@@ -201,7 +210,9 @@ def evaluate(
         document = result_document(rows, seconds=time.monotonic() - started)
     else:
         trained, release, features_file = _run_and_its_data(str(run), features_path, workspace)
-        rows = evaluate_run(trained, release, features_file, split)
+        if precision == "bfloat16" and not has_bfloat16():
+            click.echo("This processor has no bfloat16 of its own: float32 is faster here.", err=True)
+        rows = evaluate_run(trained, release, features_file, split, half=precision == "bfloat16")
         if trained.label and (unseen := untrained_types(release, split)):
             click.echo(f"No training image shows {', '.join(unseen)}: as a label it says nothing.", err=True)
         document = result_document(
@@ -210,6 +221,7 @@ def evaluate(
             release=trained.config.release | {"records_sha256": records_digest(release, *SPLITS)},
             split=split,
             extractor_hash=trained.config.extractor_hash,
+            precision=precision,
         )
         write_json(trained.folder / f"result-{split}.json", document)
         if trained.config.model == "edan":
@@ -366,34 +378,3 @@ def _features(place: Workspace, release: Release, path: Path | None) -> FeatureF
         f"{release.name}@{release.version} has no features in {place.features_folder}",
         f"Run `gatherset features {release.name}@{release.version}`",
     )
-
-
-@click.command()
-@click.option(
-    "--model", default="openai/clip-vit-base-patch32", show_default=True, help="A folder, or a name on a hub."
-)
-@click.option("--limit", type=click.IntRange(1), help="So many images at most.")
-@workspace_option
-@json_option
-def zeroshot(model: str, limit: int | None, workspace: Path | None, as_json: bool) -> None:
-    """Have CLIP compare the images that wait with the definitions of the event types, and suggest the likeliest.
-
-    An annotator takes it or not; its probability stands with it. Run it again to go on.
-
-    Example: gatherset zeroshot --model openai/clip-vit-base-patch32
-    """
-    from gatherset.baselines.zero_shot import ZeroShot, suggest_types
-    from gatherset.dataset.findings import as_json as findings_json
-    from gatherset.dataset.findings import errors
-    from gatherset.dataset.shell import finish, say_findings
-    from gatherset.dataset.workspace import Workspace
-
-    place = Workspace.open(workspace)
-    report = suggest_types(place, ZeroShot(model, place.taxonomy), limit)
-    if as_json:
-        found = findings_json(report.findings)
-        print_json({"images": report.images, "suggested": report.suggested, "findings": found})
-    else:
-        say_findings(report.findings)
-        say(f"{report.images} images looked at, {report.suggested} new suggestions: annotators take them or not.")
-    finish(errors(report.findings) > 0)

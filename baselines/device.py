@@ -30,7 +30,13 @@ def finished(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def hardware(device: str = "cpu") -> str:
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself, rather than by way of float32; an old torch cannot tell."""
+    capabilities = getattr(torch.cpu, "get_capabilities", None)
+    return capabilities is None or any(has for name, has in capabilities().items() if name.endswith("bf16"))
+
+
+def hardware(device: str = "cpu", precision: str = "float32") -> str:
     """Processor, cores, threads, the GPU if there is one at work, and precision in one line."""
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
@@ -42,5 +48,5 @@ def hardware(device: str = "cpu") -> str:
     gpu = gpu or ("" if place.type == "cpu" else f"{device}, ")
     return (
         f"{gpu}{processor}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}, "
-        "float32"
+        f"{precision}"
     )

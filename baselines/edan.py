@@ -158,6 +158,11 @@ class Edan(Model):
         t_glo, T, _ = self.caption_vectors(words, events)
         return t_glo, *Rows.of(T).fields
 
+    def halved(self, images: Encoded) -> Encoded:
+        """With the regions of length one in bfloat16, see `products`."""
+        v_glo, unit, *others = images
+        return v_glo, unit.bfloat16(), *others
+
     def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
         """Eq. 16 for image to text and for text to image, [B, C] each."""
         sim, S_TI, S_IT = self.similarities(images, captions)
@@ -324,8 +329,12 @@ def exponentials(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Tensor]:
 
 
 def products(few: Tensor, many: Tensor) -> Tensor:
-    """[m, d] with [n, d] as [m, n]. Where m is far below n, BLAS takes half the time with the long matrix in front."""
-    return (many @ few.T).T.contiguous() if 100 * len(few) < len(many) else few @ many.T
+    """[m, d] with [n, d] as [m, n], float32; the product is computed in the precision of `many`.
+
+    Where m is far below n, BLAS takes half the time with the long matrix in front.
+    """
+    few = few.to(many.dtype)
+    return ((many @ few.T).T.contiguous() if 100 * len(few) < len(many) else few @ many.T).float()
 
 
 def clipped_similarities(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Tensor]:
@@ -334,7 +343,7 @@ def clipped_similarities(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Te
     The cosines lose what is below zero and are normalised over those who ask, before the softmax over those asked.
     """
     (B, K, d), (C, N, _) = V.unit.shape, T.unit.shape
-    s = (T.unit.view(C * N, d) @ V.unit.reshape(B * K, d).T).view(C, N, B, K)
+    s = products(T.unit.view(C * N, d), V.unit.reshape(B * K, d)).view(C, N, B, K)
     by_words, by_regions = (normalised_weights(s, sharpness, axis) for axis in (1, 3))
     return words_asking(by_words, by_words * s, V), regions_asking(by_regions, by_regions * s, T)
 

@@ -1,4 +1,4 @@
-"""The shell command that suggests event types."""
+"""The shell commands that suggest event types: event-labels and zeroshot."""
 
 from __future__ import annotations
 
@@ -77,6 +77,37 @@ def event_labels(
     if not measure:
         types = ", ".join(f"{kind} {count}" for kind, count in Counter(put).most_common())
         say(f"Suggested by {chosen}: {sum(put.values())} ({types or 'none'}).")
+
+
+@click.command()
+@click.option(
+    "--model", default="openai/clip-vit-base-patch32", show_default=True, help="A folder, or a name on a hub."
+)
+@click.option("--limit", type=click.IntRange(1), help="So many images at most.")
+@workspace_option
+@json_option
+def zeroshot(model: str, limit: int | None, workspace: Path | None, as_json: bool) -> None:
+    """Have CLIP compare the images that wait with the definitions of the event types, and suggest the likeliest.
+
+    An annotator takes it or not; its probability stands with it. Run it again to go on.
+
+    Example: gatherset zeroshot --model openai/clip-vit-base-patch32
+    """
+    from gatherset.baselines.zero_shot import ZeroShot, suggest_types
+    from gatherset.dataset.findings import as_json as findings_json
+    from gatherset.dataset.findings import errors
+    from gatherset.dataset.shell import finish, say_findings
+    from gatherset.dataset.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    report = suggest_types(place, ZeroShot(model, place.taxonomy), limit)
+    if as_json:
+        found = findings_json(report.findings)
+        print_json({"images": report.images, "suggested": report.suggested, "findings": found})
+    else:
+        say_findings(report.findings)
+        say(f"{report.images} images looked at, {report.suggested} new suggestions: annotators take them or not.")
+    finish(errors(report.findings) > 0)
 
 
 def _line(name: str, of: Figures) -> str:

@@ -72,9 +72,17 @@ def measure_scores(
 
 
 def measure_run(
-    run: Run, release: Release, features: FeatureFile, method: str, split: str = "test", device: str = "cpu"
+    run: Run,
+    release: Release,
+    features: FeatureFile,
+    method: str,
+    split: str = "test",
+    device: str = "cpu",
+    half: bool = False,
 ) -> list[Measured]:
     """A trained model: with the annotated and with guessed event types, or, trained without them, once.
+
+    `half`: words and regions are multiplied in bfloat16, see `Model.halved`.
 
     Raises ReleaseError, FeaturesError or ModelError where run, release, features and split do not belong together.
     """
@@ -88,7 +96,7 @@ def measure_run(
     theta = float(run.edan.theta) if run.config.model == "edan" else None
     measured = []
     for label, events in labels.items():
-        i2t, t2i, speed = timed_scores(run, part, features, events)
+        i2t, t2i, speed = timed_scores(run, part, features, events, half)
         measured.append(
             measure_scores(
                 method,
@@ -122,7 +130,7 @@ def check(run: Run, release: Release, features: FeatureFile, split: str) -> None
 
 
 def timed_scores(
-    run: Run, split: Split, features: FeatureFile, events: list[str]
+    run: Run, split: Split, features: FeatureFile, events: list[str], half: bool = False
 ) -> tuple[Scores, Scores, dict[str, float]]:
     """Scores [images, captions] for image to text and for text to image, and the seconds of each part.
 
@@ -131,6 +139,7 @@ def timed_scores(
     captions, device = number_captions(split, run.vocabulary, events), next(run.model.parameters()).device
     started = time.monotonic()
     images = encode_images(run.model, features, split.ids)
+    images = run.model.halved(images) if half else images
     finished(device)
     encoded = time.monotonic()
     blocks = _Timed(encode_captions(run.model, captions), device)

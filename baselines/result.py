@@ -55,6 +55,7 @@ def result_document(
     models: Sequence[dict[str, Any]] = (),
     missing: Sequence[dict[str, Any]] = (),
     device: str = "cpu",
+    precision: str = "float32",
 ) -> dict[str, Any]:
     """The rows as schemas/benchmark_result.schema.json wants them; ModelError where that is not possible."""
     document = {
@@ -63,7 +64,7 @@ def result_document(
         "split": split,
         "extractor_hash": extractor_hash,
         "code_version": __version__,
-        "hardware": hardware(device),
+        "hardware": hardware(device, precision),
         "seconds": round(seconds, 2),
         "rows": [_plain(asdict(row)) for row in rows],
     }

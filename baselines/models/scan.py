@@ -24,7 +24,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gatherset.baselines.edan import Rows, normalised, normalised_weights, real_rows, regions_asking, words_asking
+from gatherset.baselines.edan import (
+    Rows,
+    normalised,
+    normalised_weights,
+    products,
+    real_rows,
+    regions_asking,
+    words_asking,
+)
 from gatherset.baselines.interface import Encoded, Model
 from gatherset.baselines.models.word_gru import WordGru
 
@@ -67,6 +75,10 @@ class Scan(Model):
         unit, length, gram, real = captions
         return unit[:, :n], length[:, :n], gram[:, :n, :n], real[:, :n]
 
+    def halved(self, images: Encoded) -> Encoded:
+        """With the regions in bfloat16, see `products`."""
+        return images[0].bfloat16(), *images[1:]
+
     def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
         """S [B, C]."""
         V, T = Rows(*images), Rows(*captions)
@@ -91,6 +103,6 @@ def unit_rows(rows: Tensor, real: Tensor) -> Encoded:
 def weights(v: Tensor, t: Tensor, sharpness: float, words_ask: bool) -> tuple[Tensor, Tensor]:
     """exp(λ1 s̄) and that times s, each [C, N, B, K], of unit regions v [B, K, d] and unit words t [C, N, d]."""
     (B, K, d), (C, N, _) = v.shape, t.shape
-    s = (t.reshape(C * N, d) @ v.reshape(B * K, d).T).view(C, N, B, K)
+    s = products(t.reshape(C * N, d), v.reshape(B * K, d)).view(C, N, B, K)
     e = normalised_weights(s, sharpness, 1 if words_ask else 3, LEAK)
     return e, e * s

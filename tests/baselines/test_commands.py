@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from gatherset import schemas
 from gatherset.baselines import budgets, edan, train_settings
+from gatherset.baselines.device import has_bfloat16
 from gatherset.cli import main
 from gatherset.dataset.ingest import Provenance, ingest
 from gatherset.dataset.release import build_release
@@ -50,6 +51,9 @@ def test_features_train_evaluate_benchmark(place: Workspace, monkeypatch: pytest
     document = json.loads(evaluated.stdout)
     jsonschema.validate(document, schemas.read("benchmark_result.schema.json"))
     assert document == json.loads((place.runs_folder / "first" / "result-val.json").read_text())
+    halved = run("evaluate", "first", "--split", "val", "--precision", "bfloat16", "--json", *here)
+    assert json.loads(halved.stdout)["hardware"].endswith("bfloat16")
+    assert ("float32 is faster here" in halved.stderr) != has_bfloat16()
     table = run("benchmark", *here)
     assert table.exit_code == 0
     assert table.stdout.count("| edan |") == 3

@@ -113,7 +113,7 @@ def train_one(
         "seconds": sum(epoch["seconds"] for epoch in log),
         "epochs": len(log),
         "best": max(epoch["rsum"] for epoch in log),
-        "theta": float(run.model.theta),
+        "theta": float(run.edan.theta),
         "rsum": {which: one.rsum for which, one in found.items()},
     }
     (folder / f"{name}.json").write_text(json.dumps(line))

@@ -17,6 +17,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from gatherset.baselines.edan import Edan, EdanConfig
 from gatherset.baselines.loader import Captions
@@ -30,7 +31,7 @@ D, K, REGION, VOCABULARY = 1024, 36, 64, 1000
 class Regions:
     """Random regions, made when they are asked for: a real file is mapped, and read block by block too."""
 
-    def regions(self, ids: Sequence[str]) -> np.ndarray:
+    def regions(self, ids: Sequence[str]) -> NDArray[np.float16]:
         rows = [np.random.default_rng(int(name)).random((K, REGION)) for name in ids]
         return np.array(rows, np.float16)
 

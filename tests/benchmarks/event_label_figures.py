@@ -14,6 +14,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gatherset.baselines.event_labels import Figures, Labelled, cross_validated, figures, methods
 from gatherset.baselines.extractors import EfficientNetLite0
@@ -45,15 +46,17 @@ def wider(folder: Path) -> tuple[list[str], list[list[str]], list[str]]:
     return [line["image"] for line in known], [[] for _ in known], [mapping[line["event"]] for line in known]
 
 
-def pictures(folder: Path, names: list[str]) -> np.ndarray:
+def pictures(folder: Path, names: list[str]) -> NDArray[np.float32]:
     """[n, D] as `mean_regions` makes them."""
     extractor = EfficientNetLite0(SIDE)
     rows = []
     for start in range(0, len(names), 8):
         batch = [extractor.prepare((folder / "images" / name).read_bytes()) for name in names[start : start + 8]]
         rows.append(np.sqrt(extractor.extract(batch)[0].astype(np.float32).mean(1).clip(min=0)))
-    found = np.concatenate(rows)
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    found: NDArray[np.float32] = np.concatenate(rows)
+    length: NDArray[np.float32] = np.linalg.norm(found, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = found / np.maximum(length, 1e-12)
+    return unit
 
 
 def show(name: str, of: Figures) -> None:

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from subprocess import PIPE
@@ -137,7 +137,7 @@ def main() -> None:
         photos = some(chosen.photos.resolve(), Path(folder, "photos"), chosen.count)
         images = photos / "images"
         count = len(list(images.iterdir()))
-        tasks = {"gatherset ingest": lambda: ours(photos)}
+        tasks: dict[str, Callable[[], tuple[float, float, float]]] = {"gatherset ingest": lambda: ours(photos)}
         if chosen.rivals:
             tasks["imagededup's hash alone"] = lambda: theirs(chosen.rivals, IMAGEDEDUP.format(str(images)))
             tasks["cleanvision's checks"] = lambda: theirs(chosen.rivals, CLEANVISION.format(str(images)))

@@ -58,8 +58,8 @@ def fill(workspace: Workspace) -> None:
                 made.append({**key, "answer": documents[said], **times})
             if kind == other:
                 record = make_record(row, kind, {kind: 2}, captions)
-                said = {"submissions": [], "reason": "made", "decided_by": "agreement", "created_at": now()}
-                revised.append({"record_id": row["id"], "revision": 1, "content": record, **said})
+                revision = {"submissions": [], "reason": "made", "decided_by": "agreement", "created_at": now()}
+                revised.append({"record_id": row["id"], "revision": 1, "content": record, **revision})
         connection.execute(sa.insert(submissions), made)
         known = [
             {"id": one["record_id"], "revision": 1, "event_type": one["content"]["event"]["type"]} for one in revised
@@ -98,6 +98,7 @@ def reported(workspace: Workspace) -> None:
 
 def plainly(workspace: Workspace) -> None:
     """What nobody could do without who reads the answers as they are: fetch them, and parse their JSON."""
+    assert workspace.catalog.path
     with sqlite3.connect(workspace.catalog.path) as connection:
         rows = connection.execute("SELECT task_id, annotator_id, answer, started_at, submitted_at FROM submissions")
         assert len([json.loads(row[2]) for row in rows]) == 2 * IMAGES

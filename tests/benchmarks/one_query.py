@@ -17,6 +17,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from gatherset.baselines.edan import PRESETS, Edan
 from gatherset.baselines.runs import Run, RunConfig
@@ -30,7 +31,7 @@ IMAGES, K, REGION, WORDS, TIMES = 1000, 36, 64, 16, 30
 class Features:
     """Random regions."""
 
-    def regions(self, ids: list[str]) -> np.ndarray:
+    def regions(self, ids: list[str]) -> NDArray[np.float16]:
         return np.random.default_rng(0).random((len(ids), K, REGION)).astype(np.float16)
 
 

@@ -118,7 +118,7 @@ def words_of(lengths: Tensor) -> Tensor:
     return torch.randint(2, 3000, (len(lengths), longest)) * (torch.arange(longest) < lengths[:, None])
 
 
-def scoring(name: str, model: Any, loop: Loop, rounds: int, share: int) -> str:
+def scoring(name: str, model: Any, loop: Loop, rounds: int, share: int, half: bool) -> str:
     """One line: seconds of 1,000 x 5,000 here, of the loop and of the bare product, and what follows from them."""
     words, events = words_of(torch.full((share,), WORDS)), torch.zeros(share, dtype=torch.long)
     with torch.inference_mode():
@@ -127,11 +127,12 @@ def scoring(name: str, model: Any, loop: Loop, rounds: int, share: int) -> str:
         images = tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
         captions = model.encode_captions(words, events)
         few = cut(captions, slice(0, LOOPED))
+        images_here = model.halved(images) if half else images
         product = bare_product(model.config.d, share)
         turns = []
         for _ in range(rounds + 1):
             columns = iter([(torch.arange(share), captions)])
-            here = spent(lambda columns=columns: score_all(model, images, columns, share), CAPTIONS / share)  # type: ignore[misc]
+            here = spent(lambda columns=columns: score_all(model, images_here, columns, share), CAPTIONS / share)  # type: ignore[misc]
             turns.append(
                 (
                     here,
@@ -139,7 +140,7 @@ def scoring(name: str, model: Any, loop: Loop, rounds: int, share: int) -> str:
                     spent(product, CAPTIONS / share),
                 )
             )
-        found = score_all(model, images, iter([(torch.arange(LOOPED), few)]), LOOPED)[0]
+        found = score_all(model, images_here, iter([(torch.arange(LOOPED), few)]), LOOPED)[0]
         difference = abs(found - looped(loop, model, images, few).numpy()).max()
     median = statistics.median
     fast, plain, bare = zip(*turns[1:], strict=True)  # the first round warms up
@@ -158,7 +159,8 @@ def looped(loop: Loop, model: Any, images: Encoded, captions: Encoded) -> Tensor
 def bare_product(d: int, captions: int) -> Callable[[], object]:
     """The cosines of all words and regions alone, which SCAN and SAF cannot do without, in blocks that suit BLAS."""
     regions, words = torch.randn(IMAGES * K, d), torch.randn(captions * WORDS, d)
-    return lambda: [words @ part.T for part in regions.split(32 * K)]
+    parts = torch.split(regions, 32 * K)
+    return lambda: [words @ part.T for part in parts]
 
 
 def training(name: str, entry: Any, loop: Loop, pairs: int, few: int, rounds: int) -> str:
@@ -202,6 +204,7 @@ if __name__ == "__main__":
     parser.add_argument("--loop-pairs", type=int, default=32, help="where the loop is beside; 128 take it many GB")
     parser.add_argument("--models", nargs="*", default=list(PUBLISHED))
     parser.add_argument("--only", choices=["scoring", "training"])
+    parser.add_argument("--half", action="store_true", help="score in bfloat16 here, which only SCAN can")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     chosen = [
@@ -215,7 +218,7 @@ if __name__ == "__main__":
         print(f"{'':<14}{'here':>9}{'loop':>9}{'times':>7}{'system':>9}{'bare':>9}", flush=True)
         for entry, loop in chosen:
             model = build(entry.shape, DIM, 0.1 * torch.randn(3000, 300)).eval()
-            print(scoring(entry.method, model, loop, arguments.rounds, arguments.captions), flush=True)
+            print(scoring(entry.method, model, loop, arguments.rounds, arguments.captions, arguments.half), flush=True)
     if arguments.only != "scoring":
         print(f"pairs a second in batches of {arguments.pairs}, and of {arguments.loop_pairs}")
         print(f"{'':<14}{'here':>9}{'here':>9}{'loop':>9}{'times':>7}", flush=True)

@@ -61,6 +61,7 @@ def submissions_broken(connection: Connection, sent: Mapping[str, Sent]) -> Iter
         if known is None and found and not key.startswith("labelstudio-"):
             yield f"nobody has sent {key}"
         for row in found if known else ():
+            assert known
             other = {name: row.answer.get(name) for name, said in known.answer.items() if row.answer.get(name) != said}
             if other or (row.task_id, row.name) != (known.task, known.name):
                 yield f"{key} is of {row.name} to task {row.task_id}, and says otherwise: {other}"

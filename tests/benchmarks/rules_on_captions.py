@@ -11,6 +11,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from gatherset.dataset.records import Record
@@ -38,7 +39,7 @@ def coco(path: Path) -> dict[str, list[str]]:
 def records(captions: Iterable[Sequence[str]]) -> Iterable[Record]:
     for number, texts in enumerate(captions):
         entries = [{"text": text, "origin": "imported", "author": None, "verified": True} for text in texts]
-        yield numbered(number, lambda record, entries=entries: record.update(captions=entries))
+        yield numbered(number, partial(dict.update, captions=entries))
 
 
 def table(folder: Path) -> None:

@@ -5,6 +5,8 @@ The parts are timed in turns, round by round on a share of the captions, so that
 of them; the figures are medians over the rounds, times the captions. The loop is SCAN's (Lee et al., 2018), caption by
 caption against all images, with the attention of EDAN's Eq. 10 and 11.
 
+Where the processor has bfloat16, the bare product and both directions in it come as well, with their own ratio.
+
 Run it: OMP_NUM_THREADS=2 nice -n 19 python tests/benchmarks/scoring_time.py
 """
 
@@ -13,13 +15,16 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from gatherset.baselines import edan
+from gatherset.baselines.device import has_bfloat16
 from gatherset.baselines.edan import Edan, EdanConfig, Rows, final_score
+from gatherset.baselines.interface import cut
 from gatherset.baselines.scoring import IMAGES_AT_ONCE, WORDS_AT_ONCE
 
 IMAGES, CAPTIONS, K, WORDS, D = 1000, 5000, 36, 16, 1024
@@ -36,10 +41,14 @@ def fast(model: Edan, v: Tensor, V: Rows, t: Tensor, T: Tensor) -> tuple[Tensor,
         words = Rows.of(T[columns])
         for start in range(0, len(v), IMAGES_AT_ONCE):
             rows = slice(start, start + IMAGES_AT_ONCE)
-            S_TI, S_IT = model.local_similarity(V[rows], words)
+            S_TI, S_IT = model.local_similarity(part(V, rows), words)
             sim = model.global_similarity(v[rows], t[columns])
             t2i[rows, columns], i2t[rows, columns] = final_score(sim, S_TI, 0.5), final_score(sim, S_IT, 0.5)
     return t2i, i2t
+
+
+def part(V: Rows, rows: slice) -> Rows:
+    return Rows(*cut(V.fields, rows))
 
 
 def fast_one_way(model: Edan, v: Tensor, V: Rows, t: Tensor, T: Tensor) -> Tensor:
@@ -51,8 +60,8 @@ def fast_one_way(model: Edan, v: Tensor, V: Rows, t: Tensor, T: Tensor) -> Tenso
         words = Rows.of(T[columns])
         for start in range(0, len(v), IMAGES_AT_ONCE):
             rows = slice(start, start + IMAGES_AT_ONCE)
-            e, es = edan.exponentials(V[rows], words, LAMBDA)
-            s_words = edan.words_asking(e, es, V[rows]) / LAMBDA
+            e, es = edan.exponentials(part(V, rows), words, LAMBDA)
+            s_words = edan.words_asking(e, es, part(V, rows)) / LAMBDA
             sim = model.global_similarity(v[rows], t[columns])
             t2i[rows, columns] = final_score(sim, edan.pool(s_words, words.real[None], "printed"), 0.5)
     return t2i
@@ -103,6 +112,13 @@ def main() -> None:
         ),
         "SCAN's loop, text to image": (lambda: looped(v, V, t[:LOOPED], T[:LOOPED]), LOOPED),
     }
+    halves = replace(images, unit=images.unit.bfloat16())
+    if has_bfloat16():
+        few, many = T.view(-1, D).bfloat16(), V.view(-1, D).bfloat16()
+        calls |= {
+            "bare product, bfloat16": (lambda: few @ many.T, SHARE),
+            "both directions, bfloat16": (lambda: fast(model, v, halves, t, T), SHARE),
+        }
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(ROUNDS + 1):
         for name, (call, captions) in calls.items():
@@ -111,9 +127,14 @@ def main() -> None:
                 times[name].append(spent)
     bare = times["bare product"]
     print(f"{'part':<28}{'seconds':>10}{'of bare product':>18}")
-    for name, spent in times.items():
-        ratio = statistics.median(one / other for one, other in zip(spent, bare, strict=True))
-        print(f"{name:<28}{statistics.median(spent):>10.1f}{ratio:>18.2f}")
+    for name, those in times.items():
+        ratio = statistics.median(one / other for one, other in zip(those, bare, strict=True))
+        print(f"{name:<28}{statistics.median(those):>10.1f}{ratio:>18.2f}")
+    if has_bfloat16():
+        own = zip(times["both directions, bfloat16"], times["bare product, bfloat16"], strict=True)
+        print(
+            f"in bfloat16 both directions take {statistics.median(a / b for a, b in own):.2f} of its own bare product"
+        )
     one_way, loop = times["text to image"], times["SCAN's loop, text to image"]
     print(f"the loop takes {statistics.median(b / a for a, b in zip(one_way, loop, strict=True)):.0f} times as long")
     exact, quick = looped(v, V, t[:16], T[:16]), fast(model, v, images, t[:16], T[:16])[0]

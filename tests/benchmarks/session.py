@@ -12,6 +12,7 @@ from typing import Any
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from gatherset.annotate.access import COOKIE, ticket
 from gatherset.dataset.workspace import Workspace
@@ -51,7 +52,9 @@ class Session:
         """Have Streamlit draw the page, and keep the websocket open as a browser does."""
         headers = {"Cookie": self.cookie, "Origin": f"http://127.0.0.1:{self.port}"}
         self.socket = connect(
-            f"ws://127.0.0.1:{self.port}/_stcore/stream", additional_headers=headers, subprotocols=["streamlit"]
+            f"ws://127.0.0.1:{self.port}/_stcore/stream",
+            additional_headers=headers,
+            subprotocols=[Subprotocol("streamlit")],
         )
         message = BackMsg()
         message.rerun_script.query_string = ""

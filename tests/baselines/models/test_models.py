@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from gatherset.baselines.edan import EdanConfig
-from gatherset.baselines.models import MODELS, build, nearest, read_shape, shape_settings
+from gatherset.baselines.models import MODELS, Config, build, nearest, read_shape, shape_settings
+from gatherset.baselines.models.scan import ScanConfig
+from gatherset.baselines.models.vsepp import VsePlusPlusConfig
 from gatherset.dataset.errors import ModelError
 from tests.baselines.models.conftest import Material
 
@@ -37,6 +39,32 @@ def test_edan_scores_by_equation_16(material: Material) -> None:
     to_text, to_image = model.score(images, captions)
     torch.testing.assert_close(to_text, 0.75 * sim + 0.25 * S_IT)
     torch.testing.assert_close(to_image, 0.75 * sim + 0.25 * S_TI)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        EdanConfig(d=8, layers=1, heads=2, word_dim=8),
+        EdanConfig(d=8, layers=1, heads=2, word_dim=8, weights="scan"),
+        ScanConfig("words", d=8, word_dim=8),
+        ScanConfig("regions", d=8, word_dim=8),
+    ],
+    ids=["edan", "edan, scan's weights", "scan t2i", "scan i2t"],
+)
+def test_scores_in_bfloat16_lose_what_eight_bits_of_a_cosine_lose(config: Config, material: Material) -> None:
+    model = material.model(config)
+    with torch.inference_mode():
+        images = model.encode_images(material.regions)
+        captions = model.encode_captions(material.words, torch.ones(4, dtype=torch.long))
+        for exact, half in zip(model.score(images, captions), model.score(model.halved(images), captions), strict=True):
+            assert half.dtype == torch.float32
+            assert 0 < (half - exact).abs().max() < 0.01
+
+
+def test_a_model_without_that_product_has_no_scores_in_bfloat16(material: Material) -> None:
+    model = material.model(VsePlusPlusConfig(d=8, word_dim=8))
+    with pytest.raises(ModelError, match="VsePlusPlus scores in float32 alone"):
+        model.halved(model.encode_images(material.regions))
 
 
 @pytest.mark.parametrize("name", MODELS)
