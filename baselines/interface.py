@@ -21,6 +21,7 @@ class Model(nn.Module):
 
     config: Any
     images_at_once = 32  # whose scores with a block of captions are computed together: what a processor's cache holds
+    captions_at_once = 1  # so many at least, where a caption is a vector: blocks of different lengths can be joined
     vectors_of_pairs = False  # whether `score` makes d numbers for each pair of an image and a word
 
     @property

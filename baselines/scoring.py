@@ -70,10 +70,29 @@ def score_all(
     model: Model, images: Encoded, captions: Iterator[tuple[Tensor, Encoded]], count: int
 ) -> tuple[Scores, Scores]:
     """The scores of encoded images with `count` captions in blocks, for image to text and for text to image."""
-    i2t, t2i = torch.empty(len(images[0]), count), torch.empty(len(images[0]), count)
-    for rows, columns, (to_text, to_image) in compared(model.score, images, captions, model.images_at_once):
-        i2t[rows, columns], t2i[rows, columns] = to_text, to_image
+    i2t = torch.empty(len(images[0]), count)
+    t2i = i2t  # until they differ
+    blocks = at_least(model.captions_at_once, captions)
+    for rows, columns, (to_text, to_image) in compared(model.score, images, blocks, model.images_at_once):
+        i2t[rows, columns] = to_text
+        if to_image is not to_text:
+            t2i = i2t.clone() if t2i is i2t else t2i
+            t2i[rows, columns] = to_image
     return i2t.numpy(), t2i.numpy()
+
+
+def at_least(n: int, captions: Iterator[tuple[Tensor, Encoded]]) -> Iterator[tuple[Tensor, Encoded]]:
+    """The same blocks, joined until they hold `n` captions."""
+    columns: list[Tensor] = []
+    blocks: list[Encoded] = []
+    for some, block in captions:
+        columns.append(some)
+        blocks.append(block)
+        if sum(map(len, columns)) >= n:
+            yield torch.cat(columns), joined(blocks)
+            columns, blocks = [], []
+    if columns:
+        yield torch.cat(columns), joined(blocks)
 
 
 def compared(

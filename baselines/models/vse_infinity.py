@@ -76,6 +76,8 @@ def place_vectors(m: int, dim: int) -> Tensor:
 class VseInfinity(Model):
     """`region_dim` is D of the extractor; `vectors` [V, word_dim] are the word vectors to start from."""
 
+    images_at_once = captions_at_once = 1024
+
     def __init__(self, config: VseInfinityConfig, region_dim: int, vectors: Tensor) -> None:
         super().__init__()
         self.config = config

@@ -2,10 +2,13 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatherset.baselines import scoring
 from gatherset.baselines.edan import Edan, EdanConfig
 from gatherset.baselines.loader import flat_captions, flat_events, number_captions
+from gatherset.baselines.models.vsepp import VsePlusPlus, VsePlusPlusConfig
 from gatherset.baselines.words import Vocabulary
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile
@@ -64,6 +67,32 @@ def test_too_little_memory_halves_the_block_and_says_so(
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(torch.from_numpy(one), torch.from_numpy(other), atol=1e-5, rtol=0)
     assert "out of memory: 4 images scored at once instead of 8" in capsys.readouterr().err
+
+
+@given(st.integers(1, 40), st.lists(st.integers(1, 9), max_size=9))
+def test_joined_blocks_hold_what_the_blocks_held(n: int, sizes: list[int]) -> None:
+    every = torch.randperm(sum(sizes))
+    blocks = [(own, (own + 0.5, -own)) for own in every.split(sizes)]
+    found = list(scoring.at_least(n, iter(blocks)))
+    assert torch.equal(torch.cat([every[:0], *(columns for columns, _ in found)]), every)
+    assert all(torch.equal(one, columns + 0.5) and torch.equal(other, -columns) for columns, (one, other) in found)
+    assert all(len(columns) >= n for columns, _ in found[:-1])
+    assert n > 1 or len(found) == len(blocks)
+
+
+def test_vectors_are_scored_in_joined_blocks(release: TinyRelease, features: FeatureFile) -> None:
+    split = release["test"]
+    vocabulary = Vocabulary.of(flat_captions(split), release.event_types)
+    captions = number_captions(split, vocabulary, flat_events(split))
+    torch.manual_seed(0)
+    model = VsePlusPlus(VsePlusPlusConfig(d=16, word_dim=8), DIM, torch.randn(len(vocabulary), 8)).eval()
+    with torch.inference_mode():
+        v, t = model.encode_images(torch.from_numpy(features.regions(split.ids)))[0], torch.empty(100, 16)
+        for columns, (encoded,) in scoring.encode_captions(model, captions):
+            t[columns] = encoded
+    with patch.object(VsePlusPlus, "images_at_once", 7), patch.object(VsePlusPlus, "captions_at_once", 33):
+        for found in scoring.all_scores(model, features, split.ids, captions):
+            torch.testing.assert_close(torch.from_numpy(found), v @ t.T, atol=1e-5, rtol=0)
 
 
 def test_where_not_even_one_image_fits_it_says_so() -> None:
