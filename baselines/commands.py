@@ -194,6 +194,8 @@ def evaluate(
     """
     if (run is None) == (scores is None):
         raise click.UsageError("Give either a RUN or --scores FILE.")
+    if scores is not None and precision != "float32":
+        raise click.UsageError("--precision is of a RUN's scores.")
     import time
 
     from gatherset.baselines.benchmark import evaluate_run, evaluate_scores
@@ -223,8 +225,9 @@ def evaluate(
             extractor_hash=trained.config.extractor_hash,
             precision=precision,
         )
-        write_json(trained.folder / f"result-{split}.json", document)
-        if trained.config.model == "edan":
+        exact = precision == "float32"  # the run's own result and report are of these scores
+        write_json(trained.folder / f"result-{split}{'' if exact else f'-{precision}'}.json", document)
+        if exact and trained.config.model == "edan":
             write_report(trained, release, features_file, split)
     if as_json:
         print_json(document)

@@ -149,14 +149,19 @@ class Edan(Model):
         return bool(self.config.label)
 
     def encode_images(self, regions: Tensor) -> Encoded:
-        """v_glo [B, d], and the fields of `Rows` of V̂."""
+        """v_glo [B, d], and the fields of `Rows` of V̂ unless there is only the global alignment."""
         v_glo, V = self.image_vectors(regions)
-        return v_glo, *Rows.of(V).fields
+        return (v_glo, *Rows.of(V).fields) if self.multiplies_regions else (v_glo,)
 
     def encode_captions(self, words: Tensor, events: Tensor) -> Encoded:
-        """t_glo [C, d], and the fields of `Rows` of T."""
+        """t_glo [C, d], and the fields of `Rows` of T unless there is only the global alignment."""
         t_glo, T, _ = self.caption_vectors(words, events)
-        return t_glo, *Rows.of(T).fields
+        return (t_glo, *Rows.of(T).fields) if self.multiplies_regions else (t_glo,)
+
+    @property
+    def multiplies_regions(self) -> bool:
+        """Unless there is only the global alignment."""
+        return bool(self.config.alignment != "global")
 
     def halved(self, images: Encoded) -> Encoded:
         """With the regions of length one in bfloat16, see `products`."""
@@ -329,12 +334,13 @@ def exponentials(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Tensor]:
 
 
 def products(few: Tensor, many: Tensor) -> Tensor:
-    """[m, d] with [n, d] as [m, n], float32; the product is computed in the precision of `many`.
+    """[m, d] with [n, d] as [m, n] in the precision of `few`; it is computed, and rounded, in that of `many`.
 
     Where m is far below n, BLAS takes half the time with the long matrix in front.
     """
-    few = few.to(many.dtype)
-    return ((many @ few.T).T.contiguous() if 100 * len(few) < len(many) else few @ many.T).float()
+    other = few.to(many.dtype)
+    product = (many @ other.T).T.contiguous() if 100 * len(few) < len(many) else other @ many.T
+    return product.to(few.dtype)
 
 
 def clipped_similarities(V: Rows, T: Rows, sharpness: float) -> tuple[Tensor, Tensor]:

@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gatherset.dataset.errors import ModelError
-
 Encoded = tuple[Tensor, ...]  # n images or n captions: every tensor has them along its first axis
 
 
@@ -41,9 +39,14 @@ class Model(nn.Module):
         """The same captions without what belongs to words after the first n, all of them padding."""
         return captions
 
+    @property
+    def multiplies_regions(self) -> bool:
+        """Whether most of `score` is one product of words with regions, which `halved` can do in bfloat16."""
+        return False
+
     def halved(self, images: Encoded) -> Encoded:
-        """The same images, for which `score` computes its largest product in bfloat16; ModelError where it has none."""
-        raise ModelError(f"{type(self).__name__} scores in float32 alone", "Leave --precision out")
+        """The same images, for which `score` computes that product in bfloat16."""
+        raise NotImplementedError
 
     def score(self, images: Encoded, captions: Encoded) -> tuple[Tensor, Tensor]:
         """Scores [B, C] for image to text and for text to image: twice the same tensor where there is but one."""

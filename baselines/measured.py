@@ -87,6 +87,10 @@ def measure_run(
     Raises ReleaseError, FeaturesError or ModelError where run, release, features and split do not belong together.
     """
     check(run, release, features, split)
+    if half and not run.model.multiplies_regions:
+        raise ModelError(
+            f"{run.config.model} has no product of words with regions in bfloat16", "Leave --precision out"
+        )
     run.model.to(find_device(device))
     part = release[split]
     labels: dict[Label, list[str]] = {"none": flat_events(part)}

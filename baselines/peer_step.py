@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from gatherset.baselines.interface import Encoded, Model, cut
-from gatherset.baselines.losses import triplet_loss
+from gatherset.baselines.losses import triplet_losses
 from gatherset.baselines.scoring import halved
 from gatherset.baselines.step import CAPTIONS_AT_ONCE
 from gatherset.baselines.words import PADDING
@@ -32,6 +32,7 @@ class PeerStep(nn.Module):
     def __init__(self, model: Model, settings: TrainConfig) -> None:
         super().__init__()
         self.model, self.settings = model, settings
+        self.hardest_loss = torch.zeros(())  # of the last batch: the loss with the hardest negatives alone
         self.at_once = self.usual = OF_PAIRS_AT_ONCE if model.vectors_of_pairs else CAPTIONS_AT_ONCE
 
     def forward(
@@ -42,10 +43,13 @@ class PeerStep(nn.Module):
         `image` tells which pairs are of one image; captions are sorted by length.
         """
         to_text, to_image = self.scores(shown, words, events)
-        loss = triplet_loss(to_text, image, self.settings.margin, hardest)
-        if to_image is not to_text:
-            loss = (loss + triplet_loss(to_image, image, self.settings.margin, hardest)) / 2
-        return shown.new_zeros(()), loss / len(image)
+        margin, twice = self.settings.margin, to_image is not to_text
+        every, worst = triplet_losses(to_text, image, margin)
+        if twice:
+            other = triplet_losses(to_image, image, margin)
+            every, worst = (every + other[0]) / 2, (worst + other[1]) / 2
+        self.hardest_loss = worst.detach() / len(image)
+        return shown.new_zeros(()), (worst if hardest else every) / len(image)
 
     def scores(self, shown: Tensor, words: Tensor, events: Tensor) -> tuple[Tensor, Tensor]:
         """Scores [B, B] of all pairs, a few captions at a time; where memory does not suffice, fewer."""

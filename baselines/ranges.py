@@ -1,9 +1,10 @@
-"""How far the numbers among the settings of a model or a training may go."""
+"""What the settings of a model or a training may be."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from gatherset.dataset.errors import InputError
 
@@ -17,3 +18,13 @@ def check_ranges(config: object, ranges: Ranges) -> None:
         if not low <= value <= high:
             upto = f" to {high}" if high < math.inf else " or more"
             raise InputError(f"{name} = {value} is not possible", f"Give {low}{upto}")
+
+
+def check_choices(config: object) -> None:
+    """InputError for the first field of `config` whose type is a Literal and whose value is none of it."""
+    for name, kind in get_type_hints(type(config)).items():
+        if get_origin(kind) is Literal and getattr(config, name) not in get_args(kind):
+            raise InputError(
+                f"{name} = {getattr(config, name)} is not possible",
+                f"Choose from: {', '.join(map(str, get_args(kind)))}",
+            )

@@ -30,6 +30,7 @@ from gatherset.baselines.words import Vectors, Vocabulary, load_words, save_word
 from gatherset.dataset.errors import ModelError
 from gatherset.dataset.features import FeatureFile, ReleaseIdentity
 
+MODEL, LOG = "model.safetensors", "log.jsonl"
 FORMAT = 3  # 2 had only EDAN: `edan` in the place of `model` and `shape`
 
 
@@ -75,8 +76,15 @@ class Run:
         return self.model.takes_event
 
     def log(self) -> list[dict[str, Any]]:
-        """One line an epoch."""
-        return [json.loads(line) for line in (self.folder / "log.jsonl").read_text("utf-8").splitlines()]
+        """One line an epoch; ModelError where it cannot be read."""
+        path = self.folder / LOG
+        try:
+            lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+            if not all(isinstance(line, dict) and "seconds" in line for line in lines):
+                raise ValueError("a line is no epoch")
+        except (OSError, ValueError, RecursionError) as error:
+            raise ModelError(f"{path} is damaged: {error}", "Train the model again") from error
+        return lines
 
     @property
     def edan(self) -> Edan:
@@ -117,9 +125,16 @@ def write_json(path: Path, document: object) -> None:
     os.replace(partial, path)
 
 
+def write_log(folder: Path, lines: Sequence[dict[str, Any]]) -> None:
+    """Write the log, whole or not at all."""
+    partial = folder / f"{LOG}.partial"
+    partial.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    os.replace(partial, folder / LOG)
+
+
 def begin_run(folder: Path, config: RunConfig, vocabulary: Vocabulary, vectors: Vectors) -> None:
     """Write all that is known before training; config.json last, for it makes the folder a run."""
-    (folder / "log.jsonl").write_text("", "utf-8")
+    write_log(folder, [])
     save_words(folder, vocabulary, vectors)
     write_json(folder / "config.json", {"format": FORMAT, **asdict(config)})
 
@@ -131,10 +146,14 @@ def read_config(folder: Path) -> RunConfig:
         document = json.loads(path.read_text("utf-8"))
         found = document.pop("format")
         if found == 2:
-            training = asdict(TrainConfig(**document["training"]))  # with the settings that came later
-            document |= {"model": "edan", "shape": document.pop("edan"), "training": training}
+            document |= {"model": "edan", "shape": document.pop("edan")}
         elif found != FORMAT:
             raise ModelError(f"{folder} was made by another version of Gatherset", "Train the model again")
+        document["training"] = asdict(TrainConfig(**document["training"]))  # with the settings that came later
+        if {*document["release"]} != {"name", "version", "content_hash"} or not isinstance(
+            document["event_types"], list
+        ):
+            raise ValueError("release and event_types are not those of a run")
         return RunConfig(**document)
     except OSError as error:
         raise ModelError(f"{folder} is not a run: {path.name}: {error.strerror}", "See the folder runs/") from error
@@ -144,9 +163,9 @@ def read_config(folder: Path) -> RunConfig:
 
 def save_model(folder: Path, model: Model) -> None:
     """Write the weights, whole or not at all."""
-    partial = folder / "model.safetensors.partial"
+    partial = folder / f"{MODEL}.partial"
     save_file({name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}, partial)
-    os.replace(partial, folder / "model.safetensors")
+    os.replace(partial, folder / MODEL)
 
 
 def load_run(folder: str | Path) -> Run:
@@ -162,7 +181,7 @@ def load_run(folder: str | Path) -> Run:
     vocabulary, vectors = load_words(folder)
     try:
         model = build(read_shape(config.model, config.shape), config.region_dim, torch.from_numpy(vectors))
-        model.load_state_dict(load_file(folder / "model.safetensors"))
+        model.load_state_dict(load_file(folder / MODEL))
     except (OSError, SafetensorError, RuntimeError, TypeError) as error:
         raise ModelError(f"{folder} holds no readable model: {error}", "Train the model again") from error
     return Run(folder, config, model.eval(), vocabulary)

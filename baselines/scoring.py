@@ -75,8 +75,9 @@ def score_all(
     blocks = at_least(model.captions_at_once, captions)
     for rows, columns, (to_text, to_image) in compared(model.score, images, blocks, model.images_at_once):
         i2t[rows, columns] = to_text
-        if to_image is not to_text:
-            t2i = i2t.clone() if t2i is i2t else t2i
+        if to_image is not to_text and t2i is i2t:
+            t2i = i2t.clone()
+        if t2i is not i2t:
             t2i[rows, columns] = to_image
     return i2t.numpy(), t2i.numpy()
 
@@ -113,7 +114,8 @@ def compared(
             except (MemoryError, RuntimeError) as error:
                 at_once = halved(at_once, error, "images scored at once")
                 continue
-            yield rows, columns, tuple(part.cpu() for part in found)
+            moved = {id(part): part.cpu() for part in found}  # the same tensor twice stays the same tensor twice
+            yield rows, columns, tuple(moved[id(part)] for part in found)
             start = rows.stop
 
 
@@ -122,8 +124,7 @@ def halved(at_once: int, error: Exception, what: str) -> int:
 
     ModelError where there is nothing left to halve.
     """
-    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
-    if not out_of_memory:
+    if not out_of_memory(error):
         raise error
     if at_once == 1:
         raise ModelError(
@@ -133,13 +134,25 @@ def halved(at_once: int, error: Exception, what: str) -> int:
     return at_once // 2
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Whether `error` says that memory ran out, of the processor or a GPU."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return any(sign in str(error) for sign in ("allocate memory", "out of memory", "not enough memory"))
+
+
 @torch.inference_mode()
 def encode_images(model: Model, features: FeatureFile, ids: Sequence[str]) -> Encoded:
-    """The images `ids`."""
+    """The images `ids`, at least one."""
     device = next(model.parameters()).device
-    starts = range(0, len(ids), IMAGES_AT_ONCE)
-    blocks = (torch.from_numpy(features.regions(ids[start : start + IMAGES_AT_ONCE])) for start in starts)
-    return joined([model.encode_images(block.to(device)) for block in blocks])
+    whole: Encoded = ()
+    for start in range(0, len(ids), IMAGES_AT_ONCE):
+        rows = slice(start, start + IMAGES_AT_ONCE)
+        block = model.encode_images(torch.from_numpy(features.regions(ids[rows])).to(device))
+        whole = whole or tuple(part.new_empty(len(ids), *part.shape[1:]) for part in block)
+        for one, part in zip(whole, block, strict=True):
+            one[rows] = part
+    return whole
 
 
 @torch.inference_mode()

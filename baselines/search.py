@@ -39,8 +39,10 @@ class Index:
                 f"{run.folder} weighs by all captions at once, as SCAN does", "Search with weights=softmax"
             )
         self.run, self.ids = run, list(ids)
+        if not self.ids:
+            raise InputError("there are no images to search", "Give the ids of some")
         self._v_glo, *regions = encode_images(run.model, features, self.ids)
-        self._V = Rows(*regions)
+        self._V = Rows(*regions) if regions else None
 
     def search(self, sentence: str, event_type: str | None = None, *, most: int = 10) -> list[Found]:
         """The images that fit `sentence` best. A model that takes event types needs that of the event searched for.
@@ -48,7 +50,7 @@ class Index:
         InputError for a type that the model does not know.
         """
         scores = self.scores(sentence, event_type)
-        best = scores.topk(min(most, len(scores)))
+        best = scores.topk(max(0, min(most, len(scores))))
         return [Found(self.ids[i], score) for score, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
 
     @torch.inference_mode()
@@ -66,7 +68,7 @@ class Index:
         sim = S = torch.zeros(len(self.ids), 1)
         if model.config.alignment != "local":
             sim = model.global_similarity(self._v_glo, t_glo)
-        if model.config.alignment != "global":
+        if self._V is not None:
             T = Rows.of(told)
             s_words = words_asking(*exponentials(self._V, T, model.config.sharpness), self._V) / model.config.sharpness
             S = pool(s_words, T.real[None], model.config.pooling)

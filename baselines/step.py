@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from gatherset.baselines.edan import Edan, Rows
-from gatherset.baselines.losses import ContrastiveLoss, triplet_loss
+from gatherset.baselines.losses import ContrastiveLoss, triplet_losses
 
 if TYPE_CHECKING:
     from gatherset.baselines.train_settings import TrainConfig
@@ -29,6 +29,7 @@ class Step(nn.Module):
     def __init__(self, model: Edan, settings: TrainConfig) -> None:
         super().__init__()
         self.model, self.settings = model, settings
+        self.hardest_loss = torch.zeros(())  # of the last batch: Eq. 14 with the hardest negatives alone, a pair
         if model.config.alignment != "local":
             self.contrastive = ContrastiveLoss(settings.tau)
         if model.config.alignment != "global" and settings.local_loss == "infonce":
@@ -74,10 +75,12 @@ class Step(nn.Module):
         if settings.local_loss == "infonce":
             loss: Tensor = (self.local_contrastive(S_TI, image) + self.local_contrastive(S_IT, image)) / 2
             return loss
-        triplet = triplet_loss(S_TI, image, settings.margin, hardest)
+        every, worst = triplet_losses(S_TI, image, settings.margin)
         if not settings.literal_triplet:
-            triplet = triplet + triplet_loss(S_IT, image, settings.margin, hardest)
-        return triplet / len(image)
+            other = triplet_losses(S_IT, image, settings.margin)
+            every, worst = every + other[0], worst + other[1]
+        self.hardest_loss = worst.detach() / len(image)
+        return (worst if hardest else every) / len(image)
 
 
 def local_similarities(model: Edan, V: Tensor, T: Tensor) -> tuple[Tensor, Tensor]:

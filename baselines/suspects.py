@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from gatherset.baselines.cca import TfIdf
 from gatherset.baselines.event_classifier import Softmax
 from gatherset.baselines.loader import Part, SplitLike, caption_image, flat_captions, flat_events, number_captions
-from gatherset.baselines.scoring import all_scores
+from gatherset.baselines.scoring import all_scores, encode_captions
 from gatherset.baselines.start import global_features
 from gatherset.baselines.train import run_config, train
 from gatherset.baselines.train_settings import TrainConfig
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gatherset.dataset.loading import Release
 
 DECOYS = 4  # random pictures that each caption is held against
+BLOCK = 1024  # captions compared with all pictures at once
 DOUBTED = 0.5  # least probability of being wrong
 FIRST_SHARE, ROUNDS = 0.3, 30  # share of wrong captions to begin with, and rounds of estimating it
 THIN = 5  # records of a type in the other folds; fewer cannot show what the type looks like
@@ -126,34 +127,46 @@ def _caption_evidence(
     numbers = number_captions(test, trained.vocabulary, flat_events(test))
     _, scores = all_scores(trained.model, features, test.ids, numbers)
     owner = caption_image(test)
-    with torch.inference_mode():
-        words, events = numbers.rows(torch.arange(len(numbers)))
-        told = F.normalize(trained.edan.caption_vectors(words, events)[0], dim=-1).double().numpy()
-    return _evidence(scores.astype(np.float64), _sibling_scores(told, owner, len(test)), owner, fold)
+    told = np.empty((len(numbers), trained.edan.config.d))
+    for columns, (t_glo, *_) in encode_captions(trained.model, numbers):
+        told[columns.numpy()] = F.normalize(t_glo, dim=-1).double().numpy()
+    return caption_evidence(scores, told, owner, fold)
 
 
-def _sibling_scores(told: Floats, owner: NDArray[np.integer], images: int) -> Floats:
-    """How near each caption is to the mean of each picture's captions, [images, C]; to its own without itself."""
-    counts = np.bincount(owner, minlength=images).clip(min=2)
+def caption_evidence(scores: NDArray[np.float32], told: Floats, owner: NDArray[np.integer], seed: int) -> Evidence:
+    """Of the scores [images, C] of all captions, their vectors `told` [C, d], and the picture of each, `owner` [C].
+
+    Captions are compared in blocks, so that only `scores` grows with images times captions.
+    """
+    images, captions = scores.shape
+    others = np.random.default_rng(seed).integers(1, images, (DECOYS, captions))
+    others = (owner + others) % images  # never its own
     sums = np.zeros((images, told.shape[1]))
     np.add.at(sums, owner, told)
+    fits, decoys, better = np.empty((2, captions)), np.empty((2, DECOYS, captions)), np.empty(captions)
+    for start in range(0, captions, BLOCK):
+        block = slice(start, start + BLOCK)
+        own, row = owner[block], np.arange(len(owner[block]))
+        values = scores[:, block].astype(np.float64)
+        for number, seen in enumerate((values, _sibling_scores(sums, told[block], owner, own))):
+            above = (seen - seen.mean(0)) / seen.std(0).clip(min=1e-9)
+            fits[number, block], decoys[number, :, block] = above[own, row], above[others[:, block], row]
+        better[block] = (values > values[own, row]).sum(0) / (images - 1)
+    return Evidence(fits.T, decoys.reshape(2, -1).T, better)
+
+
+def _sibling_scores(sums: Floats, told: Floats, owner: NDArray[np.integer], own: NDArray[np.integer]) -> Floats:
+    """How near captions `told` [c, d] of pictures `own` [c] are to the mean of each picture's captions, [images, c].
+
+    To its own without itself; `sums` [images, d] are of all captions, which belong to `owner`. Where a picture has but
+    one caption this says nothing of anybody: zeros.
+    """
+    counts = np.bincount(owner, minlength=len(sums))
+    if counts.min() < 2:
+        return np.zeros((len(sums), len(told)))
     scores: Floats = (sums / counts[:, None]) @ told.T
-    rows = np.arange(len(told))
-    scores[owner, rows] = ((sums[owner] - told) * told).sum(1) / (counts[owner] - 1)
+    scores[own, np.arange(len(told))] = ((sums[own] - told) * told).sum(1) / (counts[own] - 1)
     return scores
-
-
-def _evidence(scores: Floats, siblings: Floats, owner: NDArray[np.integer], seed: int) -> Evidence:
-    columns = np.arange(len(owner))
-    others = np.random.default_rng(seed).integers(1, len(scores), (DECOYS, len(owner)))
-    others = (owner + others) % len(scores)  # never its own
-    fits, decoys = [], []
-    for values in (scores, siblings):
-        above = (values - values.mean(0)) / values.std(0).clip(min=1e-9)
-        fits.append(above[owner, columns])
-        decoys.append(above[others, columns].ravel())
-    better = (scores > scores[owner, columns]).sum(0) / (len(scores) - 1)
-    return Evidence(np.stack(fits, 1), np.stack(decoys, 1), better)
 
 
 def probability_of_being_wrong(fits: Floats, decoys: Floats) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 import os
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 import torch.distributed as dist
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -38,10 +38,11 @@ from gatherset.baselines.edan import PRESETS as EDAN_PRESETS
 from gatherset.baselines.edan import Edan, EdanConfig
 from gatherset.baselines.first_words import first_words
 from gatherset.baselines.loader import Captions, Part, SplitLike, flat_captions, flat_events, number_captions
-from gatherset.baselines.losses import collapsed
 from gatherset.baselines.models import Config, build, model_name, shape_settings, takes_event
+from gatherset.baselines.negatives import Negatives
 from gatherset.baselines.peer_step import PeerStep
 from gatherset.baselines.runs import (
+    MODEL,
     Run,
     RunConfig,
     begin_run,
@@ -50,7 +51,9 @@ from gatherset.baselines.runs import (
     records_digest,
     release_identity,
     save_model,
+    write_log,
 )
+from gatherset.baselines.scoring import out_of_memory
 from gatherset.baselines.start import start_from_cca
 from gatherset.baselines.step import Step, processes, rank
 from gatherset.baselines.train_settings import PRESETS, TrainConfig
@@ -206,7 +209,7 @@ class _Training:
         self.averaged = copy.deepcopy(self.model)  # this one is evaluated and kept
         self.optimiser = torch.optim.AdamW(self._parameter_groups(), lr=settings.lr, fused=True)
         self.steps_an_epoch = sum(1 for _ in self._batches(0))
-        self.hardest_from = settings.all_negatives  # step; put off where the loss collapses
+        self.negatives = Negatives(settings.margin, self.step.triplet_directions, settings.all_negatives)
         self.best, self.best_epoch = -1.0, 0
         self.log: list[dict[str, Any]] = []  # one line an epoch
         self.epochs_done = int(state.known["epoch"])
@@ -221,7 +224,15 @@ class _Training:
             for epoch in range(self.epochs_done, self.settings.epochs):
                 if epoch - self.best_epoch >= self.settings.patience:
                     break
-                line = self._epoch(epoch)
+                try:
+                    line = self._epoch(epoch)
+                except (MemoryError, RuntimeError) as error:
+                    if not out_of_memory(error):
+                        raise
+                    raise ModelError(
+                        f"run {self.folder.name}: memory does not suffice for a batch of {self.settings.batch}",
+                        "Train with a smaller one: --set batch=…",
+                    ) from error
                 self._save(epoch + 1, line)
                 if curves:
                     curves.add(line)
@@ -240,13 +251,9 @@ class _Training:
         if rank() == 0:
             batches = progress(batches, total=self.steps_an_epoch, label=label)
         losses = [self._step(epoch * self.steps_an_epoch + number, rows) for number, rows in enumerate(batches)]
-        contrastive, local = (sum(column) / len(losses) for column in zip(*losses, strict=True))
-        directions = self.step.triplet_directions
-        first_step, next_step = epoch * self.steps_an_epoch, (epoch + 1) * self.steps_an_epoch
-        hard = directions > 0 and first_step >= self.hardest_from
-        stuck = hard and collapsed(local, self.settings.margin, directions)
-        if stuck:
-            self.hardest_from = next_step + self.steps_an_epoch
+        contrastive, local, worst = (sum(column) / len(losses) for column in zip(*losses, strict=True))
+        first_step = epoch * self.steps_an_epoch
+        stuck = self.negatives.after_epoch(first_step, first_step + self.steps_an_epoch, local, worst)
         theta, value = self._validate(epoch)
         if isinstance(self.averaged, Edan):
             self.averaged.theta.fill_(theta)
@@ -283,14 +290,17 @@ class _Training:
             f"run {self.folder.name}: {what}; {kept}", "Train with a lower learning rate, or check the features"
         )
 
-    def _step(self, step: int, rows: Tensor) -> tuple[float, float]:
-        """One step of the optimiser on the captions `rows`, shared among the processes; its two losses."""
+    def _step(self, step: int, rows: Tensor) -> tuple[float, float, float]:
+        """One step of the optimiser on the captions `rows`, shared among the processes.
+
+        Its two losses, and what that of Eq. 14 is with the hardest negatives alone.
+        """
         captions = self.captions["train"]
         own = rows[rank() : len(rows) - len(rows) % processes() : processes()]
         image = captions.image[own]
         shown = torch.from_numpy(self.features.regions([self.ids["train"][i] for i in image.tolist()]))
         pairs = (tensor.to(self.device) for tensor in (shown, *captions.rows(own), image))
-        contrastive, local = self.parallel(*pairs, step >= self.hardest_from)
+        contrastive, local = self.parallel(*pairs, self.negatives.hardest(step))
         loss = contrastive + local  # Eq. 15
         place = f"at step {step}, in epoch {step // self.steps_an_epoch + 1}"
         if not math.isfinite(loss.item()):
@@ -304,7 +314,7 @@ class _Training:
             raise self._diverged(f"the gradient became {norm} {place}")
         self.optimiser.step()
         self._average(step)
-        return contrastive.item(), local.item()
+        return contrastive.item(), local.item(), self.step.hardest_loss.item()
 
     @torch.no_grad()
     def _average(self, step: int) -> None:
@@ -353,23 +363,38 @@ class _Training:
         if better:
             self.best, self.best_epoch = line["rsum"], epochs_done
         self.log.append(line)
+        if better and not rank():
+            save_model(self.folder, self.averaged)
+        if line["collapsed"]:
+            self._undo_collapse()
         if rank():
             return
-        if better:
-            save_model(self.folder, self.averaged)
         tensors = grouped(
             step=self.step.state_dict(), averaged=self.averaged.state_dict(), optimiser=moments(self.optimiser)
         )
         known = {
             "epoch": epochs_done,
-            "hardest_from": self.hardest_from,
+            "hardest_from": self.negatives.hardest_from,
             "best": self.best,
             "best_epoch": self.best_epoch,
             "log": self.log,
         }
         save_checkpoint(self.folder, Checkpoint(tensors, known))
         # The log follows from the state: killed between the two, a resumed training still writes each epoch once.
-        (self.folder / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in self.log), "utf-8")
+        write_log(self.folder, self.log)
+
+    def _undo_collapse(self) -> None:
+        """Go on from the best epoch, see `Negatives`.
+
+        The optimiser forgets what it knows: in a collapse its second moments shrink, and the steps after it would be so
+        large that the model is lost.
+        """
+        if processes() > 1:
+            dist.barrier()  # the first process writes the weights
+        best = load_file(self.folder / MODEL)
+        self.model.load_state_dict(best)
+        self.averaged.load_state_dict(best)
+        self.optimiser.state.clear()
 
     def _resume(self, state: Checkpoint) -> None:
         """Take up the last whole epoch."""
@@ -378,8 +403,11 @@ class _Training:
             self.averaged.load_state_dict(state.part("averaged"))
             restore_moments(self.optimiser, state.part("optimiser"))
             known = state.known
-            self.hardest_from, self.best, self.best_epoch = known["hardest_from"], known["best"], known["best_epoch"]
+            self.negatives.hardest_from = known["hardest_from"]
+            self.best, self.best_epoch = known["best"], known["best_epoch"]
             self.log = known["log"]
+            if not rank():
+                write_log(self.folder, self.log)
         except (KeyError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{self.folder / STATE} does not belong to this run: {error}", "Delete the folder and train again"

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from gatherset.baselines.ranges import Ranges, check_ranges
+from gatherset.baselines.ranges import Ranges, check_choices, check_ranges
 
 RANGES: Ranges = {
     "batch": (2, math.inf),  # a pair alone has no negative
@@ -52,6 +52,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """InputError for a number that no training can have."""
         check_ranges(self, RANGES)
+        check_choices(self)
 
 
 PRESETS = {

@@ -16,6 +16,7 @@ from gatherset.baselines.models.saf import Saf, SafConfig
 from gatherset.baselines.models.scan import Scan, ScanConfig
 from gatherset.baselines.models.vse_infinity import VseInfinity, VseInfinityConfig
 from gatherset.baselines.models.vsepp import VsePlusPlus, VsePlusPlusConfig
+from gatherset.baselines.ranges import check_choices
 from gatherset.dataset.errors import ModelError
 
 Config = Any  # one of the frozen dataclasses below
@@ -42,10 +43,13 @@ def build(config: Config, region_dim: int, vectors: Tensor) -> Model:
 
 
 def read_shape(name: str, settings: Mapping[str, Any]) -> Config:
-    """The settings of the model called `name`; ModelError where there is none, TypeError for other settings."""
+    """The settings of the model called `name`; ModelError where there is none, TypeError or InputError for
+    settings that it has not."""
     if name not in MODELS:
         raise ModelError(f"there is no model {name}", nearest(name, list(MODELS)))
-    return MODELS[name][0](**settings)
+    shape = MODELS[name][0](**settings)
+    check_choices(shape)
+    return shape
 
 
 def shape_settings(config: Config) -> dict[str, Any]:

@@ -75,6 +75,11 @@ class Scan(Model):
         unit, length, gram, real = captions
         return unit[:, :n], length[:, :n], gram[:, :n, :n], real[:, :n]
 
+    @property
+    def multiplies_regions(self) -> bool:
+        """Yes."""
+        return True
+
     def halved(self, images: Encoded) -> Encoded:
         """With the regions in bfloat16, see `products`."""
         return images[0].bfloat16(), *images[1:]

@@ -10,8 +10,12 @@ from gatherset import schemas
 from gatherset.baselines import budgets, edan, train, train_settings
 from gatherset.baselines.benchmark import evaluate_run, evaluate_scores, run_benchmark, summaries
 from gatherset.baselines.benchmark_report import summary
-from gatherset.baselines.measured import keep, kept, measure_scores
-from gatherset.dataset.errors import InputError, ModelError
+from gatherset.baselines.edan import EventDrivenAttention
+from gatherset.baselines.loader import flat_events
+from gatherset.baselines.measured import keep, kept, measure_scores, timed_scores
+from gatherset.baselines.models.vsepp import VsePlusPlusConfig
+from gatherset.baselines.runs import load_run
+from gatherset.dataset.errors import GathersetError, InputError, ModelError
 from gatherset.dataset.features import ExtractorIdentity, FeatureFile, FeatureWriter
 from tests.baselines.conftest import DIM, K, TinyRelease, write_features
 
@@ -53,6 +57,67 @@ def test_a_run_of_another_release_is_refused(release: TinyRelease, features: Fea
     other.content_hash = "cd" * 32
     with pytest.raises(ModelError, match="was trained on"):
         evaluate_run(run, other, write_features(other, tmp_path / "other.feat"))
+
+
+def test_scores_in_bfloat16_are_other_scores(release: TinyRelease, features: FeatureFile, tmp_path: Path) -> None:
+    run = train.train(release, features, tmp_path / "run", shape=EDAN, settings=SETTINGS, report=silent)
+    test = release["test"]
+    exact, half = (timed_scores(run, test, features, flat_events(test), how)[1] for how in (False, True))
+    assert 0 < abs(half - exact).max() < 0.01
+    vse = train.train(
+        release, features, tmp_path / "vse", shape=VsePlusPlusConfig(d=8, word_dim=8), settings=SETTINGS, report=silent
+    )
+    with pytest.raises(ModelError, match=r"vse\+\+ has no product of words with regions"):
+        evaluate_run(vse, release, features, half=True)
+
+
+def test_a_training_without_memory_is_named_and_the_others_go_on(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(edan.PRESETS, "cpu", EDAN)
+
+    def full(*anything: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(EventDrivenAttention, "forward", full)
+    rows, document = run_benchmark(release, features, tmp_path, epochs=1, models=["edan", "vse++"], report=silent)
+    assert [row.method for row in rows] == ["vse++"]
+    assert "memory does not suffice for a batch of" in document["missing"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "said"),
+    [
+        ("training", {"gone": 1}, "config.json is damaged"),
+        ("release", {"gone": 1}, "config.json is damaged"),
+        ("shape", {"pooling": "prinnted"}, "pooling = prinnted is not possible"),
+    ],
+)
+def test_a_run_of_settings_that_there_are_not_is_refused(
+    part: str,
+    changes: dict[str, object],
+    said: str,
+    release: TinyRelease,
+    features: FeatureFile,
+    tmp_path: Path,
+) -> None:
+    run = train.train(release, features, tmp_path / "run", shape=EDAN, settings=SETTINGS, report=silent)
+    document = json.loads((run.folder / "config.json").read_text())
+    (run.folder / "config.json").write_text(json.dumps(document | {part: document[part] | changes}))
+    with pytest.raises(GathersetError, match=said):
+        load_run(run.folder)
+
+
+@pytest.mark.parametrize("text", ['{"epoch": 1, "los', "[]\n", None])
+def test_a_run_whose_log_is_damaged_is_refused(
+    text: str | None, release: TinyRelease, features: FeatureFile, tmp_path: Path
+) -> None:
+    run = train.train(release, features, tmp_path / "run", shape=EDAN, settings=SETTINGS, report=silent)
+    (run.folder / "log.jsonl").unlink()
+    if text is not None:
+        (run.folder / "log.jsonl").write_text(text)
+    with pytest.raises(ModelError, match=r"log\.jsonl is damaged"):
+        evaluate_run(run, release, features)
 
 
 def test_scores_of_anyone_are_evaluated(tmp_path: Path) -> None:

@@ -51,9 +51,12 @@ def test_features_train_evaluate_benchmark(place: Workspace, monkeypatch: pytest
     document = json.loads(evaluated.stdout)
     jsonschema.validate(document, schemas.read("benchmark_result.schema.json"))
     assert document == json.loads((place.runs_folder / "first" / "result-val.json").read_text())
+    exact = (place.runs_folder / "first" / "result-val.json").read_bytes()
     halved = run("evaluate", "first", "--split", "val", "--precision", "bfloat16", "--json", *here)
     assert json.loads(halved.stdout)["hardware"].endswith("bfloat16")
     assert ("float32 is faster here" in halved.stderr) != has_bfloat16()
+    assert (place.runs_folder / "first" / "result-val.json").read_bytes() == exact
+    assert (place.runs_folder / "first" / "result-val-bfloat16.json").exists()
     table = run("benchmark", *here)
     assert table.exit_code == 0
     assert table.stdout.count("| edan |") == 3
@@ -113,6 +116,7 @@ def test_evaluate_takes_anyones_scores_without_a_workspace(tmp_path: Path) -> No
 
 def test_evaluate_wants_a_run_or_scores() -> None:
     assert run("evaluate").exit_code == 2
+    assert run("evaluate", "--scores", "scores.npy", "--precision", "bfloat16").exit_code == 2
 
 
 @pytest.mark.parametrize("command", ["features", "train", "evaluate", "benchmark", "suspects"])

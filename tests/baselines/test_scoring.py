@@ -1,5 +1,6 @@
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from gatherset.baselines import scoring
 from gatherset.baselines.edan import Edan, EdanConfig
+from gatherset.baselines.interface import Encoded, Model
 from gatherset.baselines.loader import flat_captions, flat_events, number_captions
 from gatherset.baselines.models.vsepp import VsePlusPlus, VsePlusPlusConfig
 from gatherset.baselines.words import Vocabulary
@@ -77,7 +79,7 @@ def test_joined_blocks_hold_what_the_blocks_held(n: int, sizes: list[int]) -> No
     assert torch.equal(torch.cat([every[:0], *(columns for columns, _ in found)]), every)
     assert all(torch.equal(one, columns + 0.5) and torch.equal(other, -columns) for columns, (one, other) in found)
     assert all(len(columns) >= n for columns, _ in found[:-1])
-    assert n > 1 or len(found) == len(blocks)
+    assert all(len(columns) < n + max(sizes) for columns, _ in found)
 
 
 def test_vectors_are_scored_in_joined_blocks(release: TinyRelease, features: FeatureFile) -> None:
@@ -90,9 +92,36 @@ def test_vectors_are_scored_in_joined_blocks(release: TinyRelease, features: Fea
         v, t = model.encode_images(torch.from_numpy(features.regions(split.ids)))[0], torch.empty(100, 16)
         for columns, (encoded,) in scoring.encode_captions(model, captions):
             t[columns] = encoded
-    with patch.object(VsePlusPlus, "images_at_once", 7), patch.object(VsePlusPlus, "captions_at_once", 33):
-        for found in scoring.all_scores(model, features, split.ids, captions):
-            torch.testing.assert_close(torch.from_numpy(found), v @ t.T, atol=1e-5, rtol=0)
+    score, sizes = VsePlusPlus.score, []
+
+    def counted(self, images, captions):  # type: ignore[no-untyped-def]
+        sizes.append((len(images[0]), len(captions[0])))
+        return score(self, images, captions)
+
+    with (
+        patch.object(VsePlusPlus, "images_at_once", 7),
+        patch.object(VsePlusPlus, "captions_at_once", 60),
+        patch.object(VsePlusPlus, "score", counted),
+    ):
+        to_text, to_image = scoring.all_scores(model, features, split.ids, captions)
+    torch.testing.assert_close(torch.from_numpy(to_text), v @ t.T, atol=1e-5, rtol=0)
+    assert to_image is to_text or np.shares_memory(to_image, to_text)
+    assert {images for images, _ in sizes} == {7, 6}
+    assert min(own for _, own in sizes[:3]) >= 60
+
+
+def test_directions_that_differ_in_some_blocks_alone_are_kept_apart() -> None:
+    class Mixed(Model):
+        def score(self, images: Encoded, captions: Encoded) -> tuple[torch.Tensor, torch.Tensor]:
+            s = images[0] @ captions[0].T
+            return (s, s + 1) if len(captions[0]) > 2 else (s, s)
+
+    v, t = torch.randn(4, 3), torch.randn(9, 3)
+    blocks = [(columns, (t[columns],)) for columns in torch.split(torch.arange(9), [2, 3, 2, 2])]
+    to_text, to_image = scoring.score_all(Mixed(), (v,), iter(blocks), 9)
+    expected = (v @ t.T).numpy()
+    np.testing.assert_allclose(to_text, expected, atol=1e-6)
+    np.testing.assert_allclose(to_image - expected, np.isin(np.arange(9), (2, 3, 4))[None].repeat(4, 0), atol=1e-6)
 
 
 def test_where_not_even_one_image_fits_it_says_so() -> None:

@@ -44,6 +44,14 @@ def test_a_query_without_a_known_word_or_of_300_words_is_answered(
         assert np.isfinite(index.scores(sentence, "protest").numpy()).all()
 
 
+def test_no_images_are_refused_and_none_are_found_where_none_are_asked_for(
+    run: Run, release: TinyRelease, features: FeatureFile
+) -> None:
+    with pytest.raises(InputError, match="no images to search"):
+        Index(run, features, [])
+    assert Index(run, features, release["test"].ids).search("people", "protest", most=-1) == []
+
+
 @pytest.mark.parametrize("event_type", [None, "market_day", "people"])
 def test_an_event_type_that_was_not_in_training_is_refused(
     event_type: str | None, run: Run, release: TinyRelease, features: FeatureFile

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from gatherset.baselines import suspects
 from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.runs import Run
 from gatherset.baselines.suspect_sheet import write_sheet
@@ -123,3 +126,29 @@ def test_the_probability_knows_how_many_are_wrong() -> None:
     assert doubted[950:].mean() > 0.85
     assert doubted[:950].mean() < 0.01
     assert probability.sum() == pytest.approx(50, rel=0.3)
+
+
+@pytest.mark.parametrize("captions", [1, 2, 5])
+def test_planted_captions_are_found_however_many_a_picture_has(captions: int) -> None:
+    """Vectors of 300 topics; a tenth of the captions tells of another picture."""
+    generator = np.random.default_rng(0)
+    owner = np.repeat(np.arange(300), captions)
+    topic = generator.normal(size=(300, 32))
+    wrong = generator.random(len(owner)) < 0.1
+    told_of = np.where(wrong, (owner + generator.integers(1, 300, len(owner))) % 300, owner)
+    told = unit(0.7 * topic[told_of] + 0.7 * generator.normal(size=(len(owner), 32)) + 0.5)
+    scores = unit(topic + 1.2 * generator.normal(size=topic.shape)) @ told.T
+    found = suspects.caption_evidence(scores.astype(np.float32), told, owner, 0)
+    with patch.object(suspects, "BLOCK", 7):
+        in_blocks = suspects.caption_evidence(scores.astype(np.float32), told, owner, 0)
+    np.testing.assert_allclose(in_blocks.fits, found.fits, atol=1e-9)
+    np.testing.assert_allclose(in_blocks.decoys, found.decoys, atol=1e-9)
+    np.testing.assert_array_equal(in_blocks.better, found.better)
+    doubted = probability_of_being_wrong(found.fits, found.decoys) >= 0.5
+    assert (doubted & wrong).sum() > wrong.sum() / 4
+    assert (doubted & wrong).sum() > doubted.sum() / 2
+
+
+def unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    length: NDArray[np.float64] = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / length

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from gatherset.baselines import runs
 from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.runs import load_run
 from gatherset.baselines.train import _Training, train
@@ -114,6 +116,52 @@ def test_a_killed_training_goes_on_to_the_same_model_and_log(
     logs = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (trained, folder)]
     for one, other in zip(*logs, strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_a_training_killed_before_its_last_line_of_log_has_all_of_it(
+    trained: Path, release: TinyRelease, features: FeatureFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: Path, lines: list[object]) -> None:
+        if len(lines) == SETTINGS.epochs:
+            raise KeyboardInterrupt
+        runs.write_log(folder, lines)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("gatherset.baselines.train.write_log", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(release, features, tmp_path / "killed", shape=EDAN, settings=SETTINGS, report=silent)
+    monkeypatch.undo()
+    run = train(release, features, tmp_path / "killed", shape=EDAN, settings=SETTINGS, report=silent)
+    assert [line["epoch"] for line in run.log()] == [1, 2, 3, 4]
+
+
+def test_a_collapse_is_undone(
+    release: TinyRelease, features: FeatureFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch that made all scores equal leaves no trace in the weights, nor in what the optimiser remembers."""
+    made: list[_Training] = []
+    epoch = _Training._epoch
+
+    def collapsing(self: _Training, number: int) -> dict[str, object]:
+        line = epoch(self, number)
+        if number == 1:
+            with torch.no_grad():
+                for weight in (*self.model.parameters(), *self.averaged.parameters()):
+                    weight.zero_()
+            line |= {"collapsed": True, "rsum": 0.0}
+            made.append(self)
+        return line
+
+    monkeypatch.setattr(_Training, "_epoch", collapsing)
+    report: list[tuple[bool, int]] = []
+
+    def look(text: str) -> None:
+        if text.startswith("epoch 2"):
+            best = load_file(tmp_path / "run" / "model.safetensors")
+            same = all(torch.equal(own, best[name]) for name, own in made[0].model.state_dict().items())
+            report.append((same, len(made[0].optimiser.state)))
+
+    train(release, features, tmp_path / "run", shape=EDAN, settings=SETTINGS, report=look)
+    assert report == [(True, 0)]
 
 
 def test_a_finished_run_is_opened_not_trained_again(trained: Path, release: TinyRelease, features: FeatureFile) -> None:

@@ -57,6 +57,7 @@ def main() -> None:
     run = AnyFeaturesRun(Path("."), config, model, vocabulary)
     index = Index(run, cast(FeatureFile, Features()), [str(number) for number in range(IMAGES)])
     sentence = " ".join(f"w{number}" for number in range(WORDS))
+    assert index._V
     regions = index._V.unit.reshape(-1, model.config.d)
     words = torch.randn(WORDS, model.config.d)
     calls: dict[str, Callable[[], object]] = {

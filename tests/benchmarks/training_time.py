@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gatherset.baselines.edan import Edan, EdanConfig
-from gatherset.baselines.losses import triplet_loss
+from gatherset.baselines.losses import triplet_losses
 from gatherset.baselines.step import local_similarities
 
 PAIRS, K, D = 64, 36, 1024
@@ -50,7 +50,7 @@ def step(compare: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], V: Tensor, 
     started = time.perf_counter()
     S_TI, S_IT = compare(V, T)
     image = torch.arange(PAIRS)
-    loss = triplet_loss(S_TI, image, 0.2, True) + triplet_loss(S_IT, image, 0.2, True)
+    loss = triplet_losses(S_TI, image, 0.2)[1] + triplet_losses(S_IT, image, 0.2)[1]
     loss.backward()  # type: ignore[no-untyped-call]
     return PAIRS / (time.perf_counter() - started)
 

@@ -5,7 +5,7 @@ from gatherset.baselines.edan import EdanConfig
 from gatherset.baselines.models import MODELS, Config, build, nearest, read_shape, shape_settings
 from gatherset.baselines.models.scan import ScanConfig
 from gatherset.baselines.models.vsepp import VsePlusPlusConfig
-from gatherset.dataset.errors import ModelError
+from gatherset.dataset.errors import InputError, ModelError
 from tests.baselines.models.conftest import Material
 
 SMALL = {"d": 8, "word_dim": 8}
@@ -62,9 +62,9 @@ def test_scores_in_bfloat16_lose_what_eight_bits_of_a_cosine_lose(config: Config
 
 
 def test_a_model_without_that_product_has_no_scores_in_bfloat16(material: Material) -> None:
-    model = material.model(VsePlusPlusConfig(d=8, word_dim=8))
-    with pytest.raises(ModelError, match="VsePlusPlus scores in float32 alone"):
-        model.halved(model.encode_images(material.regions))
+    assert not material.model(VsePlusPlusConfig(d=8, word_dim=8)).multiplies_regions
+    assert not material.model(EdanConfig(d=8, layers=1, heads=2, alignment="global")).multiplies_regions
+    assert material.model(EdanConfig(d=8, layers=1, heads=2)).multiplies_regions
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -72,6 +72,11 @@ def test_settings_are_read_as_they_were_written(name: str) -> None:
     shape = read_shape(name, {})
     assert read_shape(name, shape_settings(shape)) == shape
     assert sum(own.numel() for own in build(shape, 4, torch.zeros(3, 300)).parameters()) > 0
+
+
+def test_a_choice_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InputError, match=r"pooling = prinnted is not possible.*printed, log_mean_exp, mean"):
+        read_shape("edan", {"pooling": "prinnted"})
 
 
 def test_a_name_that_there_is_not_brings_the_nearest() -> None:
