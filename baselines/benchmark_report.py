@@ -149,6 +149,7 @@ def figure(document: Document) -> str:
     return _scatter(points) if points else ""
 
 
+Box = tuple[float, float, float, float]  # left, top, width, height
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 420, 60, 150, 40, 50
 
 
@@ -174,15 +175,14 @@ def _scatter(points: Sequence[tuple[float, float, str]]) -> str:
     for value in range(int(low), int(high) + 1, step):
         drawn.append(f'<path d="M{LEFT} {down(value):.1f}H{WIDTH - RIGHT}" class="grid"/>')
         drawn.append(f'<text x="{LEFT - 8}" y="{down(value) + 4:.1f}" text-anchor="end">{value}</text>')
-    dots = [(across(seconds), down(rsum)) for seconds, rsum, _ in points]
-    taken: list[tuple[float, float]] = []
+    taken = [(across(seconds) - 5, down(rsum) - 5, 10.0, 10.0) for seconds, rsum, _ in points]
     for seconds, rsum, name in sorted(points, key=lambda point: -point[1]):
         x, y = across(seconds), down(rsum)
-        on_others = [dot for dot in dots if 0 < dot[0] - x < 12 + 7 * len(name)]
-        beside = _free(x, y, [*taken, *on_others])
-        taken.append((x, beside))
+        taken.append(_free(x, y, 7.0 * len(name), taken))
+        left, top, width, _ = taken[-1]
+        at, anchor = (left, "start") if left > x else (left + width, "end")
         drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
-        drawn.append(f'<text x="{x + 8:.1f}" y="{beside + 4:.1f}">{html.escape(name)}</text>')
+        drawn.append(f'<text x="{at:.1f}" y="{top + 11:.1f}" text-anchor="{anchor}">{html.escape(name)}</text>')
     title = "Rsum on the test split against the seconds from features to scores"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
@@ -194,12 +194,22 @@ def _scatter(points: Sequence[tuple[float, float, str]]) -> str:
     )
 
 
-def _free(x: float, y: float, taken: Iterable[tuple[float, float]]) -> float:
-    """Where the name of a point at x, y does not lie on what is `taken`, names and points: y, or below."""
-    for other_x, other_y in sorted(taken, key=lambda place: place[1]):
-        if abs(other_x - x) < RIGHT and abs(other_y - y) < 13:
-            y = other_y + 13
-    return y
+def _free(x: float, y: float, width: float, taken: Sequence[Box]) -> Box:
+    """Where the name of a point at x, y lies on nothing that is `taken`: beside it, else a little above or below.
+
+    Where there is no such place, right of it all the same.
+    """
+    for away in range(0, 90, 6):
+        for top in (y - 7 - away, y - 7 + away):
+            for left in (x + 8, x - 8 - width):
+                place = (left, top, width, 14.0)
+                if left > LEFT and top > TOP - 14 and not any(_overlap(place, other) for other in taken):
+                    return place
+    return x + 8, y - 7, width, 14.0
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return all(one[i] < other[i] + other[i + 2] and other[i] < one[i] + one[i + 2] for i in (0, 1))
 
 
 def _groups(document: Document) -> list[tuple[str, str, list[Document]]]:

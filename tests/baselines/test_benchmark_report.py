@@ -1,4 +1,6 @@
-from gatherset.baselines.benchmark_report import by_type, measures, summary, times
+import re
+
+from gatherset.baselines.benchmark_report import _scatter, by_type, measures, summary, times
 
 
 def row(seed: int, shift: float) -> dict[str, object]:
@@ -44,3 +46,15 @@ def test_the_best_of_each_column_is_bold() -> None:
     _, cca, edan = cells(summary({"models": models, "missing": []}))
     assert cca == ["cca", "1.0", "**2.0**", "**3.0**", "**4.0**", "**5.0**", "**6.0**", "21.0", "1.0 to 2.0"]
     assert (edan[1], edan[7]) == ("**2.0**", "**22.0**")
+
+
+def test_names_in_the_figure_lie_on_no_other_name_and_no_point() -> None:
+    names = [f"model-{number}" for number in range(9)]
+    drawn = _scatter([(10 * 1.15**number, 300 - 7 * number % 23, name) for number, name in enumerate(names)])
+    texts = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(start|end)">(model-\d)<', drawn)
+    boxes = [(float(x) - 56 * (anchor == "end"), float(y) - 11) for x, y, anchor, _ in texts]
+    dots = [(float(x), float(y)) for x, y in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', drawn)]
+    assert [name for *_, name in texts] == sorted(names, key=lambda name: -300 + 7 * int(name[-1]) % 23)
+    for i, (left, top) in enumerate(boxes):
+        assert all(abs(left - x) >= 55 or abs(top - y) >= 13 for x, y in boxes[:i])
+        assert not any(left < x < left + 56 and top < y < top + 14 for x, y in dots)
